@@ -1,0 +1,30 @@
+-- Constraints and indexes of the record tables, built once by the asset warehouse_indexes after the first bulk load, and kept ever after.
+-- Each statement stands alone and ends with a semicolon at the end of a line; the name is the index's identity.
+
+-- Keys: every record once.
+CREATE UNIQUE INDEX IF NOT EXISTS like_key ON "like" (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS repost_key ON repost (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS follow_key ON follow (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS block_key ON block (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS post_key ON post (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS profile_key ON profile (actor_id);
+CREATE UNIQUE INDEX IF NOT EXISTS record_key_of_record ON record (actor_id, collection, rkey);
+
+-- Who liked, reposted, quoted, answered a post; newest first within a subject.
+CREATE INDEX IF NOT EXISTS like_subject ON "like" (subject_actor, subject_rkey, actor_id);
+CREATE INDEX IF NOT EXISTS repost_subject ON repost (subject_actor, subject_rkey, actor_id);
+CREATE INDEX IF NOT EXISTS post_parent ON post (reply_parent_actor, reply_parent_rkey) WHERE reply_parent_actor IS NOT NULL;
+CREATE INDEX IF NOT EXISTS post_quote ON post (quote_actor, quote_rkey) WHERE quote_actor IS NOT NULL;
+
+-- Feeds and graphs of an account, newest first.
+CREATE INDEX IF NOT EXISTS post_author ON post (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);
+CREATE INDEX IF NOT EXISTS repost_author ON repost (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);
+CREATE INDEX IF NOT EXISTS follow_author ON follow (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);
+CREATE INDEX IF NOT EXISTS follow_subject ON follow (subject_actor, (least(created_at, indexed_at)) DESC, rkey DESC);
+CREATE INDEX IF NOT EXISTS block_subject ON block (subject_actor, actor_id);
+
+-- Handles to accounts.
+CREATE INDEX IF NOT EXISTS identity_handle ON identity (handle);
+
+-- Repositories of a shard, for accounting and retries.
+CREATE INDEX IF NOT EXISTS repo_shard ON repo (shard);

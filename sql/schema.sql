@@ -1,0 +1,210 @@
+-- The whole schema of the warehouse, as the migrations build it (a test proves that the two are the same).
+--
+-- Keys (zeppelin_pipeline/warehouse/keys.py): an account is a keyed 64-bit hash of its DID; a record key that is a TID is its own
+-- 63-bit integer, any other a negative keyed hash; a collection is a fixed small number or a negative keyed hash. They are computed
+-- anywhere without a look-up: there are no sequences and no foreign keys.
+--
+-- On a distributed Postgres: [D] distributed by actor_id and co-located, [S] distributed by the subject's actor and co-located with [D],
+-- [R] reference table on every node. actor_id leads every primary key of [D].
+--
+-- Secondary indexes are not here but in indexes.sql: bulk loads run without them.
+
+-- [R] One row: the secret of the keyed hashes, made when the warehouse is made.
+CREATE TABLE warehouse (
+    singleton  boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    hash_key   bytea NOT NULL CHECK (octet_length(hash_key) = 32),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- [R] Which migrations have been applied.
+CREATE TABLE migration (
+    name       text PRIMARY KEY,
+    sha256     bytea NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Dictionaries: content-free, append-only, the same for every loader. Both sides are unique, so a collision of hashes is found.
+CREATE TABLE actor (  -- [D] by id
+    id  bigint PRIMARY KEY,
+    did text NOT NULL UNIQUE
+);
+CREATE TABLE record_key (  -- [R] record keys that are not TIDs
+    id   bigint PRIMARY KEY CHECK (id < 0),
+    text text NOT NULL UNIQUE
+);
+CREATE TABLE collection (  -- [R]
+    id   bigint PRIMARY KEY,
+    nsid text NOT NULL UNIQUE
+);
+
+-- [R] Every PDS host ever named by a witness; parked, never forgotten.
+CREATE TABLE pds_host (
+    host          text PRIMARY KEY,
+    url           text NOT NULL,
+    witnesses     text[] NOT NULL,
+    state         text NOT NULL CHECK (state IN ('online', 'parked')),
+    version       text,
+    first_seen_at timestamptz NOT NULL DEFAULT now(),
+    last_seen_at  timestamptz,            -- last good describeServer
+    last_probe_at timestamptz,
+    last_error    text
+);
+
+-- [D] What is held of each repository. A row is written only for a rev above it.
+CREATE TABLE repo (
+    actor_id   bigint PRIMARY KEY,
+    rev        bigint,                    -- a TID
+    records    bigint NOT NULL,
+    fetched_at timestamptz NOT NULL,
+    host       text NOT NULL,
+    shard      text NOT NULL,
+    state      text NOT NULL CHECK (state IN ('synchronized', 'invalid', 'absent', 'failed')),
+    status     text,                      -- active, takendown, suspended, deactivated, not-found
+    reason     text,
+    data_cid   bytea,                     -- root of the MST, 32 bytes of SHA-256
+    commit     bytea                      -- the signed commit block, from which did, rev and root can be proven again
+);
+
+-- [D] The account's DID document, as far as it is served.
+CREATE TABLE identity (
+    actor_id    bigint PRIMARY KEY,
+    resolved_at timestamptz NOT NULL,
+    handle      text,                     -- as claimed; lower case
+    pds         text,
+    signing_key text
+);
+
+-- [D] Records whose columns determine them exactly have raw null; for all others raw is the original DAG-CBOR.
+-- subject_cid and via_cid are the 32 bytes of SHA-256 of a DAG-CBOR CID. indexed_at is null where it equals
+-- the rule for backfilled records: created_at. Lists order by least(created_at, indexed_at).
+CREATE TABLE "like" (
+    actor_id           bigint NOT NULL,
+    rkey               bigint NOT NULL,
+    subject_actor      bigint,
+    subject_rkey       bigint,
+    created_at         timestamptz NOT NULL,
+    indexed_at         timestamptz,
+    via_actor          bigint,
+    via_rkey           bigint,
+    subject_collection smallint,          -- a well-known collection
+    subject_cid        bytea,
+    via_cid            bytea,
+    raw                bytea
+);
+
+CREATE TABLE repost (
+    actor_id           bigint NOT NULL,
+    rkey               bigint NOT NULL,
+    subject_actor      bigint,
+    subject_rkey       bigint,
+    created_at         timestamptz NOT NULL,
+    indexed_at         timestamptz,
+    via_actor          bigint,
+    via_rkey           bigint,
+    subject_collection smallint,
+    subject_cid        bytea,
+    via_cid            bytea,
+    raw                bytea
+);
+
+CREATE TABLE follow (
+    actor_id      bigint NOT NULL,
+    rkey          bigint NOT NULL,
+    subject_actor bigint NOT NULL,
+    created_at    timestamptz NOT NULL,
+    indexed_at    timestamptz,
+    raw           bytea
+);
+
+CREATE TABLE block (
+    actor_id      bigint NOT NULL,
+    rkey          bigint NOT NULL,
+    subject_actor bigint NOT NULL,
+    created_at    timestamptz NOT NULL,
+    indexed_at    timestamptz,
+    raw           bytea
+);
+
+CREATE TABLE post (
+    actor_id           bigint NOT NULL,
+    rkey               bigint NOT NULL,
+    created_at         timestamptz NOT NULL,
+    indexed_at         timestamptz,
+    reply_root_actor   bigint,            -- null: not a reply to a post
+    reply_root_rkey    bigint,
+    reply_parent_actor bigint,
+    reply_parent_rkey  bigint,
+    quote_actor        bigint,            -- the embedded record, if any
+    quote_rkey         bigint,
+    quote_collection   smallint,          -- 1 is app.bsky.feed.post: a quote
+    embed              smallint NOT NULL, -- bits: 1 images, 2 external, 4 record, 8 video, 16 gallery, 32 other
+    raw                bytea NOT NULL
+);
+
+CREATE TABLE profile (
+    actor_id   bigint NOT NULL,
+    rkey       bigint NOT NULL,           -- of `self`
+    created_at timestamptz,
+    indexed_at timestamptz,
+    raw        bytea NOT NULL
+);
+
+-- [D] Every other collection, and records that failed validation (with the reason).
+CREATE TABLE record (
+    actor_id   bigint NOT NULL,
+    collection bigint NOT NULL,
+    rkey       bigint NOT NULL,
+    indexed_at timestamptz NOT NULL,
+    reason     text,
+    raw        bytea NOT NULL
+);
+
+-- [D] Repositories that were fetched and set aside whole, and keys that collided.
+CREATE TABLE quarantine (
+    actor_id   bigint NOT NULL,
+    did        text NOT NULL,
+    host       text NOT NULL,
+    shard      text NOT NULL,
+    scope      text NOT NULL CHECK (scope IN ('repository', 'key')),
+    reason     text NOT NULL,
+    detail     text,
+    records    bigint NOT NULL,           -- record entries set aside with it
+    fetched_at timestamptz NOT NULL
+);
+
+-- [R] The ledger: a shard's batches are in wholly, with this row, or not at all.
+CREATE TABLE load (
+    shard       text PRIMARY KEY,
+    fingerprint text NOT NULL,
+    rows        jsonb NOT NULL,           -- by table
+    rejected    jsonb NOT NULL,           -- by reason
+    entries     bigint NOT NULL,          -- record entries that the shard's repositories have
+    loaded_at   timestamptz NOT NULL DEFAULT now()
+);
+
+-- [S] Derived counts. A missing row means zeros.
+CREATE TABLE post_counts (
+    actor_id bigint NOT NULL,
+    rkey     bigint NOT NULL,
+    likes    integer NOT NULL,
+    reposts  integer NOT NULL,
+    replies  integer NOT NULL,
+    quotes   integer NOT NULL,
+    PRIMARY KEY (actor_id, rkey)
+);
+CREATE TABLE actor_counts (
+    actor_id  bigint PRIMARY KEY,
+    followers integer NOT NULL,
+    follows   integer NOT NULL,
+    posts     integer NOT NULL
+);
+
+-- [R] When each key range of each aggregate was last recomputed.
+CREATE TABLE aggregate_range (
+    aggregate   text NOT NULL,
+    key_range   text NOT NULL,
+    rows        bigint NOT NULL,
+    base_rows   bigint NOT NULL,
+    computed_at timestamptz NOT NULL,
+    PRIMARY KEY (aggregate, key_range)
+);

@@ -1,0 +1,1 @@
+"""The AppView: a thin HTTP service that reads the warehouse."""

@@ -1,0 +1,1 @@
+"""Zeppelin: the AT Protocol network, verified from signature to row."""

@@ -1,0 +1,1 @@
+"""Derived counts, recomputed from the base tables by key range."""

@@ -1,0 +1,1 @@
+"""All Dagster code: resources, partitions, assets, checks, sensors, schedules."""

@@ -1,0 +1,1 @@
+"""Parquet files: schemas, layout, and the store that makes them durable."""

@@ -1,0 +1,1 @@
+"""One small module for a family of collections: record to row."""

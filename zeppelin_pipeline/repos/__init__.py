@@ -1,0 +1,1 @@
+"""Repositories: listing, shard plan, fetch, extraction."""

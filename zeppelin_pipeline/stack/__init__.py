@@ -1,0 +1,1 @@
+"""Processes: the embedded Postgres, the supervisor, and what `up` and `demo` run."""

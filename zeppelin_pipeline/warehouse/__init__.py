@@ -1,0 +1,1 @@
+"""Postgres: keys, connection, migrations, COPY, loads, indexes."""
