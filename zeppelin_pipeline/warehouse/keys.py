@@ -47,7 +47,6 @@ _NSID_BY_NUMBER: Final = {number: nsid for nsid, number in WELL_KNOWN_COLLECTION
 
 _TID_ALPHABET: Final = b"234567abcdefghijklmnopqrstuvwxyz"
 _TID_LENGTH: Final = 13
-_TID_SHIFTS: Final = np.arange(60, -1, -5, dtype=np.int64)
 _NOT_IN_ALPHABET: Final = 255
 _FIRST_DIGIT_LIMIT: Final = 8  # 3 bits above the 60 of the other digits: at most 2^63 - 1
 _NEGATIVE: Final = 1 << 63
@@ -173,10 +172,13 @@ def _tid_keys(rkeys: pa.Array) -> "tuple[Int64Array, npt.NDArray[np.bool_]]":
     offsets = np.frombuffer(buffers[1], dtype=np.int32, count=count + 1, offset=4 * rkeys.offset)
     data = np.frombuffer(buffers[2], dtype=np.uint8)
     candidates = np.flatnonzero((np.diff(offsets) == _TID_LENGTH) & ~np.asarray(rkeys.is_null()))
-    digits = _DIGITS[data[offsets[candidates][:, None] + np.arange(_TID_LENGTH)]]
-    good = (digits.max(axis=1, initial=0) != _NOT_IN_ALPHABET) & (digits[:, 0] < _FIRST_DIGIT_LIMIT)
-    integers = (digits[good].astype(np.int64) << _TID_SHIFTS).sum(axis=1)
-    chosen = candidates[good]
-    values[chosen] = integers
-    is_tid[chosen] = True
+    starts = offsets[candidates]
+    integers = np.zeros(len(candidates), dtype=np.int64)
+    good = _DIGITS[data[starts]] < _FIRST_DIGIT_LIMIT
+    for position in range(_TID_LENGTH):
+        digits = _DIGITS[data[starts + position]]
+        good &= digits != _NOT_IN_ALPHABET
+        integers = integers << 5 | digits
+    values[candidates[good]] = integers[good]
+    is_tid[candidates[good]] = True
     return values, is_tid
