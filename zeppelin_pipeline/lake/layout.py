@@ -1,0 +1,149 @@
+"""Where each file of the lake lies: every path is made by a function here, and nowhere else. No reading or writing.
+
+Paths are relative to the lake's root and use `/` on every store. Text from outside (host names) enters a path only
+through `segment`, so that no host can name a file outside its own folder.
+"""
+
+import hashlib
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from zeppelin_pipeline.errors import CorruptStateError
+
+PDS_LIST: Final = "pds_list"
+LISTING: Final = "listing"
+SHARDS: Final = "shards"
+PACKS: Final = "packs"
+BATCHES: Final = "batches"
+
+#: The first part of a bundle's key. No host has it for a key: a bare name is a host only with its port.
+TAIL: Final = "tail"
+
+_KEPT: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789.-")
+# A file's name may have 255 bytes: the rest is for the number, the fingerprint and a temporary file's suffix.
+_LONGEST_SEGMENT: Final = 160
+_FINGERPRINT: Final = re.compile(r"[0-9a-f]{12}")
+_SHARD_KEY: Final = re.compile(r"(?P<stem>[^~]+)~(?P<number>[0-9]{5,9})", re.DOTALL)
+_DATASET: Final = re.compile(r"[a-z][a-z_]*")
+_PASS_FOLDER: Final = re.compile(r"[0-9]{6,9}")
+
+
+def segment(text: str) -> str:
+    """Makes one path segment of text from outside: two texts never share one, and none leaves its folder.
+
+    Every byte outside `[a-z0-9.-]` is percent-encoded, a leading dot too (`..` becomes `%2e.`). What is longer than 160
+    characters is cut and ends in `~` and a hash of the whole; `~` is in no other segment.
+
+    Raises:
+        ValueError: the text is empty.
+    """
+    if not text:
+        raise ValueError("an empty text is no path segment")
+    encoded = "".join(chr(byte) if byte in _KEPT else f"%{byte:02x}" for byte in text.encode("utf-8", "surrogatepass"))
+    if encoded.startswith("."):
+        encoded = "%2e" + encoded[1:]
+    if len(encoded) > _LONGEST_SEGMENT:
+        digest = hashlib.sha256(encoded.encode()).hexdigest()[:32]
+        encoded = f"{encoded[: _LONGEST_SEGMENT - 33]}~{digest}"
+    return encoded
+
+
+def pds_list(taken_at: datetime) -> str:
+    """Snapshot of the PDS list; names sort in order of time."""
+    return f"{PDS_LIST}/{taken_at.astimezone(UTC):%Y%m%dT%H%M%S}.parquet"
+
+
+def listing_host(host: str) -> str:
+    """Folder of all listing passes over a host."""
+    return f"{LISTING}/{segment(host)}"
+
+
+def listing_pass(host: str, pass_number: int) -> str:
+    """Folder of one pass over a host's `listRepos`."""
+    return f"{listing_host(host)}/{pass_number:06d}"
+
+
+def listing_page(host: str, pass_number: int, page: int) -> str:
+    """One page of a pass; pages are numbered from 0 without gaps."""
+    return f"{listing_pass(host, pass_number)}/page-{page:06d}.parquet"
+
+
+def pass_number(path: str) -> int:
+    """The pass that a listing page's path belongs to.
+
+    Raises:
+        CorruptStateError: the path is none that `listing_page` makes.
+    """
+    parts = path.split("/")
+    if len(parts) != 4 or parts[0] != LISTING or not _PASS_FOLDER.fullmatch(parts[2]):
+        raise CorruptStateError(f"not a listing page: {path}")
+    return int(parts[2])
+
+
+def host_shard(host: str, number: int) -> str:
+    """Key of a shard of one large host."""
+    return f"{host}~{number:05d}"
+
+
+def tail_shard(number: int) -> str:
+    """Key of a bundle of small hosts."""
+    return host_shard(TAIL, number)
+
+
+def shard_stem(shard: str) -> str:
+    """What a shard's key says about its hosts: the one host's key, or `tail`.
+
+    Raises:
+        ValueError: not a shard's key.
+    """
+    return _parse_shard(shard)[0]
+
+
+def shard_number(shard: str) -> int:
+    """The number in a shard's key; raises ValueError as `shard_stem` does."""
+    return int(_parse_shard(shard)[1])
+
+
+def manifest(shard: str) -> str:
+    """The shard's manifest: which repositories are fetched, and from where."""
+    return f"{SHARDS}/{shard_segment(shard)}.parquet"
+
+
+def pack(shard: str) -> str:
+    """Folder of a shard's fetched repositories."""
+    return f"{PACKS}/{shard_segment(shard)}"
+
+
+def pack_part(shard: str, part: int) -> str:
+    """One part of a pack; for a DID the part with the higher number wins."""
+    return f"{pack(shard)}/part-{part:05d}.parquet"
+
+
+def batch(dataset: str, shard: str, fingerprint: str) -> str:
+    """One dataset of a shard's records; the fingerprint is 12 hexadecimal digits that name its content.
+
+    Raises:
+        ValueError: the dataset, shard or fingerprint is none.
+    """
+    if not _DATASET.fullmatch(dataset) or not _FINGERPRINT.fullmatch(fingerprint):
+        raise ValueError(f"not a batch: {dataset!r}, {fingerprint!r}")
+    return f"{BATCHES}/{dataset}/{shard_segment(shard)}-{fingerprint}.parquet"
+
+
+def batch_ledger(shard: str) -> str:
+    """The list of a shard's batches, written last: only files that it names count."""
+    return f"{BATCHES}/_shards/{shard_segment(shard)}.parquet"
+
+
+def shard_segment(shard: str) -> str:
+    """A shard's key as a path segment; raises ValueError when it is no shard's key."""
+    stem, number = _parse_shard(shard)
+    return f"{segment(stem)}~{number}"
+
+
+def _parse_shard(shard: str) -> tuple[str, str]:
+    match = _SHARD_KEY.fullmatch(shard)
+    if match is None:
+        raise ValueError(f"not a shard's key: {shard!r}")
+    return match["stem"], match["number"]
