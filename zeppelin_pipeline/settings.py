@@ -1,0 +1,193 @@
+"""Every setting of the pipeline, with its default, its bounds and what it is for; the only reader of the environment.
+
+A setting `car_cap_bytes` is the environment variable `ZEPPELIN_CAR_CAP_BYTES`. An empty variable counts as unset. Lists
+are written with commas. Settings are read at the edges (defs, stack, cli) and handed to the domain as plain arguments.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, Self, cast
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from zeppelin_pipeline.errors import ConfigurationError
+
+PREFIX = "ZEPPELIN_"
+URL_SCHEMES = {"http", "https"}
+RELAY_SCHEMES = {"http", "https", "ws", "wss"}
+POSTGRES_SCHEMES = {"postgresql", "postgres"}
+MEBIBYTE = 1 << 20
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Addresses = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """The settings of one process, read once, never changed."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    # Where things are kept
+    home: Path = Field(
+        Path(".zeppelin"), description="Folder for all that is kept: lake, embedded Postgres, logs, Dagster's home."
+    )
+    lake_url: str = Field(
+        "", description="The lake's folder or fsspec URL (s3://bucket/prefix). Default: `lake` in the home."
+    )
+    postgres_url: str | None = Field(
+        None, description="The warehouse's database. Default: an embedded PostgreSQL in the home."
+    )
+    postgres_bindir: Path | None = Field(
+        None, description="Folder of PostgreSQL 18's programs for the embedded server."
+    )
+    postgres_port: Port | None = Field(None, description="Port of the embedded server. Default: a free one, then kept.")
+    dagster_postgres_url: str | None = Field(
+        None,
+        description="Database of Dagster's own storage. Default: SQLite; `up` and `demo` make one beside the warehouse.",
+    )
+
+    # The network
+    relay_urls: Addresses = Field(
+        ("https://bsky.network",), description="Relays asked for hosts (listHosts), separated by commas."
+    )
+    plc_url: str = Field("https://plc.directory", description="The PLC directory.")
+    hosts: Addresses = Field((), description="PDS hosts known by hand, separated by commas.")
+    scrape_state: str | None = Field(
+        None, description="File or URL of a state.json of mary-ext/atproto-scraping, a witness of hosts."
+    )
+    allow_private_hosts: bool = Field(
+        False, description="Whether hosts on loopback and private addresses may be asked (test networks)."
+    )
+    user_agent: str = Field(
+        "zeppelin/0.1 (+https://github.com/zeppelin-social)",
+        min_length=1,
+        description="How we introduce ourselves to hosts.",
+    )
+
+    # Listing and shards
+    shard_size: int = Field(10_000, ge=1, le=1_000_000, description="Repositories in a shard of a large host.")
+    tail_limit: int = Field(
+        200, ge=0, description="A host with more repositories has shards of its own; others are bundled."
+    )
+    tail_hosts: int = Field(50, ge=1, description="Small hosts in one bundle.")
+
+    # Fetch
+    max_in_flight: int = Field(50, ge=1, le=1_000, description="Requests in flight to one host.")
+    request_timeout_seconds: float = Field(60.0, gt=0, description="Longest silence of a host within a request.")
+    fetch_attempts: int = Field(5, ge=1, le=100, description="Tries of one repository before it is stored as failed.")
+    car_cap_bytes: int = Field(256 * MEBIBYTE, ge=1_000, description="Largest repository that is taken.")
+    pack_part_bytes: int = Field(128 * MEBIBYTE, ge=1_000, description="Bytes of repositories in one file of a pack.")
+    tolerate_failed: float = Field(
+        0.0, ge=0, le=1, description="Fraction of a shard's repositories that may fail without failing its partition."
+    )
+
+    # Extract and load
+    batch_rows: int = Field(
+        50_000, ge=1, le=10_000_000, description="Rows held in memory for a dataset before they are written."
+    )
+    load_concurrency: int = Field(2, ge=1, le=64, description="Shards loaded into the warehouse at once.")
+
+    # Servers of our own, on loopback
+    dagster_port: Port = Field(3000, description="Port of Dagster's webserver.")
+    api_host: str = Field("127.0.0.1", min_length=1, description="Address that the API listens on.")
+    api_port: Port = Field(2584, description="Port of the API.")
+    devnet_port: Port = Field(2600, description="First port of the demo's network: PLC, relay, then a port a host.")
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """The settings of the environment, with some given outright.
+
+        Raises:
+            ConfigurationError: a value is malformed or out of bounds; the message names each variable.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            faults = "; ".join(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors())
+            raise ConfigurationError(faults) from error
+
+    @field_validator("relay_urls", "hosts", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("home")
+    @classmethod
+    def _make_absolute(cls, value: Path) -> Path:
+        """Child processes have other working directories."""
+        return value.expanduser().resolve()
+
+    @field_validator("plc_url")
+    @classmethod
+    def _check_plc_url(cls, value: str) -> str:
+        return _checked_url(value, URL_SCHEMES)
+
+    @field_validator("relay_urls")
+    @classmethod
+    def _check_relay_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_checked_url(url, RELAY_SCHEMES) for url in value)
+
+    @field_validator("postgres_url", "dagster_postgres_url")
+    @classmethod
+    def _check_postgres_url(cls, value: str | None) -> str | None:
+        return value if value is None else _checked_url(value, POSTGRES_SCHEMES)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """The lake's default depends on the home."""
+        del context
+        if not self.lake_url:
+            object.__setattr__(self, "lake_url", str(self.home / "lake"))
+
+    def require_postgres_url(self) -> str:
+        """The warehouse's URL.
+
+        Raises:
+            ConfigurationError: none is set; `up` and `demo` set it for the processes that they start.
+        """
+        if self.postgres_url is None:
+            raise ConfigurationError(
+                f"{PREFIX}POSTGRES_URL is not set: start with `zeppelin up` or `zeppelin demo`, or set it"
+            )
+        return self.postgres_url
+
+    def environment(self) -> dict[str, str]:
+        """The variables that give a child process these very settings."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {_variable(name): _as_text(value) for name, value in values.items()}
+
+
+def describe_settings() -> list[tuple[str, str, str]]:
+    """Each variable, its default as it would be written, and what it is for."""
+    return [
+        (_variable(name), _as_text(field.get_default()), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _as_text(value: object) -> str:
+    """A value as an environment variable; empty for None, which counts as unset."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case tuple():
+            return ",".join(cast("tuple[str, ...]", value))
+        case _:
+            return str(value)
+
+
+def _checked_url(value: str, schemes: set[str]) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in schemes:
+        raise ValueError(f"must be a URL that begins with {' or '.join(f'{scheme}://' for scheme in sorted(schemes))}")
+    if not parts.netloc:
+        raise ValueError("has no host")
+    return value.rstrip("/") if schemes is not POSTGRES_SCHEMES else value
