@@ -177,8 +177,9 @@ CREATE TABLE load (
     shard       text PRIMARY KEY,
     fingerprint text NOT NULL,
     rows        jsonb NOT NULL,           -- by table
-    rejected    jsonb NOT NULL,           -- by reason
-    entries     bigint NOT NULL,          -- record entries that the shard's repositories have
+    rejected    jsonb NOT NULL,           -- by reason: invalid records (which are in record) and whole repositories
+    entries     bigint NOT NULL,          -- record entries that the shard's repositories have: the sum of rows, and
+    quarantined bigint NOT NULL,          -- those of the repositories set aside whole
     loaded_at   timestamptz NOT NULL DEFAULT now()
 );
 

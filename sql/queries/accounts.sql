@@ -1,0 +1,61 @@
+-- What the API reads of accounts. Collections by their fixed numbers (warehouse/keys.py): 7 feed generator, 10 list, 13 starter pack,
+-- 15 labeler service, 16 status, 17 notification declaration, 18 chat declaration, 19 Germ declaration.
+
+-- name: find_accounts_by_handle
+-- The account of each handle. Several may claim one: an account in good standing goes before others, then the one resolved last.
+SELECT DISTINCT ON (identity.handle) identity.handle, actor.did
+FROM identity
+JOIN actor ON actor.id = identity.actor_id
+LEFT JOIN repo ON repo.actor_id = identity.actor_id
+WHERE identity.handle = ANY(%(handles)s::text[])
+ORDER BY identity.handle, (coalesce(repo.status, 'active') = 'active') DESC, identity.resolved_at DESC, actor.id;
+
+-- name: get_accounts
+-- Accounts that are known by more than a mention, with all that any profile view shows but counts.
+SELECT
+    actor.id AS actor_id,
+    actor.did,
+    identity.handle,
+    repo.status,
+    profile.raw AS profile,
+    profile.created_at,
+    least(profile.created_at, profile.indexed_at) AS sort_at,
+    EXISTS (
+        SELECT FROM record
+        WHERE record.actor_id = actor.id AND collection = 15 AND rkey = %(self_rkey)s AND reason IS NULL
+    ) AS is_labeler,
+    (
+        SELECT raw FROM record
+        WHERE record.actor_id = actor.id AND collection = 16 AND rkey = %(self_rkey)s AND reason IS NULL
+    ) AS live_status,
+    (
+        SELECT raw FROM record
+        WHERE record.actor_id = actor.id AND collection = 17 AND rkey = %(self_rkey)s AND reason IS NULL
+    ) AS notification_declaration,
+    (
+        SELECT raw FROM record
+        WHERE record.actor_id = actor.id AND collection = 18 AND rkey = %(self_rkey)s AND reason IS NULL
+    ) AS chat_declaration,
+    (
+        SELECT raw FROM record
+        WHERE record.actor_id = actor.id AND collection = 19 AND rkey = %(self_rkey)s AND reason IS NULL
+    ) AS germ_declaration
+FROM actor
+LEFT JOIN identity ON identity.actor_id = actor.id
+LEFT JOIN repo ON repo.actor_id = actor.id
+LEFT JOIN profile ON profile.actor_id = actor.id AND profile.rkey = %(self_rkey)s
+WHERE actor.id = ANY(%(actors)s::bigint[]) AND (repo.actor_id IS NOT NULL OR identity.actor_id IS NOT NULL);
+
+-- name: get_profile_counts
+-- The counts of a detailed profile; an account without a row in actor_counts has zeros.
+SELECT
+    actor.id AS actor_id,
+    coalesce(actor_counts.followers, 0) AS followers,
+    coalesce(actor_counts.follows, 0) AS follows,
+    coalesce(actor_counts.posts, 0) AS posts,
+    (SELECT count(*) FROM record WHERE actor_id = actor.id AND collection = 10 AND reason IS NULL) AS lists,
+    (SELECT count(*) FROM record WHERE actor_id = actor.id AND collection = 7 AND reason IS NULL) AS generators,
+    (SELECT count(*) FROM record WHERE actor_id = actor.id AND collection = 13 AND reason IS NULL) AS starter_packs
+FROM actor
+LEFT JOIN actor_counts ON actor_counts.actor_id = actor.id
+WHERE actor.id = ANY(%(actors)s::bigint[]);

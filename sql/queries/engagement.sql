@@ -1,0 +1,66 @@
+-- Who liked and reposted a record. Each account once: its first record (the lowest record key) is the one that counts.
+-- Newest first by least(created_at, indexed_at), then by unique keys; a cursor is the last row's keys.
+
+-- name: get_likes
+-- The likes of a record, and of one version of it when a CID is given.
+SELECT
+    subject_like.actor_id,
+    subject_like.rkey,
+    subject_like.created_at,
+    least(subject_like.created_at, subject_like.indexed_at) AS sort_at
+FROM "like" AS subject_like
+WHERE subject_like.subject_actor = %(actor)s
+    AND subject_like.subject_rkey = %(rkey)s
+    AND subject_like.subject_collection = %(collection)s::smallint
+    AND (%(cid)s::bytea IS NULL OR subject_like.subject_cid = %(cid)s::bytea)
+    AND (least(subject_like.created_at, subject_like.indexed_at), subject_like.rkey, subject_like.actor_id)
+    < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_actor)s::bigint)
+    AND NOT EXISTS (
+        SELECT FROM "like" AS earlier
+        WHERE earlier.subject_actor = subject_like.subject_actor
+            AND earlier.subject_rkey = subject_like.subject_rkey
+            AND earlier.actor_id = subject_like.actor_id
+            AND earlier.subject_collection = subject_like.subject_collection
+            AND earlier.rkey < subject_like.rkey
+    )
+ORDER BY least(subject_like.created_at, subject_like.indexed_at) DESC, subject_like.rkey DESC, subject_like.actor_id DESC
+LIMIT %(limit)s;
+
+-- name: get_reposters
+-- The reposts of a post, and of one version of it when a CID is given.
+SELECT
+    repost.actor_id,
+    repost.rkey,
+    repost.created_at,
+    least(repost.created_at, repost.indexed_at) AS sort_at
+FROM repost
+WHERE repost.subject_actor = %(actor)s
+    AND repost.subject_rkey = %(rkey)s
+    AND repost.subject_collection = %(collection)s::smallint
+    AND (%(cid)s::bytea IS NULL OR repost.subject_cid = %(cid)s::bytea)
+    AND (least(repost.created_at, repost.indexed_at), repost.rkey, repost.actor_id)
+    < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_actor)s::bigint)
+    AND NOT EXISTS (
+        SELECT FROM repost AS earlier
+        WHERE earlier.subject_actor = repost.subject_actor
+            AND earlier.subject_rkey = repost.subject_rkey
+            AND earlier.actor_id = repost.actor_id
+            AND earlier.subject_collection = repost.subject_collection
+            AND earlier.rkey < repost.rkey
+    )
+ORDER BY least(repost.created_at, repost.indexed_at) DESC, repost.rkey DESC, repost.actor_id DESC
+LIMIT %(limit)s;
+
+-- name: get_likes_by_actor
+-- Which of some posts an account liked, by its first like of each.
+SELECT
+    subject_like.subject_actor,
+    subject_like.subject_rkey,
+    min(subject_like.rkey) AS rkey
+FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS wanted (actor_id, rkey)
+JOIN "like" AS subject_like
+    ON subject_like.subject_actor = wanted.actor_id
+    AND subject_like.subject_rkey = wanted.rkey
+    AND subject_like.actor_id = %(actor)s
+WHERE subject_like.subject_collection = 1
+GROUP BY subject_like.subject_actor, subject_like.subject_rkey;

@@ -1,0 +1,111 @@
+-- What the API reads of posts, feeds and threads. Lists are newest first by least(created_at, indexed_at), then by unique keys;
+-- a cursor is the last row's keys. Embed bits: 1 images, 8 video, 16 gallery. Collection 1 is app.bsky.feed.post.
+
+-- name: get_posts
+-- Posts by key, with their counts; a post without a row in post_counts has zeros.
+SELECT
+    post.actor_id,
+    post.rkey,
+    actor.did,
+    record_key.text AS rkey_text,
+    least(post.created_at, post.indexed_at) AS sort_at,
+    post.raw,
+    coalesce(post_counts.likes, 0) AS likes,
+    coalesce(post_counts.reposts, 0) AS reposts,
+    coalesce(post_counts.replies, 0) AS replies,
+    coalesce(post_counts.quotes, 0) AS quotes
+FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS wanted (actor_id, rkey)
+JOIN post ON post.actor_id = wanted.actor_id AND post.rkey = wanted.rkey
+JOIN actor ON actor.id = wanted.actor_id
+LEFT JOIN record_key ON record_key.id = wanted.rkey AND wanted.rkey < 0
+LEFT JOIN post_counts ON post_counts.actor_id = wanted.actor_id AND post_counts.rkey = wanted.rkey;
+
+-- name: get_author_feed
+-- An account's posts and reposts, newest first; of several reposts of one post only the first. The columns of a repost determine its record.
+(
+    SELECT
+        0::smallint AS is_repost,
+        post.actor_id AS post_actor,
+        post.rkey AS post_rkey,
+        post.rkey,
+        least(post.created_at, post.indexed_at) AS sort_at,
+        post.created_at,
+        NULL::bytea AS subject_cid,
+        NULL::bigint AS via_actor,
+        NULL::bigint AS via_rkey,
+        NULL::bytea AS via_cid,
+        NULL::bytea AS raw
+    FROM post
+    WHERE post.actor_id = %(actor)s
+        AND (%(embed_bits)s::smallint = 0 OR (post.embed & %(embed_bits)s::smallint) <> 0)
+        AND CASE %(replies)s::text
+            WHEN 'all' THEN true
+            WHEN 'own-threads' THEN post.reply_parent_actor IS NULL OR post.reply_root_actor = post.actor_id
+            ELSE post.reply_parent_actor IS NULL
+        END
+        AND (least(post.created_at, post.indexed_at), post.rkey, 0::smallint)
+        < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_is_repost)s::smallint)
+    ORDER BY least(post.created_at, post.indexed_at) DESC, post.rkey DESC
+    LIMIT %(limit)s
+)
+UNION ALL
+(
+    SELECT
+        1::smallint AS is_repost,
+        repost.subject_actor AS post_actor,
+        repost.subject_rkey AS post_rkey,
+        repost.rkey,
+        least(repost.created_at, repost.indexed_at) AS sort_at,
+        repost.created_at,
+        repost.subject_cid,
+        repost.via_actor,
+        repost.via_rkey,
+        repost.via_cid,
+        repost.raw
+    FROM repost
+    WHERE repost.actor_id = %(actor)s
+        AND %(with_reposts)s::boolean
+        AND repost.subject_collection = 1
+        AND (least(repost.created_at, repost.indexed_at), repost.rkey, 1::smallint)
+        < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_is_repost)s::smallint)
+        AND NOT EXISTS (
+            SELECT FROM repost AS earlier
+            WHERE earlier.actor_id = repost.actor_id
+                AND earlier.subject_actor = repost.subject_actor
+                AND earlier.subject_rkey = repost.subject_rkey
+                AND earlier.subject_collection = repost.subject_collection
+                AND earlier.rkey < repost.rkey
+        )
+    ORDER BY least(repost.created_at, repost.indexed_at) DESC, repost.rkey DESC
+    LIMIT %(limit)s
+)
+ORDER BY sort_at DESC, rkey DESC, is_repost DESC
+LIMIT %(limit)s;
+
+-- name: get_thread_ancestors
+-- The posts above one, nearest first, at most so many.
+WITH RECURSIVE ancestor (actor_id, rkey, height) AS (
+    SELECT post.reply_parent_actor, post.reply_parent_rkey, 1
+    FROM post
+    WHERE post.actor_id = %(actor)s AND post.rkey = %(rkey)s AND post.reply_parent_actor IS NOT NULL AND %(height)s::integer > 0
+    UNION ALL
+    SELECT post.reply_parent_actor, post.reply_parent_rkey, ancestor.height + 1
+    FROM ancestor
+    JOIN post ON post.actor_id = ancestor.actor_id AND post.rkey = ancestor.rkey
+    WHERE post.reply_parent_actor IS NOT NULL AND ancestor.height < %(height)s::integer
+)
+SELECT actor_id, rkey FROM ancestor;
+
+-- name: get_thread_descendants
+-- The posts below one, level by level, at most so many levels and so many posts.
+WITH RECURSIVE descendant (actor_id, rkey, depth) AS (
+    SELECT post.actor_id, post.rkey, 1
+    FROM post
+    WHERE post.reply_parent_actor = %(actor)s AND post.reply_parent_rkey = %(rkey)s AND %(depth)s::integer > 0
+    UNION ALL
+    SELECT post.actor_id, post.rkey, descendant.depth + 1
+    FROM descendant
+    JOIN post ON post.reply_parent_actor = descendant.actor_id AND post.reply_parent_rkey = descendant.rkey
+    WHERE descendant.depth < %(depth)s::integer
+)
+SELECT actor_id, rkey FROM descendant LIMIT %(limit)s;

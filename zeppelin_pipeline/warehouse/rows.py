@@ -1,0 +1,196 @@
+"""Arrow batches of the lake's datasets to batches of the warehouse's tables: text becomes keys, CIDs their digests.
+
+Pure and vectorised. Which rows are loaded, and how, is decided elsewhere.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zeppelin_pipeline.errors import CorruptStateError
+from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace
+
+_DAG_CBOR_PREFIX: Final = bytes.fromhex("01711220")
+_CID_BYTES: Final = 36
+_POST: Final = "app.bsky.feed.post"
+
+
+@dataclass(frozen=True, slots=True)
+class TableMap:
+    """How one dataset becomes one table.
+
+    Attributes:
+        table: the table's name.
+        dids: the dataset's columns that hold DIDs, the owner's first.
+        rkeys: its columns that hold record keys.
+        to_rows: the batch's twin in keys, its columns named as the table's.
+    """
+
+    table: str
+    dids: tuple[str, ...]
+    rkeys: tuple[str, ...]
+    to_rows: Callable[[pa.RecordBatch, KeySpace], pa.RecordBatch]
+
+
+def digests(cids: pa.Array) -> pa.Array:
+    """The 32 bytes of SHA-256 of DAG-CBOR CIDs; nulls stay null.
+
+    Raises:
+        CorruptStateError: a CID is of another form; the lake holds none such in these columns.
+    """
+    plain = cids.cast(pa.binary())
+    is_good = pc.and_(pc.starts_with(plain, _DAG_CBOR_PREFIX), pc.equal(pc.binary_length(plain), _CID_BYTES))
+    if pc.all(is_good, min_count=0).as_py() is False:
+        raise CorruptStateError("a batch holds a CID that is not of DAG-CBOR and SHA-256")
+    return pc.binary_slice(plain, 4, _CID_BYTES)
+
+
+def collection_numbers(nsids: pa.Array) -> pa.Array:
+    """Well-known collections as smallint; null for null and for any other."""
+    encoded = nsids if pa.types.is_dictionary(nsids.type) else nsids.dictionary_encode()
+    numbers = [WELL_KNOWN_COLLECTIONS.get(nsid) for nsid in encoded.dictionary.to_pylist()]
+    return pa.array(numbers, pa.int16()).take(encoded.indices)
+
+
+def _engagement(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+    """Likes and reposts: who, what, when, and through whose repost."""
+    return pa.record_batch(
+        {
+            "actor_id": keys.actor_ids(batch["did"]),
+            "rkey": keys.rkey_ids(batch["rkey"]),
+            "subject_actor": keys.actor_ids(batch["subject_did"]),
+            "subject_rkey": keys.rkey_ids(batch["subject_rkey"]),
+            "created_at": batch["created_at"],
+            "indexed_at": batch["indexed_at"],
+            "via_actor": keys.actor_ids(batch["via_did"]),
+            "via_rkey": keys.rkey_ids(batch["via_rkey"]),
+            "subject_collection": collection_numbers(batch["subject_collection"]),
+            "subject_cid": digests(batch["subject_cid"]),
+            "via_cid": digests(batch["via_cid"]),
+            "raw": batch["raw"],
+        }
+    )
+
+
+def _edge(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+    """Follows and blocks: who, whom, when."""
+    return pa.record_batch(
+        {
+            "actor_id": keys.actor_ids(batch["did"]),
+            "rkey": keys.rkey_ids(batch["rkey"]),
+            "subject_actor": keys.actor_ids(batch["subject_did"]),
+            "created_at": batch["created_at"],
+            "indexed_at": batch["indexed_at"],
+            "raw": batch["raw"],
+        }
+    )
+
+
+def _post(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+    """Posts: a reply's ends count where they are posts; a quote may be of any well-known collection."""
+    columns: dict[str, pa.Array] = {
+        "actor_id": keys.actor_ids(batch["did"]),
+        "rkey": keys.rkey_ids(batch["rkey"]),
+        "created_at": batch["created_at"],
+        "indexed_at": batch["indexed_at"],
+    }
+    for end in ("reply_root", "reply_parent"):
+        is_post = pc.equal(batch[f"{end}_collection"].cast(pa.string()), _POST)
+        columns[f"{end}_actor"] = pc.if_else(is_post, keys.actor_ids(batch[f"{end}_did"]), None)
+        columns[f"{end}_rkey"] = pc.if_else(is_post, keys.rkey_ids(batch[f"{end}_rkey"]), None)
+    return pa.record_batch(
+        columns
+        | {
+            "quote_actor": keys.actor_ids(batch["quote_did"]),
+            "quote_rkey": keys.rkey_ids(batch["quote_rkey"]),
+            "quote_collection": collection_numbers(batch["quote_collection"]),
+            "embed": batch["embed"],
+            "raw": batch["raw"],
+        }
+    )
+
+
+def _profile(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+    return pa.record_batch(
+        {
+            "actor_id": keys.actor_ids(batch["did"]),
+            "rkey": keys.rkey_ids(batch["rkey"]),
+            "created_at": batch["created_at"],
+            "indexed_at": batch["indexed_at"],
+            "raw": batch["raw"],
+        }
+    )
+
+
+def _record(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+    return pa.record_batch(
+        {
+            "actor_id": keys.actor_ids(batch["did"]),
+            "collection": keys.collection_ids(batch["collection"]),
+            "rkey": keys.rkey_ids(batch["rkey"]),
+            "indexed_at": batch["indexed_at"],
+            "reason": batch["reason"],
+            "raw": batch["raw"],
+        }
+    )
+
+
+def repo_rows(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+    """Repositories, as the temporary table `incoming` takes them."""
+    return pa.record_batch(
+        {
+            "actor_id": keys.actor_ids(batch["did"]),
+            "did": batch["did"],
+            "rev": keys.rkey_ids(batch["rev"]),
+            "records": batch["records"],
+            "fetched_at": batch["fetched_at"],
+            "host": batch["host"].cast(pa.string()),
+            "state": batch["state"],
+            "status": batch["status"],
+            "reason": batch["reason"],
+            "data_cid": digests(batch["data_cid"]),
+            "commit": batch["commit"],
+            "handle": batch["handle"],
+            "pds": batch["pds"],
+            "signing_key": batch["signing_key"],
+        }
+    )
+
+
+_SUBJECT_DIDS: Final = ("did", "subject_did", "via_did")
+_SUBJECT_RKEYS: Final = ("rkey", "subject_rkey", "via_rkey")
+
+#: The record datasets, in the order in which they are loaded.
+TABLES: Final[dict[str, TableMap]] = {
+    "profile": TableMap("profile", ("did",), ("rkey",), _profile),
+    "post": TableMap(
+        "post",
+        ("did", "reply_root_did", "reply_parent_did", "quote_did"),
+        ("rkey", "reply_root_rkey", "reply_parent_rkey", "quote_rkey"),
+        _post,
+    ),
+    "like": TableMap("like", _SUBJECT_DIDS, _SUBJECT_RKEYS, _engagement),
+    "repost": TableMap("repost", _SUBJECT_DIDS, _SUBJECT_RKEYS, _engagement),
+    "follow": TableMap("follow", ("did", "subject_did"), ("rkey",), _edge),
+    "block": TableMap("block", ("did", "subject_did"), ("rkey",), _edge),
+    "record": TableMap("record", ("did",), ("rkey",), _record),
+}
+
+
+def only_of(batch: pa.RecordBatch, dids: pa.Array) -> pa.RecordBatch:
+    """The batch's rows whose owner is one of `dids`."""
+    return batch.filter(pc.is_in(batch["did"].cast(pa.string()), value_set=dids))
+
+
+def without(batch: pa.RecordBatch, dids: pa.Array) -> pa.RecordBatch:
+    """The batch's rows whose owner is none of `dids`."""
+    return batch.filter(pc.invert(pc.is_in(batch["did"].cast(pa.string()), value_set=dids)))
+
+
+def distinct(batch: pa.RecordBatch, columns: Iterable[str]) -> pa.Array:
+    """The distinct texts of several columns, nulls left out."""
+    chunks = [batch[name].cast(pa.string()) for name in columns]
+    return pc.drop_null(pa.chunked_array(chunks, pa.string())).unique()
