@@ -56,7 +56,7 @@ def recompute(connection: Connection[TupleRow], aggregate: str, key_range: str) 
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (lock,))
         connection.execute(queries[f"clear_{aggregate}"], bounds)
         row = connection.execute(queries[f"recompute_{aggregate}"], bounds).fetchone()
-        rows, base_rows = row if row else (0, 0)
+        rows, base_rows = row or (0, 0)
         connection.execute(
             queries["mark_range_computed"],
             {"aggregate": aggregate, "key_range": key_range, "rows": rows, "base_rows": base_rows},
