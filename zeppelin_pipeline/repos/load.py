@@ -1,0 +1,51 @@
+"""Hands a shard's batches from the lake to the warehouse: which files count, and how they are streamed."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import pyarrow as pa
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from zeppelin_pipeline.errors import CorruptStateError
+from zeppelin_pipeline.lake import layout
+from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.warehouse.load import LoadResult, ShardBatches, load_shard
+
+#: Rows read and encoded at once. COPY gains nothing from more, and memory is a batch and its binary form.
+BATCH_ROWS: Final = 65_536
+
+
+def load_shard_batches(
+    connection: Connection[TupleRow], lake: Lake, shard: str, *, report: Callable[[str, int], None] | None = None
+) -> LoadResult:
+    """Load what extraction made of a shard; a no-op when it is in already.
+
+    Raises:
+        CorruptStateError: the shard was not extracted yet, or a file that its list names is not as listed.
+    """
+    return load_shard(connection, read_batches(lake, shard), report=report)
+
+
+def read_batches(lake: Lake, shard: str) -> ShardBatches:
+    """The shard's batches as its list of files names them."""
+    path = layout.batch_ledger(shard)
+    if not lake.exists(path):
+        raise CorruptStateError(f"shard {shard} has no batches yet: materialize record_batches first")
+    with lake.open_parquet(path) as file:
+        files = {row["dataset"]: row["path"] for row in file.read().to_pylist()}
+    metadata = lake.read_metadata(path)
+
+    def read(dataset: str, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+        if dataset in files:
+            with lake.open_parquet(files[dataset]) as opened:
+                yield from opened.iter_batches(batch_size=BATCH_ROWS, columns=columns)
+
+    return ShardBatches(
+        shard=shard,
+        fingerprint=metadata["fingerprint"],
+        entries=int(metadata["entries"]),
+        rejected=json.loads(metadata["rejected"]),
+        read=read,
+    )
