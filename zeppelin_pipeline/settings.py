@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     postgres_port: Port | None = Field(None, description="Port of the embedded server. Default: a free one, then kept.")
     dagster_postgres_url: str | None = Field(
         None,
-        description="Database of Dagster's own storage. Default: SQLite; `up` and `demo` make one beside the warehouse.",
+        description="Database of Dagster's own storage. Default: SQLite; `up` and `demo` put it beside the warehouse.",
     )
 
     # The network
