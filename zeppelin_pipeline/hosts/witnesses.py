@@ -1,0 +1,156 @@
+"""Who says which hosts exist: a relay, a public scrape, a list by hand. Nothing is merged or probed here.
+
+A name that is no host is set aside and counted by its witness, never fatal. A witness that cannot be asked raises.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeAlias, cast
+
+import orjson
+
+from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
+from zeppelin_pipeline.hosts.client import HostClient, HostClients
+from zeppelin_pipeline.hosts.host import Host, parse_host
+from zeppelin_pipeline.hosts.paging import CursorTrail
+
+_RELAY_PAGE_HOSTS: Final = 1000
+#: About forty times the network of 2026; a relay that names more is broken or hostile.
+_MOST_HOSTS: Final = 100_000
+_MAX_SCRAPE_BYTES: Final = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One witness's word on one host.
+
+    Attributes:
+        host: whom it is about.
+        witness: who says so (`relay:relay.example.com`, `scrape`, `manual`).
+        version: of the server, as the witness saw it; null when it does not say.
+        error_at: since when the witness cannot reach it; null when it can, or does not say.
+    """
+
+    host: Host
+    witness: str
+    version: str | None = None
+    error_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """All that one witness said: its sightings, and how many names were no hosts."""
+
+    witness: str
+    sightings: tuple[Sighting, ...]
+    malformed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Somebody to ask: a name, and how. `ask` raises UpstreamError, InvalidDataError or OSError when it fails."""
+
+    name: str
+    ask: Callable[[], Awaitable[Testimony]]
+
+
+#: A host's text as given, with the version and the error time of the sighting.
+_Claim: TypeAlias = tuple[object, str | None, datetime | None]
+
+
+def relay_witness(clients: HostClients, relay: Host) -> Witness:
+    """A relay's `com.atproto.sync.listHosts`, all pages."""
+    name = f"relay:{relay.key}"
+
+    async def ask() -> Testimony:
+        claims = [claim async for claim in _relay_claims(clients.client(relay))]
+        return _testimony(name, claims)
+
+    return Witness(name, ask)
+
+
+def scrape_witness(clients: HostClients, location: str) -> Witness:
+    """The `state.json` of the public scrape mary-ext/atproto-scraping, by URL or by a file's path."""
+
+    async def ask() -> Testimony:
+        if location.startswith(("https://", "http://")):
+            body = await clients.get_url(location, max_bytes=_MAX_SCRAPE_BYTES)
+        else:
+            body = await asyncio.to_thread(Path(location).read_bytes)
+        return read_scrape(body)
+
+    return Witness("scrape", ask)
+
+
+def manual_witness(hosts: Iterable[str]) -> Witness:
+    """The hosts that the operator lists."""
+    claims: list[_Claim] = [(text, None, None) for text in hosts]
+
+    async def ask() -> Testimony:
+        return _testimony("manual", claims)
+
+    return Witness("manual", ask)
+
+
+def read_scrape(body: bytes) -> Testimony:
+    """Reads the scrape's `pdses`: URL to `{version?, errorAt? in milliseconds, …}`.
+
+    Raises:
+        InvalidDataError: `scrape-malformed`, the file has not that form.
+    """
+    try:
+        state = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidDataError("scrape-malformed", str(error)) from error
+    hosts = cast("dict[str, Any]", state).get("pdses") if isinstance(state, dict) else None
+    if not isinstance(hosts, dict):
+        raise InvalidDataError("scrape-malformed", "no object `pdses`")
+    return _testimony("scrape", [_scrape_claim(url, entry) for url, entry in cast("dict[str, Any]", hosts).items()])
+
+
+def _scrape_claim(url: str, entry: object) -> _Claim:
+    fields = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
+    return url, _text(fields.get("version")), _time_of_millis(fields.get("errorAt"))
+
+
+async def _relay_claims(client: HostClient) -> AsyncIterator[_Claim]:
+    trail = CursorTrail()
+    seen = 0
+    while trail.cursor is not None:
+        parameters: dict[str, str | int] = {"limit": _RELAY_PAGE_HOSTS}
+        if trail.cursor:
+            parameters["cursor"] = trail.cursor
+        body = await client.query("com.atproto.sync.listHosts", parameters)
+        hosts = trail.advance(body, "hosts")
+        seen += len(hosts)
+        if seen > _MOST_HOSTS:
+            raise UpstreamError("upstream-malformed", f"more than {_MOST_HOSTS} hosts", is_transient=False)
+        for entry in hosts:
+            yield (cast("dict[str, Any]", entry).get("hostname") if isinstance(entry, dict) else None), None, None
+
+
+def _testimony(witness: str, claims: Iterable[_Claim]) -> Testimony:
+    sightings: dict[str, Sighting] = {}
+    malformed = 0
+    for text, version, error_at in claims:
+        try:
+            host = parse_host(text if isinstance(text, str) else "")
+        except InvalidDataError:
+            malformed += 1
+            continue
+        sightings.setdefault(host.key, Sighting(host, witness, version, error_at))
+    return Testimony(witness, tuple(sightings.values()), malformed)
+
+
+def _text(value: object) -> str | None:
+    return value[:100] if isinstance(value, str) and value else None
+
+
+def _time_of_millis(value: object) -> datetime | None:
+    # Beyond the year 9999 is no time; booleans are integers in Python.
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 253_402_300_800_000:
+        return None
+    return datetime.fromtimestamp(value / 1000, UTC)
