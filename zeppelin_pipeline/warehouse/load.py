@@ -252,10 +252,10 @@ class _Load:
     def _set_aside_rows(self) -> pa.RecordBatch:
         rows: list[dict[str, object]] = []
         for batch in self._batches.read("rejected", None):
-            whole = without(batch.filter(pc.equal(batch["scope"], "repository")), self._spoiled_dids)
-            rows += [self._set_aside(row) for row in whole.to_pylist()]
+            rows += map(self._set_aside, batch.filter(pc.equal(batch["scope"], "repository")).to_pylist())
         for batch in self._batches.read("repo", None):
-            for row in only_of(batch, self._spoiled_dids).to_pylist():
+            verified = batch.filter(pc.equal(batch["state"], "synchronized"))
+            for row in only_of(verified, self._spoiled_dids).to_pylist():
                 collided = {"scope": "key", "reason": KEY_COLLISION, "detail": self._spoiled[row["did"]]}
                 rows.append(self._set_aside(row | collided))
                 self._rejected[KEY_COLLISION] = self._rejected.get(KEY_COLLISION, 0) + row["records"]
