@@ -11,7 +11,7 @@ from typing import Any, Final, cast
 
 import pyarrow as pa
 
-from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
+from zeppelin_pipeline.errors import ConfigurationError, InvalidDataError, UpstreamError
 from zeppelin_pipeline.hosts.client import HostClient, HostClients
 from zeppelin_pipeline.hosts.host import Host
 from zeppelin_pipeline.hosts.witnesses import Sighting, Testimony, Witness
@@ -90,7 +90,21 @@ def read_directory(lake: Lake) -> tuple[PdsRow, ...]:
         return ()
     with lake.open_parquet(paths[-1]) as file:
         rows = cast("list[dict[str, Any]]", file.read().to_pylist())
-    return tuple(PdsRow(**row | {"witnesses": tuple(row["witnesses"])}) for row in rows)
+    for row in rows:
+        row["witnesses"] = tuple(row["witnesses"])
+    return tuple(PdsRow(**row) for row in rows)
+
+
+def find_host(lake: Lake, key: str) -> Host:
+    """The host of that key in the newest snapshot.
+
+    Raises:
+        ConfigurationError: it is not there: the directory has to be refreshed, or the key is wrong.
+    """
+    for row in read_directory(lake):
+        if row.host == key:
+            return Host(row.host, row.url)
+    raise ConfigurationError(f"the directory of hosts has no {key}: materialize pds_list, or check the partition's name")
 
 
 def merge(known: Iterable[PdsRow], testimonies: Iterable[Testimony]) -> tuple[PdsRow, ...]:
