@@ -104,7 +104,9 @@ def find_host(lake: Lake, key: str) -> Host:
     for row in read_directory(lake):
         if row.host == key:
             return Host(row.host, row.url)
-    raise ConfigurationError(f"the directory of hosts has no {key}: materialize pds_list, or check the partition's name")
+    raise ConfigurationError(
+        f"the directory of hosts has no {key}: materialize pds_list, or check the partition's name"
+    )
 
 
 def merge(known: Iterable[PdsRow], testimonies: Iterable[Testimony]) -> tuple[PdsRow, ...]:
