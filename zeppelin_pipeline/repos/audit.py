@@ -1,0 +1,187 @@
+"""Gives repositories back from the warehouse alone, byte for byte, and proves them against their signed commits."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
+from zeppelin_pipeline.atproto.commit import decode_commit
+from zeppelin_pipeline.atproto.mst import root_of
+from zeppelin_pipeline.errors import CorruptStateError, InvalidDataError
+from zeppelin_pipeline.records.canonical import (
+    BLOCK,
+    FOLLOW,
+    LIKE,
+    REPOST,
+    encode_engagement,
+    encode_relation,
+)
+from zeppelin_pipeline.warehouse.keys import nsid_of_number, tid_of_key
+from zeppelin_pipeline.warehouse.queries import load_queries
+
+_CID_PREFIX: Final = bytes.fromhex("01711220")
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LOWEST_KEY: Final = -(1 << 63)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record as the warehouse gives it back: its place in its repository and its block."""
+
+    actor_id: int
+    collection: str
+    rkey: str
+    block: bytes
+
+    @property
+    def key(self) -> bytes:
+        """Its key in the MST."""
+        return f"{self.collection}/{self.rkey}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What was found of one repository.
+
+    Attributes:
+        did: whose it is.
+        rev: of the signed commit.
+        records: rebuilt from the warehouse.
+        expected: that the verified repository had.
+        is_exact: the MST rebuilt from the records has the root that the commit signs.
+        detail: what differs, for a person; empty when exact.
+    """
+
+    did: str
+    rev: str
+    records: int
+    expected: int
+    is_exact: bool
+    detail: str
+
+
+def read_records(connection: Connection[TupleRow], actors: Iterable[int]) -> Iterator[StoredRecord]:
+    """Every record that is held of some accounts, table by table.
+
+    Raises:
+        CorruptStateError: a row's key has no text in its dictionary.
+    """
+    parameters = {"actors": list(actors)}
+    queries = load_queries()
+    for table, read in _READERS.items():
+        for row in connection.execute(queries[f"stored_{table}"], parameters):
+            yield read(row)
+
+
+def audit_repositories(connection: Connection[TupleRow], actors: Iterable[int]) -> list[Audit]:
+    """Rebuild the MST of each account's repository and compare its root with the signed commit's.
+
+    Accounts of which no repository is wholly held are left out. Memory: the records of all of them at once.
+    """
+    chosen = list(actors)
+    entries: dict[int, list[tuple[bytes, bytes]]] = {actor: [] for actor in chosen}
+    for record in read_records(connection, chosen):
+        entries[record.actor_id].append((record.key, cid_of(record.block)))
+    held = connection.execute(load_queries()["held_repositories"], {"actors": chosen})
+    return [_audit(did, commit, records, sorted(entries[actor])) for actor, did, commit, records, _ in held]
+
+
+def sample_repositories(connection: Connection[TupleRow], *, shard: str | None, limit: int) -> list[int]:
+    """Accounts at random whose repositories are wholly held, of a shard or of all."""
+    rows = connection.execute(load_queries()["sample_repositories"], {"shard": shard, "limit": limit})
+    return [actor for (actor,) in rows]
+
+
+def all_repositories(connection: Connection[TupleRow], *, shard: str | None, page: int = 100) -> Iterator[list[int]]:
+    """Every account whose repository is wholly held, of a shard or of all, in pages."""
+    after = _LOWEST_KEY
+    while True:
+        parameters = {"shard": shard, "after": after, "limit": page}
+        rows = connection.execute(load_queries()["repositories_after"], parameters).fetchall()
+        if not rows:
+            return
+        yield [actor for (actor,) in rows]
+        after = rows[-1][0]
+
+
+def _audit(did: str, commit_block: bytes, expected: int, entries: list[tuple[bytes, bytes]]) -> Audit:
+    commit = decode_commit(commit_block)
+    try:
+        root = root_of(entries)
+    except InvalidDataError as error:  # a key twice: our tables are wrong, and that is what an audit is to say
+        return Audit(did, commit.rev, len(entries), expected, is_exact=False, detail=str(error))
+    if root == commit.data:
+        return Audit(did, commit.rev, len(entries), expected, is_exact=True, detail="")
+    detail = (
+        f"{len(entries)} records give the root {cid_to_text(root)}, but {expected} records were verified"
+        f" and the commit signs {cid_to_text(commit.data)}"
+    )
+    return Audit(did, commit.rev, len(entries), expected, is_exact=False, detail=detail)
+
+
+def _rkey(key: int | None, text: str | None) -> str:
+    if text is not None:
+        return text
+    if key is None or key < 0:
+        raise CorruptStateError(f"the record key {key} has no text in record_key")
+    return tid_of_key(key)
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _read_engagement(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:
+    def read(row: tuple[Any, ...]) -> StoredRecord:
+        (actor, rkey, rkey_text, raw, did, number, subject_rkey, subject_text, subject_cid, created_at, *via) = row
+        block = raw
+        if raw is None:
+            subject = (did, nsid_of_number(number) or "", _rkey(subject_rkey, subject_text), _CID_PREFIX + subject_cid)
+            block = encode_engagement(nsid, subject, _micros(created_at), _via(*via))
+        return StoredRecord(actor, nsid, _rkey(rkey, rkey_text), block)
+
+    return read
+
+
+def _via(did: str | None, rkey: int | None, text: str | None, cid: bytes | None) -> tuple[str, str, bytes] | None:
+    return None if did is None or cid is None else (did, _rkey(rkey, text), _CID_PREFIX + cid)
+
+
+def _read_relation(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:
+    def read(row: tuple[Any, ...]) -> StoredRecord:
+        actor, rkey, rkey_text, raw, did, created_at = row
+        block = encode_relation(nsid, did, _micros(created_at)) if raw is None else raw
+        return StoredRecord(actor, nsid, _rkey(rkey, rkey_text), block)
+
+    return read
+
+
+def _read_whole(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:
+    def read(row: tuple[Any, ...]) -> StoredRecord:
+        actor, rkey, rkey_text, raw = row
+        return StoredRecord(actor, nsid, _rkey(rkey, rkey_text), raw)
+
+    return read
+
+
+def _read_other(row: tuple[Any, ...]) -> StoredRecord:
+    actor, rkey, rkey_text, raw, nsid = row
+    if nsid is None:
+        raise CorruptStateError(f"a record of actor {actor} has a collection that is not in the dictionary")
+    return StoredRecord(actor, nsid, _rkey(rkey, rkey_text), raw)
+
+
+_READERS: Final[dict[str, Callable[[tuple[Any, ...]], StoredRecord]]] = {
+    "like": _read_engagement(LIKE),
+    "repost": _read_engagement(REPOST),
+    "follow": _read_relation(FOLLOW),
+    "block": _read_relation(BLOCK),
+    "post": _read_whole("app.bsky.feed.post"),
+    "profile": _read_whole("app.bsky.actor.profile"),
+    "record": _read_other,
+}
