@@ -1,0 +1,68 @@
+-- What is needed to give a repository back byte for byte: its commit, and each table's rows with their texts looked up.
+-- %(actors)s is an array of actor ids.
+
+-- name: held_repositories
+-- The signed commits of repositories that are wholly held.
+SELECT r.actor_id, a.did, r.commit, r.records, r.status
+FROM repo r JOIN actor a ON a.id = r.actor_id
+WHERE r.actor_id = ANY(%(actors)s) AND r.state = 'synchronized';
+
+-- name: sample_repositories
+-- Some repositories at random, of a shard or of all.
+SELECT actor_id FROM repo
+WHERE state = 'synchronized' AND (%(shard)s::text IS NULL OR shard = %(shard)s)
+ORDER BY random() LIMIT %(limit)s;
+
+-- name: repositories_after
+-- A page of all repositories, in order of their keys.
+SELECT actor_id FROM repo
+WHERE state = 'synchronized' AND actor_id > %(after)s AND (%(shard)s::text IS NULL OR shard = %(shard)s)
+ORDER BY actor_id LIMIT %(limit)s;
+
+-- name: stored_like
+-- Likes, their references in text.
+SELECT t.actor_id, t.rkey, k.text, t.raw, s.did, t.subject_collection, t.subject_rkey, sk.text, t.subject_cid,
+       t.created_at, v.did, t.via_rkey, vk.text, t.via_cid
+FROM "like" t
+LEFT JOIN record_key k ON k.id = t.rkey
+LEFT JOIN actor s ON s.id = t.subject_actor LEFT JOIN record_key sk ON sk.id = t.subject_rkey
+LEFT JOIN actor v ON v.id = t.via_actor LEFT JOIN record_key vk ON vk.id = t.via_rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_repost
+-- Reposts, their references in text.
+SELECT t.actor_id, t.rkey, k.text, t.raw, s.did, t.subject_collection, t.subject_rkey, sk.text, t.subject_cid,
+       t.created_at, v.did, t.via_rkey, vk.text, t.via_cid
+FROM repost t
+LEFT JOIN record_key k ON k.id = t.rkey
+LEFT JOIN actor s ON s.id = t.subject_actor LEFT JOIN record_key sk ON sk.id = t.subject_rkey
+LEFT JOIN actor v ON v.id = t.via_actor LEFT JOIN record_key vk ON vk.id = t.via_rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_follow
+-- Follows, their subjects in text.
+SELECT t.actor_id, t.rkey, k.text, t.raw, s.did, t.created_at
+FROM follow t LEFT JOIN record_key k ON k.id = t.rkey LEFT JOIN actor s ON s.id = t.subject_actor
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_block
+-- Blocks, their subjects in text.
+SELECT t.actor_id, t.rkey, k.text, t.raw, s.did, t.created_at
+FROM block t LEFT JOIN record_key k ON k.id = t.rkey LEFT JOIN actor s ON s.id = t.subject_actor
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_post
+-- Posts as they are.
+SELECT t.actor_id, t.rkey, k.text, t.raw FROM post t LEFT JOIN record_key k ON k.id = t.rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_profile
+-- Profiles as they are.
+SELECT t.actor_id, t.rkey, k.text, t.raw FROM profile t LEFT JOIN record_key k ON k.id = t.rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_record
+-- All other records as they are.
+SELECT t.actor_id, t.rkey, k.text, t.raw, c.nsid
+FROM record t LEFT JOIN record_key k ON k.id = t.rkey LEFT JOIN collection c ON c.id = t.collection
+WHERE t.actor_id = ANY(%(actors)s);

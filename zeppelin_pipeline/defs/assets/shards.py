@@ -1,0 +1,180 @@
+"""A shard on its way: fetched repositories, record batches, warehouse tables. One partition is one shard."""
+
+import asyncio
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from zeppelin_pipeline.defs.assets.network import shard_plan
+from zeppelin_pipeline.defs.metadata import counts_table, markdown_table, rate
+from zeppelin_pipeline.defs.partitions import REPO_SHARDS
+from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, WarehouseResource
+from zeppelin_pipeline.repos.audit import Audit, audit_repositories, sample_repositories
+from zeppelin_pipeline.repos.extract import extract_shard
+from zeppelin_pipeline.repos.fetch import FetchResult, fetch_shard
+from zeppelin_pipeline.repos.load import load_shard_batches
+from zeppelin_pipeline.warehouse.load import LoadResult
+
+GROUP = "repositories"
+LOADER_POOL = "pg_loader"
+_SAMPLED_REPOSITORIES = 20
+
+
+class FetchConfig(dg.Config):
+    """What the launchpad offers for a fetch."""
+
+    tolerate_failed: float | None = Field(
+        None, ge=0, le=1, description="Fraction of the shard's repositories that may fail. Default: the setting's."
+    )
+
+
+@dg.asset(group_name=GROUP, partitions_def=REPO_SHARDS, deps=[shard_plan], kinds={"parquet"}, owners=["team:zeppelin"])
+def fetched_repos(
+    context: dg.AssetExecutionContext,
+    config: FetchConfig,
+    network: NetworkResource,
+    lake: LakeResource,
+    shards: ShardResource,
+) -> dg.MaterializeResult[Any]:
+    """The shard's repositories, each with its outcome and its DID document. Only what the pack lacks is fetched."""
+    result = asyncio.run(_fetch(context, network, lake, shards))
+    metadata = _fetch_metadata(result)
+    tolerated = shards.tolerate_failed if config.tolerate_failed is None else config.tolerate_failed
+    if result.failed > tolerated * result.total:
+        raise dg.Failure(
+            f"{result.failed} of {result.total} repositories could not be fetched;"
+            " the others are kept, and a retry asks for these alone",
+            metadata=metadata,
+            allow_retries=False,
+        )
+    return dg.MaterializeResult(metadata=metadata)
+
+
+@dg.asset(
+    group_name=GROUP, partitions_def=REPO_SHARDS, deps=[fetched_repos], kinds={"parquet"}, owners=["team:zeppelin"]
+)
+def record_batches(
+    context: dg.AssetExecutionContext, lake: LakeResource, shards: ShardResource
+) -> dg.MaterializeResult[Any]:
+    """The shard's records as rows, one dataset a collection; hashes, MST and signatures checked, faults set aside."""
+    result = extract_shard(
+        lake.open(),
+        context.partition_key,
+        progress=lambda repos, entries: context.log.info("%d repositories, %d records", repos, entries),
+        limits=shards.extract_limits(),
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(rows for name, rows in result.rows.items() if name not in {"repo", "rejected"}),
+            "entries": result.entries,
+            "rejected": sum(result.rejected.values()),
+            "input_bytes": result.input_bytes,
+            "output_bytes": result.output_bytes,
+            "seconds": result.seconds,
+            "records_per_second": rate(result.entries, result.seconds),
+            "reused": result.is_reused,
+            "rows_by_dataset": counts_table("dataset", result.rows),
+            "rejected_by_reason": counts_table("reason", result.rejected),
+            "repositories_by_state": counts_table("state", result.states),
+            "fingerprint": result.fingerprint,
+        }
+    )
+
+
+@dg.asset(
+    group_name=GROUP,
+    partitions_def=REPO_SHARDS,
+    deps=[record_batches],
+    kinds={"postgres"},
+    owners=["team:zeppelin"],
+    pool=LOADER_POOL,
+    check_specs=[
+        dg.AssetCheckSpec(
+            "accounts_close",
+            asset="warehouse_tables",
+            description="Every record entry of the shard is in a table or in quarantine.",
+            blocking=True,
+        ),
+        dg.AssetCheckSpec(
+            "sampled_repositories_verify",
+            asset="warehouse_tables",
+            description="Repositories rebuilt from the warehouse alone have the root that their commit signs.",
+            blocking=True,
+        ),
+    ],
+)
+def warehouse_tables(
+    context: dg.AssetExecutionContext, lake: LakeResource, warehouse: WarehouseResource
+) -> dg.MaterializeResult[Any]:
+    """The shard's rows in Postgres: one transaction with its row in the ledger, never twice."""
+    shard = context.partition_key
+    with warehouse.connect(f"load {shard}") as connection:
+        result = load_shard_batches(
+            connection, lake.open(), shard, report=lambda table, rows: context.log.info("%s: %d rows", table, rows)
+        )
+        actors = sample_repositories(connection, shard=shard, limit=_SAMPLED_REPOSITORIES)
+        audits = audit_repositories(connection, actors)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": sum(result.rows.values()),
+            "copied": result.copied,
+            "entries": result.entries,
+            "quarantined": result.quarantined,
+            "rejected": sum(result.rejected.values()),
+            "seconds": round(result.seconds, 3),
+            "records_per_second": rate(result.copied, result.seconds),
+            "loaded_before": result.is_skipped,
+            "rows_by_table": counts_table("table", result.rows),
+            "rejected_by_reason": counts_table("reason", result.rejected),
+            "fingerprint": result.fingerprint,
+        },
+        check_results=[_check_accounts(result), _check_audits(audits)],
+    )
+
+
+async def _fetch(
+    context: dg.AssetExecutionContext, network: NetworkResource, lake: LakeResource, shards: ShardResource
+) -> FetchResult:
+    async with network.clients() as clients:
+        return await fetch_shard(
+            lake.open(),
+            context.partition_key,
+            clients,
+            network.resolver(clients),
+            shards.fetch_settings(),
+            progress=lambda done, total, size: context.log.info("%d of %d repositories, %d bytes", done, total, size),
+        )
+
+
+def _fetch_metadata(result: FetchResult) -> dict[str, Any]:
+    return {
+        "dagster/row_count": result.total,
+        "bytes": result.bytes,
+        "seconds": round(result.seconds, 2),
+        "repositories_per_second": rate(result.attempted, result.seconds),
+        "by_state": counts_table("state", result.states),
+        "by_reason": counts_table("reason", result.reasons),
+    }
+
+
+def _check_accounts(result: LoadResult) -> dg.AssetCheckResult:
+    rows = sum(result.rows.values())
+    return dg.AssetCheckResult(
+        check_name="accounts_close",
+        passed=result.entries == rows + result.quarantined,
+        metadata={"entries": result.entries, "rows": rows, "quarantined": result.quarantined},
+    )
+
+
+def _check_audits(audits: list[Audit]) -> dg.AssetCheckResult:
+    differing = [audit for audit in audits if not audit.is_exact]
+    return dg.AssetCheckResult(
+        check_name="sampled_repositories_verify",
+        passed=not differing,
+        metadata={
+            "sampled": len(audits),
+            "records": sum(audit.records for audit in audits),
+            "differing": markdown_table(["did", "rev", "what"], [(a.did, a.rev, a.detail) for a in differing]),
+        },
+    )

@@ -1,0 +1,49 @@
+"""All definitions of the code location, with their resources filled from the settings."""
+
+import dagster as dg
+
+from zeppelin_pipeline.defs.assets import network, shards, warehouse
+from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, WarehouseResource
+from zeppelin_pipeline.defs.schedules import JOBS, SCHEDULES
+from zeppelin_pipeline.defs.sensors import SENSORS
+from zeppelin_pipeline.settings import Settings
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Everything that Dagster is to know; steps run in the run's own process."""
+    return dg.Definitions(
+        assets=dg.load_assets_from_modules([network, shards, warehouse]),
+        jobs=JOBS,
+        schedules=SCHEDULES,
+        sensors=SENSORS,
+        resources=build_resources(settings),
+        executor=dg.in_process_executor,
+    )
+
+
+def build_resources(settings: Settings) -> dict[str, object]:
+    """The resources by the names that assets ask for."""
+    return {
+        "lake": LakeResource(url=settings.lake_url),
+        "warehouse": WarehouseResource(url=settings.postgres_url),
+        "network": NetworkResource(
+            relay_urls=list(settings.relay_urls),
+            plc_url=settings.plc_url,
+            hosts=list(settings.hosts),
+            scrape_state=settings.scrape_state,
+            allow_private_hosts=settings.allow_private_hosts,
+            user_agent=settings.user_agent,
+            max_in_flight=settings.max_in_flight,
+            request_timeout_seconds=settings.request_timeout_seconds,
+        ),
+        "shards": ShardResource(
+            shard_size=settings.shard_size,
+            tail_limit=settings.tail_limit,
+            tail_hosts=settings.tail_hosts,
+            fetch_attempts=settings.fetch_attempts,
+            car_cap_bytes=settings.car_cap_bytes,
+            pack_part_bytes=settings.pack_part_bytes,
+            tolerate_failed=settings.tolerate_failed,
+            batch_rows=settings.batch_rows,
+        ),
+    }
