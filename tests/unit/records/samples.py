@@ -1,0 +1,87 @@
+"""Valid records of the six collections, and small ways to have them read. No tests here."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
+from zeppelin_pipeline.atproto.dag_cbor import encode
+from zeppelin_pipeline.records.pending import Pending, Source
+from zeppelin_pipeline.records.reading import Reading, read_family
+from zeppelin_pipeline.records.registry import FAMILIES
+
+ALICE = "did:plc:aliceaaaaaaaaaaaaaaaaaaa"
+BOB = "did:plc:bobbbbbbbbbbbbbbbbbbbbbb"
+FETCHED_AT_MICROS = 1_750_000_000_000_000
+CREATED_AT = "2024-05-06T07:08:09.123Z"
+CREATED_AT_MICROS = 1_714_979_289_123_000
+SOURCE = Source(ALICE, "pds.test", FETCHED_AT_MICROS)
+
+POST = "app.bsky.feed.post"
+LIKE = "app.bsky.feed.like"
+REPOST = "app.bsky.feed.repost"
+FOLLOW = "app.bsky.graph.follow"
+BLOCK = "app.bsky.graph.block"
+PROFILE = "app.bsky.actor.profile"
+
+RAW_CID = b"\x01\x55\x12\x20" + bytes(range(32))
+RECORD_CID = cid_of(b"\xa0")
+
+
+def strong_ref(uri: str = f"at://{BOB}/{POST}/3kabcdefghij2", cid: bytes = RECORD_CID) -> dict[str, Any]:
+    return {"uri": uri, "cid": cid_to_text(cid)}
+
+
+def blob(media_type: str = "image/png", size: int = 1000) -> dict[str, Any]:
+    return {"$type": "blob", "ref": RAW_CID, "mimeType": media_type, "size": size}
+
+
+def like(**changes: Any) -> dict[str, Any]:
+    return {"$type": LIKE, "subject": strong_ref(), "createdAt": CREATED_AT, **changes}
+
+
+def follow(**changes: Any) -> dict[str, Any]:
+    return {"$type": FOLLOW, "subject": BOB, "createdAt": CREATED_AT, **changes}
+
+
+def post(**changes: Any) -> dict[str, Any]:
+    return {"$type": POST, "text": "hello", "createdAt": CREATED_AT, **changes}
+
+
+def profile(**changes: Any) -> dict[str, Any]:
+    return {"$type": PROFILE, "displayName": "Alice", **changes}
+
+
+def pending_of(collection: str, blocks: list[bytes], rkeys: list[bytes] | None = None) -> Pending:
+    pending = Pending()
+    names = rkeys or [b"self" if collection == PROFILE else b"3kabcdefghi%02d" % index for index in range(len(blocks))]
+    pending.add(SOURCE, collection, names, [cid_of(block) for block in blocks], blocks)
+    return pending
+
+
+def read_blocks(collection: str, *blocks: bytes) -> Reading:
+    return read_family(FAMILIES[collection], pending_of(collection, list(blocks)))
+
+
+def read(*records: dict[str, Any]) -> Reading:
+    return read_blocks(records[0]["$type"], *(encode(record) for record in records))
+
+
+def row_of(record: dict[str, Any]) -> dict[str, Any]:
+    """The one row that a valid record becomes."""
+    reading = read(record)
+    assert reading.faults == []
+    return only_row(reading.rows)
+
+
+def only_row(rows: pa.RecordBatch) -> dict[str, Any]:
+    assert rows.num_rows == 1
+    return rows.to_pylist()[0]
+
+
+def reason_of(record: dict[str, Any]) -> str:
+    """Why an invalid record is refused."""
+    reading = read(record)
+    assert reading.rows.num_rows == 0
+    (fault,) = reading.faults
+    return fault.reason

@@ -1,0 +1,169 @@
+"""Where extraction puts its rows: one Parquet file a dataset, memory bounded by limits. Nothing is verified here.
+
+Records wait in blocks until there are enough of a collection to be read together; rows wait until there are enough
+for a row group. Both waits end by number or by bytes, so memory does not grow with the shard or with a repository.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self
+
+import pyarrow as pa
+
+from zeppelin_pipeline.lake import layout
+from zeppelin_pipeline.lake.schemas import RECORD_DATASETS
+from zeppelin_pipeline.lake.store import FileStats, Lake, LakeWriter
+from zeppelin_pipeline.records.pending import Pending, Source
+from zeppelin_pipeline.records.reading import read_family
+from zeppelin_pipeline.records.registry import FAMILIES, WHOLE
+from zeppelin_pipeline.records.whole import Fault, invalid_records, read_whole, rejections
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When what waits is handed on, whichever comes first.
+
+    Attributes:
+        pending_records: of one dataset, before they are read.
+        pending_bytes: of their blocks.
+        group_rows: of one dataset, before they are written as a row group.
+        group_bytes: of their columns.
+    """
+
+    pending_records: int = 16_384
+    pending_bytes: int = 8 << 20
+    group_rows: int = 131_072
+    group_bytes: int = 16 << 20
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+class ExtractOutput:
+    """The files of one shard's extraction. Leaving the `with` without `commit` leaves no file.
+
+    Attributes:
+        rejected: records set aside, by reason; of repositories and of single records.
+    """
+
+    def __init__(self, lake: Lake, shard: str, fingerprint: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        self.rejected: Counter[str] = Counter()
+        self._limits = limits
+        self._pending: dict[str, Pending] = {}
+        self._datasets = {
+            dataset: _Dataset(lake, layout.batch(dataset, shard, fingerprint), schema, limits)
+            for dataset, schema in RECORD_DATASETS.items()
+        }
+        self._open = ExitStack()
+        for dataset in self._datasets.values():
+            self._open.callback(dataset.abort)
+
+    def add_records(
+        self, source: Source, collection: str, rkeys: Sequence[bytes], cids: Sequence[bytes], blocks: Sequence[bytes]
+    ) -> None:
+        """Takes neighbouring records of one collection of one repository."""
+        key = collection if collection in FAMILIES else WHOLE
+        pending = self._pending.setdefault(key, Pending())
+        pending.add(source, collection, rkeys, cids, blocks)
+        if len(pending) >= self._limits.pending_records or pending.size_bytes >= self._limits.pending_bytes:
+            self._read(key)
+
+    def add_repo(self, row: dict[str, Any]) -> None:
+        """Takes a repository's row of the dataset `repo`."""
+        self._datasets["repo"].add_row(row)
+
+    def add_rejected_repository(self, row: dict[str, Any]) -> None:
+        """Takes a row of the dataset `rejected`, scope repository."""
+        self.rejected[row["reason"]] += row["records"]
+        self._datasets["rejected"].add_row(row)
+
+    def commit(self) -> dict[str, FileStats]:
+        """Reads and writes what waits and makes the files durable; gives them by dataset, without the empty ones."""
+        for key in sorted(self._pending):
+            self._read(key)
+        files = {name: dataset.commit() for name, dataset in self._datasets.items()}
+        return {name: file for name, file in files.items() if file is not None}
+
+    def _read(self, key: str) -> None:
+        pending = self._pending.pop(key)
+        family = FAMILIES.get(key)
+        if family is None:
+            rows, faults = read_whole(pending)
+            self._datasets[WHOLE].add(rows)
+        else:
+            reading = read_family(family, pending)
+            self._datasets[family.dataset].add(reading.rows)
+            faults = reading.faults
+            if faults:
+                self._datasets[WHOLE].add(invalid_records(pending, faults))
+        if faults:
+            self._count(pending, faults)
+
+    def _count(self, pending: Pending, faults: Sequence[Fault]) -> None:
+        self.rejected.update(fault.reason for fault in faults)
+        self._datasets["rejected"].add(rejections(pending, faults))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+
+_ROWS_TO_A_BATCH: Final = 1024
+
+
+class _Dataset:
+    """One dataset's rows on their way into its file, which is opened with the first row group."""
+
+    def __init__(self, lake: Lake, path: str, schema: pa.Schema, limits: Limits) -> None:
+        self._lake = lake
+        self._path = path
+        self._schema = schema
+        self._limits = limits
+        self._writer: LakeWriter | None = None
+        self._rows: list[dict[str, Any]] = []
+        self._batches: list[pa.RecordBatch] = []
+        self._count = 0
+        self._bytes = 0
+
+    def add_row(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+        if len(self._rows) >= _ROWS_TO_A_BATCH:
+            self._batch_rows()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self._batch_rows()
+        self._batches.append(batch)
+        self._count += batch.num_rows
+        self._bytes += batch.nbytes
+        if self._count >= self._limits.group_rows or self._bytes >= self._limits.group_bytes:
+            self._write_group()
+
+    def commit(self) -> FileStats | None:
+        self._batch_rows()
+        self._write_group()
+        return self._writer.commit() if self._writer else None
+
+    def abort(self) -> None:
+        if self._writer:
+            self._writer.abort()
+
+    def _batch_rows(self) -> None:
+        if self._rows:
+            rows, self._rows = self._rows, []
+            self.add(pa.RecordBatch.from_pylist(rows, schema=self._schema))
+
+    def _write_group(self) -> None:
+        if not self._count:
+            return
+        if self._writer is None:
+            self._writer = self._lake.open_writer(self._path, self._schema)
+        self._writer.write_table(pa.Table.from_batches(self._batches, self._schema).unify_dictionaries())
+        self._batches = []
+        self._count = self._bytes = 0
