@@ -1,0 +1,130 @@
+"""CAR files, version 1: framing by hand, forwards, without copying blocks.
+
+The reader speaks of offsets only, so that it works on bytes, memoryviews and memory-mapped files alike, and whoever
+wants a block cuts it out. It checks the framing; whether a block has the hash that its CID names is asked by
+`repository`.
+"""
+
+from collections.abc import Iterable, Iterator
+from mmap import mmap
+from typing import Any
+
+import libipld
+
+from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX, parse_cid, read_varint
+from zeppelin_pipeline.atproto.dag_cbor import encode
+from zeppelin_pipeline.errors import InvalidDataError
+
+CarData = bytes | memoryview | mmap
+
+MAX_HEADER_BYTES = 65_536
+DEFAULT_MAX_BLOCKS = 5_000_000
+"""A bound for an index in memory; at the network's mean of 250 bytes a record it is beyond a CAR of 1 GB."""
+
+
+def read_car(data: CarData) -> tuple[list[bytes], Iterator[tuple[bytes, int, int]]]:
+    """Read the header of a CAR; give the blocks one by one as the second value is drawn from.
+
+    Returns:
+        the roots, and (CID, start, end) of each block in the order of the file.
+
+    Raises:
+        InvalidDataError: `car-truncated`, `car-varint`, `car-header`; while drawing, also `car-block-cid` when a
+            frame is too short for its CID or starts with no CID.
+    """
+    view = memoryview(data)
+    header_bytes, start = read_varint(view, 0, "car")
+    if header_bytes > MAX_HEADER_BYTES:
+        raise InvalidDataError("car-header", f"{header_bytes} bytes")
+    end = start + header_bytes
+    if end > len(view):
+        raise InvalidDataError("car-truncated", "within the header")
+    return _read_roots(bytes(view[start:end])), _read_frames(view, end)
+
+
+def index_blocks(data: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> tuple[bytes, dict[bytes, tuple[int, int]]]:
+    """Read a whole CAR that has one root; return the root and where each block lies. A block that comes twice counts once.
+
+    Raises:
+        InvalidDataError: as `read_car`; `car-roots` unless there is exactly one; `car-blocks` for more than max_blocks.
+    """
+    roots, frames = read_car(data)
+    root = single_root(roots)
+    blocks: dict[bytes, tuple[int, int]] = {}
+    for cid, start, end in frames:
+        blocks[cid] = start, end
+        if len(blocks) > max_blocks:
+            raise InvalidDataError("car-blocks", f"more than {max_blocks} blocks")
+    return root, blocks
+
+
+def single_root(roots: list[bytes]) -> bytes:
+    """Return the one root of a repository's CAR.
+
+    Raises:
+        InvalidDataError: `car-roots` unless there is exactly one.
+    """
+    if len(roots) != 1:
+        raise InvalidDataError("car-roots", f"{len(roots)} roots")
+    return roots[0]
+
+
+def write_car(root: bytes, blocks: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Write a CAR with one root from (CID, block) pairs, in their order."""
+    header = encode({"version": 1, "roots": [root]})
+    pieces = [_varint(len(header)), header]
+    for cid, block in blocks:
+        pieces += (_varint(len(cid) + len(block)), cid, block)
+    return b"".join(pieces)
+
+
+def _read_roots(header: bytes) -> list[bytes]:
+    try:
+        value: Any = libipld.decode_dag_cbor(header)
+    except (ValueError, RecursionError) as error:
+        raise InvalidDataError("car-header", str(error)[:200]) from error
+    if not isinstance(value, dict) or value.get("version") != 1:
+        raise InvalidDataError("car-header", "not of version 1")
+    roots = value.get("roots")
+    if not isinstance(roots, list) or not all(isinstance(root, bytes) for root in roots):
+        raise InvalidDataError("car-header", "the roots are not a list of links")
+    return roots
+
+
+def _read_frames(view: memoryview, at: int) -> Iterator[tuple[bytes, int, int]]:
+    size = len(view)
+    while at < size:
+        # Nearly all frames are shorter than 16 KiB: their length takes one or two bytes.
+        frame_bytes = view[at]
+        if frame_bytes < 0x80:
+            start = at + 1
+        elif at + 1 < size and 0 < view[at + 1] < 0x80:
+            frame_bytes += (view[at + 1] << 7) - 0x80
+            start = at + 2
+        else:
+            frame_bytes, start = read_varint(view, at, "car")
+        at = start + frame_bytes
+        if at > size:
+            raise InvalidDataError("car-truncated", "within a block")
+        cid = view[start : start + CID_BYTES].tobytes()
+        block_start = start + CID_BYTES
+        if not cid.startswith(DAG_CBOR_PREFIX) or block_start > at:
+            cid, block_start = _read_block_cid(view[start:at])
+            block_start += start
+        yield cid, block_start, at
+
+
+def _read_block_cid(frame: memoryview) -> tuple[bytes, int]:
+    try:
+        return parse_cid(frame, 0)
+    except InvalidDataError as error:
+        raise InvalidDataError("car-block-cid", error.reason) from error
+
+
+def _varint(value: int) -> bytes:
+    encoded = bytearray()
+    while value >= 0x80:
+        encoded.append(value & 0x7F | 0x80)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)

@@ -1,0 +1,92 @@
+"""The signed commit at the root of a repository: read, written, signed, verified. Specification: Repository,
+"Commit Objects".
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX
+from zeppelin_pipeline.atproto.crypto import SIGNATURE_BYTES, PrivateKey, PublicKey
+from zeppelin_pipeline.atproto.dag_cbor import decode, encode
+from zeppelin_pipeline.atproto.syntax import is_did, is_tid
+from zeppelin_pipeline.errors import InvalidDataError
+
+_FIELDS = frozenset(("did", "rev", "data", "prev", "sig", "version"))
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of version 3.
+
+    Attributes:
+        did: the account whose repository it is.
+        rev: a TID that rises with every commit.
+        data: the CID of the tree's root.
+        prev: the CID of the commit before; null in nearly all.
+        sig: 64 bytes over the commit without this field.
+        version: always 3.
+    """
+
+    did: str
+    rev: str
+    data: bytes
+    prev: bytes | None
+    sig: bytes
+    version: Literal[3] = 3
+
+
+def decode_commit(block: bytes | memoryview) -> Commit:
+    """Read a commit's block.
+
+    Raises:
+        InvalidDataError: a reason of `dag_cbor.decode`, `commit-shape` (fields missing, unknown or of a wrong type),
+            `commit-version`, `commit-did`, or `commit-rev`.
+    """
+    value: Any = decode(block)
+    if not isinstance(value, dict) or set(value) != _FIELDS:
+        raise InvalidDataError("commit-shape", "not the fields of a commit")
+    if value["version"] != 3 or value["version"] is True:
+        raise InvalidDataError("commit-version", repr(value["version"])[:100])
+    _check_text(value["did"], "commit-did", is_valid=isinstance(value["did"], str) and is_did(value["did"]))
+    _check_text(value["rev"], "commit-rev", is_valid=isinstance(value["rev"], str) and is_tid(value["rev"]))
+    sig = value["sig"]
+    is_well_typed = (
+        _is_link(value["data"]) and (value["prev"] is None or _is_link(value["prev"])) and isinstance(sig, bytes)
+    )
+    if not is_well_typed or len(sig) != SIGNATURE_BYTES:
+        raise InvalidDataError("commit-shape", "data, prev and sig are a link, a link or null, and 64 bytes")
+    return Commit(did=value["did"], rev=value["rev"], data=value["data"], prev=value["prev"], sig=sig)
+
+
+def encode_commit(commit: Commit) -> bytes:
+    """Return the commit's block."""
+    return encode(_unsigned(commit) | {"sig": commit.sig})
+
+
+def unsigned_bytes(commit: Commit) -> bytes:
+    """Return the bytes that the signature covers: the commit without `sig`."""
+    return encode(_unsigned(commit))
+
+
+def sign_commit(did: str, rev: str, data: bytes, key: PrivateKey, prev: bytes | None = None) -> Commit:
+    """Make a signed commit."""
+    commit = Commit(did=did, rev=rev, data=data, prev=prev, sig=b"")
+    return replace(commit, sig=key.sign(unsigned_bytes(commit)))
+
+
+def verify_commit(commit: Commit, key: PublicKey) -> bool:
+    """Whether the key signed the commit."""
+    return key.verify(commit.sig, unsigned_bytes(commit))
+
+
+def _unsigned(commit: Commit) -> dict[str, Any]:
+    return {"did": commit.did, "rev": commit.rev, "data": commit.data, "prev": commit.prev, "version": commit.version}
+
+
+def _is_link(value: Any) -> bool:
+    return isinstance(value, bytes) and len(value) == CID_BYTES and value.startswith(DAG_CBOR_PREFIX)
+
+
+def _check_text(value: Any, reason: str, *, is_valid: bool) -> None:
+    if not is_valid:
+        raise InvalidDataError(reason, repr(value)[:100])

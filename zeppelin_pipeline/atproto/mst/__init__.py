@@ -1,0 +1,12 @@
+"""The Merkle search tree of a repository: walked, built, compared. Specification: Repository, "MST Structure".
+
+Keys are `collection/rkey` in bytes, values CIDs of records. `node` knows one node's form, `walk` reads a whole tree
+and proves its shape, `build` makes a tree from sorted entries, `diff` compares two trees.
+"""
+
+from zeppelin_pipeline.atproto.mst.build import Mst, build, root_of
+from zeppelin_pipeline.atproto.mst.diff import Change, diff
+from zeppelin_pipeline.atproto.mst.node import common_prefix_length, key_height
+from zeppelin_pipeline.atproto.mst.walk import walk, walk_runs
+
+__all__ = ["Change", "Mst", "build", "common_prefix_length", "diff", "key_height", "root_of", "walk", "walk_runs"]

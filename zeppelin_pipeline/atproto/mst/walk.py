@@ -1,0 +1,102 @@
+"""A whole tree read in the order of its keys, with everything proven that its root's CID does not prove already.
+
+Iterative, with a stack that holds at most one path of nodes. It must end on any input: layers fall by one from a node
+to its subtrees, so no path is longer than 129 nodes and no cycle is possible; keys must rise over the whole walk and
+every node below the root leads to a key, so no subtree is read a second time without `mst-order`.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from zeppelin_pipeline.atproto.mst.node import Entry, GetBlock, Node, load_node
+from zeppelin_pipeline.atproto.syntax import is_nsid, is_record_key
+from zeppelin_pipeline.errors import InvalidDataError
+
+MAX_KEY_BYTES = 1024
+
+_KEY_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~.:-"
+_MAX_RECORD_KEY_BYTES = 512
+# A subtree still to be read (CID, layer), or entries still to be given.
+_Pending = tuple[bytes, int | None] | list[Entry]
+
+
+def walk(root: bytes, get_block: GetBlock) -> Iterator[Entry]:
+    """Give (key, record CID) of a whole tree, ascending.
+
+    Raises:
+        InvalidDataError: `mst-missing-block`, `mst-shape`, `mst-prefix`, `mst-order`, `mst-height`, `mst-empty`,
+            `mst-key`; raised when the walk comes to the fault, so what was given before it is not proven until the
+            walk has ended.
+    """
+    for run in walk_runs(root, get_block):
+        yield from run
+
+
+def walk_runs(root: bytes, get_block: GetBlock) -> Iterator[list[Entry]]:
+    """Like `walk`, in runs of neighbouring entries: most nodes are leaves, and give all their entries at once."""
+    last_key = b""
+    pending: list[_Pending] = [(root, None)]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, tuple):
+            node = load_node(item[0], item[1], get_block)
+            if node.left is not None or node.rights:
+                pending.extend(reversed(list(_parts(node))))
+                continue
+            item = node.entries
+            if not item:
+                continue
+        if item[0][0] <= last_key:
+            raise InvalidDataError("mst-order", f"{item[0][0][:200]!r} behind {last_key[:200]!r}")
+        last_key = item[-1][0]
+        check_keys(item)
+        yield item
+
+
+def _parts(node: Node) -> Iterable[_Pending]:
+    below = None if node.layer is None else node.layer - 1
+    if node.left is not None:
+        yield node.left, below
+    run: list[Entry] = []
+    for entry, right in zip(node.entries, node.rights or [None] * len(node.entries), strict=True):
+        run.append(entry)
+        if right is not None:
+            yield run
+            yield right, below
+            run = []
+    if run:
+        yield run
+
+
+def check_keys(entries: list[Entry]) -> None:
+    """Refuse keys that are not `collection/rkey` (`mst-key`). The entries must rise.
+
+    Between two keys that share a collection all keys do, so that a run of one collection is checked in one sweep.
+    """
+    first, last = entries[0][0], entries[-1][0]
+    head = first[: first.find(b"/") + 1]
+    keys = [key for key, _cid in entries]
+    lengths = [len(key) - len(head) for key in keys]
+    is_plain = (
+        last.startswith(head)
+        and is_collection_head(head)
+        and min(lengths) > 2
+        and max(lengths) <= _MAX_RECORD_KEY_BYTES
+        and b"".join(keys).translate(None, _KEY_CHARACTERS) == b"/" * len(keys)
+    )
+    if not is_plain:
+        for key in keys:
+            _check_key(key)
+
+
+@lru_cache(maxsize=4096)
+def is_collection_head(head: bytes) -> bool:
+    """Whether the bytes are an NSID and a slash."""
+    return head.endswith(b"/") and head.isascii() and is_nsid(head[:-1].decode("ascii"))
+
+
+def _check_key(key: bytes) -> None:
+    collection, slash, rkey = key.partition(b"/")
+    is_valid = len(key) <= MAX_KEY_BYTES and is_collection_head(collection + slash)
+    if not is_valid or not rkey.isascii() or not is_record_key(rkey.decode("ascii")):
+        raise InvalidDataError("mst-key", repr(key[:200]))

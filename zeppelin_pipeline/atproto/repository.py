@@ -1,0 +1,102 @@
+"""A repository in a CAR, verified whole: framing, every block's hash, the commit's form, the tree, and that no record is missing.
+
+Only a walk from the signed root proves that a CAR is complete: one cut off at a block's boundary looks whole. The
+signature is not checked here, since it needs the account's key, and no record is decoded, since that is where
+validation of records starts.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from zeppelin_pipeline.atproto.car import DEFAULT_MAX_BLOCKS, CarData, read_car, single_root
+from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX, RAW_PREFIX, cid_to_text
+from zeppelin_pipeline.atproto.commit import Commit, decode_commit
+from zeppelin_pipeline.atproto.mst.node import Entry
+from zeppelin_pipeline.atproto.mst.walk import walk_runs
+from zeppelin_pipeline.errors import InvalidDataError
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A repository whose CAR is complete and whole.
+
+    Attributes:
+        commit: the commit at the root; its signature is not checked.
+        commit_cid: the CID of the commit.
+        entries: (key, record CID), ascending by key.
+        blocks: for each CID where its block starts and ends in `data`.
+        data: the CAR; the views that are given out keep it alive.
+    """
+
+    commit: Commit
+    commit_cid: bytes
+    entries: list[Entry]
+    blocks: dict[bytes, tuple[int, int]]
+    data: memoryview
+
+    def get_block(self, cid: bytes) -> bytes | None:
+        """Return a block's bytes, null when the CAR has none of that CID."""
+        span = self.blocks.get(cid)
+        return None if span is None else self.data[span[0] : span[1]].tobytes()
+
+    def record_bytes(self, entry: Entry) -> bytes:
+        """Return the bytes of an entry's record."""
+        start, end = self.blocks[entry[1]]
+        return self.data[start:end].tobytes()
+
+
+def open_repository(car: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> Repository:
+    """Read and verify a repository's CAR.
+
+    Args:
+        car: the whole file. A block that is not reached from the root is checked like the others and otherwise ignored.
+        max_blocks: bounds the index, which takes about 250 bytes a block.
+
+    Raises:
+        InvalidDataError: the reasons of `read_car`, `car-roots`, `car-blocks`, `block-hash`, `commit-missing-block`,
+            those of `decode_commit` and `walk`, and `record-missing-block`.
+    """
+    data = memoryview(car)
+    root, blocks = verified_blocks(data, max_blocks)
+    if root not in blocks:
+        raise InvalidDataError("commit-missing-block", cid_to_text(root))
+
+    def get_block(cid: bytes) -> bytes | None:
+        span = blocks.get(cid)
+        return None if span is None else data[span[0] : span[1]].tobytes()
+
+    start, end = blocks[root]
+    commit = decode_commit(data[start:end])
+    entries: list[Entry] = []
+    for run in walk_runs(commit.data, get_block):
+        entries += run
+    for key, cid in entries:
+        if cid not in blocks:
+            raise InvalidDataError("record-missing-block", f"{key[:200]!r}")
+    return Repository(commit, root, entries, blocks, data)
+
+
+def verified_blocks(car: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> tuple[bytes, dict[bytes, tuple[int, int]]]:
+    """Index a CAR with one root as `car.index_blocks` does, and check every block against its CID.
+
+    Raises:
+        InvalidDataError: as `car.index_blocks`; `block-hash` when a block is not what its CID says; `car-block-cid`
+            for another hash than SHA-256.
+    """
+    data = memoryview(car)
+    roots, frames = read_car(data)
+    root = single_root(roots)
+    blocks: dict[bytes, tuple[int, int]] = {}
+    for cid, start, end in frames:
+        if sha256(data[start:end]).digest() != cid[4:]:
+            raise _hash_error(cid)
+        blocks[cid] = start, end
+        if len(blocks) > max_blocks:
+            raise InvalidDataError("car-blocks", f"more than {max_blocks} blocks")
+    return root, blocks
+
+
+def _hash_error(cid: bytes) -> InvalidDataError:
+    if len(cid) != CID_BYTES or not cid.startswith((DAG_CBOR_PREFIX, RAW_PREFIX)):
+        return InvalidDataError("car-block-cid", f"not a CID of the data model: {cid[:8].hex()}")
+    return InvalidDataError("block-hash", cid_to_text(cid))
