@@ -1,0 +1,73 @@
+"""The official network, seeded and backfilled once for all tests of this folder, and our API over the result."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import uvicorn
+
+from tests.network.backfill import Backfill, settings_for
+from tests.network.expectations import expected_answers
+from tests.network.node import install_packages
+from tests.network.official import Network, Seed, running_network, seed_network
+from tests.network.truth import delete_account
+from zeppelin_api.app import create_app
+from zeppelin_api.settings import ApiSettings
+from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
+
+#: Deleted when it is already listed and planned: its repository is gone when it is asked for.
+DELETED = "heidi"
+#: Whose content the network gives to nobody.
+HIDDEN = frozenset({"grace", "ivan", DELETED})
+
+
+@pytest.fixture(scope="session")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+    install_packages()
+    with running_network(tmp_path_factory.mktemp("official")) as network:
+        yield network
+
+
+@pytest.fixture(scope="session")
+def seed(network: Network) -> Seed:
+    return seed_network(network)
+
+
+@pytest.fixture(scope="session")
+def backfill(
+    network: Network,
+    seed: Seed,
+    postgres_server: EmbeddedPostgres,
+    migrated_template: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Backfill]:
+    name = f"official_{uuid4().hex}"
+    postgres_url = postgres_server.create_database(name, template=migrated_template)
+    backfill = Backfill(settings_for(network, postgres_url, tmp_path_factory.mktemp("home")))
+    deleted = seed.accounts[DELETED]
+    backfill.run(before_fetch=lambda: delete_account(network, deleted.host, deleted.did))
+    yield backfill
+    postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def expected(seed: Seed) -> dict[str, Any]:
+    return expected_answers(seed, HIDDEN)
+
+
+@pytest.fixture(scope="session")
+def api_url(backfill: Backfill) -> Iterator[str]:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        settings = ApiSettings(postgres_url=backfill.settings.require_postgres_url(), did=f"did:web:localhost%3A{port}")
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api")
+        thread.start()
+        yield f"http://127.0.0.1:{port}"
+        server.should_exit = True
+        thread.join(20)

@@ -1,0 +1,132 @@
+"""What the official PDSes hold is in our warehouse: every record, byte for byte, and nothing more."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from tests.network.backfill import Backfill
+from tests.network.conftest import DELETED
+from tests.network.official import Network, Seed
+from tests.network.truth import OfficialHost
+from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
+from zeppelin_pipeline.atproto.dag_cbor import encode, from_json
+from zeppelin_pipeline.repos.audit import audit_repositories, read_records
+
+pytestmark = pytest.mark.network
+
+
+@pytest.fixture(scope="module")
+def hosts(network: Network) -> Iterator[dict[str, OfficialHost]]:
+    hosts = {name: OfficialHost(url) for name, url in network.pds_urls.items()}
+    yield hosts
+    for host in hosts.values():
+        host.close()
+
+
+@pytest.fixture(scope="module")
+def warehouse(backfill: Backfill) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(backfill.settings.require_postgres_url(), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def stored(warehouse: psycopg.Connection) -> dict[str, bytes]:
+    """Every record in the warehouse, by URI, as its block."""
+    dids = dict(warehouse.execute("SELECT id, did FROM actor").fetchall())
+    return {f"at://{dids[it.actor_id]}/{it.collection}/{it.rkey}": it.block for it in read_records(warehouse, dids)}
+
+
+def active_accounts(hosts: dict[str, OfficialHost]) -> dict[str, str]:
+    """DID to the name of the host where it is active."""
+    return {
+        did: name for name, host in hosts.items() for did, state in host.repositories().items() if state == "active"
+    }
+
+
+def test_the_warehouse_holds_each_record_that_list_records_gives_and_nothing_more(
+    hosts: dict[str, OfficialHost], stored: dict[str, bytes], seed: Seed
+):
+    official = {
+        uri: record.cid
+        for did, host in active_accounts(hosts).items()
+        for uri, record in hosts[host].records(did).items()
+    }
+    assert len(official) > 2 * seed.bulk_posts
+    assert {uri: cid_to_text(cid_of(block)) for uri, block in stored.items()} == official
+
+
+def test_each_block_is_the_encoding_of_what_get_record_gives(hosts: dict[str, OfficialHost], stored: dict[str, bytes]):
+    homes = active_accounts(hosts)
+    for uri, block in stored.items():
+        record = hosts[homes[uri.split("/")[2]]].record(uri)
+        assert record.cid == cid_to_text(cid_of(block))
+        assert encode(from_json(record.value)) == block, uri
+
+
+def test_each_repository_is_rebuilt_to_its_signed_root_at_the_hosts_latest_rev(
+    hosts: dict[str, OfficialHost], warehouse: psycopg.Connection
+):
+    ids = dict(warehouse.execute("SELECT did, id FROM actor").fetchall())
+    audits = {audit.did: audit for audit in audit_repositories(warehouse, ids.values())}
+    homes = active_accounts(hosts)
+    assert audits.keys() == homes.keys()
+    assert [audit for audit in audits.values() if not audit.is_exact] == []
+    assert {did: audit.rev for did, audit in audits.items()} == {
+        did: hosts[host].latest_rev(did) for did, host in homes.items()
+    }
+
+
+def test_accounts_that_give_nothing_are_kept_with_their_state(warehouse: psycopg.Connection, seed: Seed):
+    rows = warehouse.execute("SELECT did, state, status, records FROM repo JOIN actor ON id = actor_id").fetchall()
+    states = {did: (state, status, records) for did, state, status, records in rows}
+    expected_states = {
+        seed.accounts["grace"].did: ("absent", "deactivated", 0),
+        seed.accounts["ivan"].did: ("absent", "takendown", 0),
+        seed.accounts[DELETED].did: ("absent", "not-found", 0),
+        seed.accounts["frank"].did: ("synchronized", "active", 0),
+    }
+    assert {did: states.get(did) for did in expected_states} == expected_states
+    assert states.keys() == {account.did for account in seed.accounts.values()}
+
+
+def test_an_account_that_moved_is_taken_from_its_new_host_alone(
+    warehouse: psycopg.Connection, backfill: Backfill, network: Network, seed: Seed
+):
+    moved = seed.accounts["olivia"]
+    assert moved.moved_from == "alpha"
+    row = warehouse.execute(
+        "SELECT r.host, r.state, i.pds, i.handle FROM repo r JOIN identity i USING (actor_id)"
+        " JOIN actor a ON a.id = r.actor_id WHERE a.did = %s",
+        (moved.did,),
+    ).fetchone()
+    url = network.pds_urls["beta"]
+    assert row == (url.removeprefix("http://"), "synchronized", url, "olivia.beta.test")
+    [plan] = backfill.of("shard_plan")
+    assert plan["listed_twice"] == 1
+
+
+def test_records_that_break_their_lexicon_are_kept_with_a_reason_and_only_they_have_one(
+    warehouse: psycopg.Connection, stored: dict[str, bytes], seed: Seed
+):
+    rejected = warehouse.execute(
+        "SELECT a.did, c.nsid, r.raw FROM record r JOIN actor a ON a.id = r.actor_id"
+        " JOIN collection c ON c.id = r.collection WHERE r.reason IS NOT NULL"
+    ).fetchall()
+    expected = [(uri.split("/")[2], uri.split("/")[3], stored[uri]) for uri in seed.invalid_uris]
+    assert sorted(rejected) == sorted(expected)
+
+
+def test_nothing_that_was_deleted_is_held(stored: dict[str, bytes], seed: Seed):
+    assert seed.deleted_uris
+    assert seed.deleted_uris.isdisjoint(stored)
+
+
+def test_the_accounts_of_every_shard_close(backfill: Backfill, seed: Seed):
+    assert len(backfill.of("warehouse_tables")) >= 3
+    assert backfill.checks
+    assert all(backfill.checks.values()), backfill.checks
+    entries = sum(shard["entries"] for shard in backfill.of("warehouse_tables"))
+    rejected = sum(shard["rejected"] for shard in backfill.of("record_batches"))
+    assert entries > 2 * seed.bulk_posts
+    assert rejected == len(seed.invalid_uris)
