@@ -77,6 +77,10 @@ class HostClient:
         """Calls an XRPC query that answers JSON; `get_json` says which errors it raises."""
         return await self.get_json(f"/xrpc/{nsid}", parameters, max_bytes=max_bytes)
 
+    async def query_once(self, nsid: str, parameters: Mapping[str, str | int] | None = None) -> Any:
+        """Calls an XRPC query without trying again, for callers that judge the answer within their own `retrying`."""
+        return _parse_json(await self._read_whole(f"/xrpc/{nsid}", parameters, MAX_JSON_BYTES))
+
     async def get_json(
         self, path: str, parameters: Mapping[str, str | int] | None = None, *, max_bytes: int = MAX_JSON_BYTES
     ) -> Any:
@@ -135,15 +139,19 @@ class HostClient:
     async def retrying(self, operation: Callable[[], Awaitable[T]]) -> T:
         """Runs an operation, again with back-off while it fails in a way that may pass, within the policy's bound."""
         policy = self._settings.retry
-        failures = 0
+        failures = rate_limited = 0
         while True:
             try:
                 return await operation()
             except UpstreamError as error:
-                failures += 1
-                if not error.is_transient or failures >= policy.attempts:
+                if error.reason == "rate-limited":
+                    rate_limited += 1
+                else:
+                    failures += 1
+                is_last = failures >= policy.attempts or rate_limited >= policy.rate_limited_attempts
+                if is_last or not error.is_transient:
                     raise
-            await asyncio.sleep(policy.delay_seconds(failures))
+            await asyncio.sleep(policy.delay_seconds(failures + rate_limited))
 
     async def _read_whole(self, path: str, parameters: Mapping[str, str | int] | None, max_bytes: int) -> bytes:
         async with self.stream(path, parameters, max_bytes=max_bytes) as chunks:

@@ -28,11 +28,13 @@ class RetryPolicy:
         attempts: tries in all, the first included.
         base_seconds: upper bound of the first delay; each next one is doubled.
         cap_seconds: upper bound of every delay.
+        rate_limited_attempts: tries in all that may end in `rate-limited`; those say nothing about the request.
     """
 
     attempts: int = 4
     base_seconds: float = 0.5
     cap_seconds: float = 30.0
+    rate_limited_attempts: int = 10
 
     def delay_seconds(self, failures: int, *, chance: Callable[[], float] = random.random) -> float:
         """How long to wait after that many failures (from 1): between half of the bound and the bound."""

@@ -1,10 +1,12 @@
-"""How a list is paged by cursors: the next cursor, the end, and the loop that has none. No requests here."""
+"""How a list of a host is paged by cursors: the next page, the end, and the loop that has none."""
 
 from typing import Any, Final, cast
 
 from zeppelin_pipeline.errors import UpstreamError
+from zeppelin_pipeline.hosts.client import HostClient
 
 _LONGEST_CURSOR: Final = 4096
+_PAGE_ITEMS: Final = 1000  # the most that the lexicons of the listing methods allow
 
 
 class CursorTrail:
@@ -51,3 +53,19 @@ class CursorTrail:
         self._steps += 1
         if cursor is not None and self._steps == self._stride:
             self._landmark, self._steps, self._stride = cursor, 0, self._stride * 2
+
+
+async def next_page(client: HostClient, nsid: str, items_key: str, trail: CursorTrail) -> list[Any]:
+    """Asks for the page at the trail's cursor and moves the trail on; a page that is none is asked for again.
+
+    Raises:
+        UpstreamError: as `HostClient.retrying` of the request and of `CursorTrail.advance`.
+    """
+    parameters: dict[str, str | int] = {"limit": _PAGE_ITEMS}
+    if trail.cursor:
+        parameters["cursor"] = trail.cursor
+
+    async def attempt() -> list[Any]:
+        return trail.advance(await client.query_once(nsid, parameters), items_key)
+
+    return await client.retrying(attempt)

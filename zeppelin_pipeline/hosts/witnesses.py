@@ -15,9 +15,8 @@ import orjson
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
 from zeppelin_pipeline.hosts.client import HostClient, HostClients
 from zeppelin_pipeline.hosts.host import Host, parse_host
-from zeppelin_pipeline.hosts.paging import CursorTrail
+from zeppelin_pipeline.hosts.paging import CursorTrail, next_page
 
-_RELAY_PAGE_HOSTS: Final = 1000
 #: About forty times the network of 2026; a relay that names more is broken or hostile.
 _MOST_HOSTS: Final = 100_000
 _MAX_SCRAPE_BYTES: Final = 64_000_000
@@ -120,11 +119,7 @@ async def _relay_claims(client: HostClient) -> AsyncIterator[_Claim]:
     trail = CursorTrail()
     seen = 0
     while trail.cursor is not None:
-        parameters: dict[str, str | int] = {"limit": _RELAY_PAGE_HOSTS}
-        if trail.cursor:
-            parameters["cursor"] = trail.cursor
-        body = await client.query("com.atproto.sync.listHosts", parameters)
-        hosts = trail.advance(body, "hosts")
+        hosts = await next_page(client, "com.atproto.sync.listHosts", "hosts", trail)
         seen += len(hosts)
         if seen > _MOST_HOSTS:
             raise UpstreamError("upstream-malformed", f"more than {_MOST_HOSTS} hosts", is_transient=False)

@@ -9,8 +9,6 @@ import re
 from datetime import UTC, datetime
 from typing import Final
 
-from zeppelin_pipeline.errors import CorruptStateError
-
 PDS_LIST: Final = "pds_list"
 LISTING: Final = "listing"
 SHARDS: Final = "shards"
@@ -25,8 +23,8 @@ _KEPT: Final = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789.-")
 _LONGEST_SEGMENT: Final = 160
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{12}")
 _SHARD_KEY: Final = re.compile(r"(?P<stem>[^~]+)~(?P<number>[0-9]{5,9})", re.DOTALL)
+_PART: Final = re.compile(PACKS + r"/[^/]+/part-(?P<number>[0-9]{5,9})\.parquet")
 _DATASET: Final = re.compile(r"[a-z][a-z_]*")
-_PASS_FOLDER: Final = re.compile(r"[0-9]{6,9}")
 
 
 def segment(text: str) -> str:
@@ -66,19 +64,12 @@ def listing_pass(host: str, pass_number: int) -> str:
 
 def listing_page(host: str, pass_number: int, page: int) -> str:
     """One page of a pass; pages are numbered from 0 without gaps."""
-    return f"{listing_pass(host, pass_number)}/page-{page:06d}.parquet"
+    return f"{listing_pass(host, pass_number)}/{page_name(page)}"
 
 
-def pass_number(path: str) -> int:
-    """The pass that a listing page's path belongs to.
-
-    Raises:
-        CorruptStateError: the path is none that `listing_page` makes.
-    """
-    parts = path.split("/")
-    if len(parts) != 4 or parts[0] != LISTING or not _PASS_FOLDER.fullmatch(parts[2]):
-        raise CorruptStateError(f"not a listing page: {path}")
-    return int(parts[2])
+def page_name(page: int) -> str:
+    """A page's name within its pass."""
+    return f"page-{page:06d}.parquet"
 
 
 def host_shard(host: str, number: int) -> str:
@@ -118,6 +109,14 @@ def pack(shard: str) -> str:
 def pack_part(shard: str, part: int) -> str:
     """One part of a pack; for a DID the part with the higher number wins."""
     return f"{pack(shard)}/part-{part:05d}.parquet"
+
+
+def part_number(path: str) -> int:
+    """The number in a pack part's path; raises ValueError for any other path."""
+    match = _PART.fullmatch(path)
+    if match is None:
+        raise ValueError(f"not a part of a pack: {path!r}")
+    return int(match["number"])
 
 
 def batch(dataset: str, shard: str, fingerprint: str) -> str:

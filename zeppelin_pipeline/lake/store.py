@@ -5,35 +5,32 @@ Elsewhere (S3) it is written to a local temporary file and put once, complete. A
 file that was seen is still there after a power cut.
 """
 
+import fcntl
 import os
-import secrets
-import shutil
-import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from types import TracebackType
-from typing import Any, BinaryIO, Final, Self, cast
+from typing import Any, Final, cast
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from zeppelin_pipeline.errors import ConfigurationError
+from zeppelin_pipeline.errors import ConfigurationError, CorruptStateError
+from zeppelin_pipeline.lake.writer import (
+    TEMPORARY_SUFFIX,
+    FileStats,
+    LakeWriter,
+    LocalStage,
+    RemoteStage,
+    make_folder,
+    sync_folder,
+)
 
-_TEMPORARY_SUFFIX: Final = ".tmp"
 #: Older than any writer that still lives: a run writes its longest file in minutes.
 SWEEP_AGE_SECONDS: Final = 6 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class FileStats:
-    """A file that is durable: its path in the lake, its rows and its size."""
-
-    path: str
-    rows: int
-    bytes: int
 
 
 class Lake:
@@ -62,8 +59,14 @@ class Lake:
             return writer.commit()
 
     def open_writer(
-        self, path: str, schema: pa.Schema, *, metadata: dict[str, str] | None = None, compression: str = "zstd"
-    ) -> "LakeWriter":
+        self,
+        path: str,
+        schema: pa.Schema,
+        *,
+        metadata: dict[str, str] | None = None,
+        compression: str = "zstd",
+        dictionary_columns: "list[str] | None" = None,
+    ) -> LakeWriter:
         """Opens a writer whose file appears, complete, at `commit`; at an error nothing appears.
 
         Args:
@@ -71,10 +74,17 @@ class Lake:
             schema: of the rows; its own metadata is kept.
             metadata: key-value pairs of the file, read back by `read_metadata`.
             compression: of all columns.
+            dictionary_columns: encoded with a dictionary; null takes all, which large binaries only lose time by.
         """
         target = self._absolute(path)
-        staged = _LocalStage(target) if self._is_local else _RemoteStage(self._fs, target)
-        return LakeWriter(path, staged, schema, metadata or {}, compression)
+        staged = LocalStage(target) if self._is_local else RemoteStage(self._fs, target)
+        writer = pq.ParquetWriter(
+            staged.file,
+            schema,
+            compression=compression,
+            use_dictionary=True if dictionary_columns is None else dictionary_columns,
+        )
+        return LakeWriter(path, staged, writer, metadata or {})
 
     def open_parquet(self, path: str) -> pq.ParquetFile:
         """Opens a file for reading by row groups; close it, or use it in a `with`.
@@ -121,7 +131,7 @@ class Lake:
         if self._fs.isfile(absolute):
             self._fs.rm_file(absolute)
             if self._is_local:
-                _sync_folder(Path(absolute).parent)
+                sync_folder(Path(absolute).parent)
 
     def sweep(self, older_than_seconds: float = SWEEP_AGE_SECONDS) -> "list[str]":
         """Removes temporary files that a killed writer left behind; gives back their paths.
@@ -140,6 +150,27 @@ class Lake:
                     swept.append(str(file.relative_to(self._root)))
         return sorted(swept)
 
+    @contextmanager
+    def lock(self, prefix: str) -> Generator[None]:
+        """Keeps a folder for one writer at a time; the lock of a killed process is free at once.
+
+        On a local disk only: an object store has no such lock, there the callers see to it that one runs at a time.
+
+        Raises:
+            CorruptStateError: another process holds it.
+        """
+        if not self._is_local:
+            yield
+            return
+        folder = Path(self._absolute(prefix))
+        make_folder(folder)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            _lock_now(descriptor, folder)
+            yield
+        finally:
+            os.close(descriptor)
+
     def _absolute(self, path: str) -> str:
         parts = path.split("/")
         if "\\" in path or "\0" in path or any(part in {"", ".", ".."} for part in parts):
@@ -147,129 +178,13 @@ class Lake:
         return f"{self._root}/{path}"
 
 
-class LakeWriter:
-    """Writes one Parquet file by row groups. Leaving the `with` without `commit` leaves nothing, error or not."""
-
-    def __init__(
-        self,
-        path: str,
-        stage: "_LocalStage | _RemoteStage",
-        schema: pa.Schema,
-        metadata: dict[str, str],
-        compression: str,
-    ) -> None:
-        self.path = path
-        self.rows = 0
-        self._stage = stage
-        self._metadata = metadata
-        self._writer = pq.ParquetWriter(stage.file, schema, compression=compression)
-        self._is_open = True
-
-    def write_batch(self, batch: pa.RecordBatch) -> None:
-        """Writes the batch as one row group."""
-        self.write_table(pa.Table.from_batches([batch]))
-
-    def write_table(self, table: pa.Table, *, row_group_rows: int | None = None) -> None:
-        """Writes the table as one row group, or as groups of at most that many rows."""
-        if table.num_rows:
-            self._writer.write_table(table, row_group_size=row_group_rows or table.num_rows)
-            self.rows += table.num_rows
-
-    @property
-    def written_bytes(self) -> int:
-        """Bytes of the row groups written so far, compressed."""
-        return self._stage.file.tell()
-
-    def commit(self, metadata: dict[str, str] | None = None) -> FileStats:
-        """Makes the file durable under its path.
-
-        Args:
-            metadata: more key-value pairs, known only now (counts).
-        """
-        self._writer.add_key_value_metadata({**self._metadata, **(metadata or {})})
-        self._writer.close()
-        size_bytes = self._stage.file.tell()
-        self._stage.publish()
-        self._is_open = False
-        return FileStats(self.path, self.rows, size_bytes)
-
-    def abort(self) -> None:
-        """Drops what was written; nothing happens after `commit`."""
-        if self._is_open:
-            self._is_open = False
-            try:
-                self._writer.close()
-            finally:
-                self._stage.discard()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.abort()
-
-
-class _LocalStage:
-    """A temporary file beside its target, renamed over it."""
-
-    def __init__(self, target: str) -> None:
-        self._target = Path(target)
-        _make_folder(self._target.parent)
-        name = f".{self._target.name}.{os.getpid()}-{secrets.token_hex(4)}{_TEMPORARY_SUFFIX}"
-        self._temporary = self._target.parent / name
-        self.file: BinaryIO = self._temporary.open("xb")
-
-    def publish(self) -> None:
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
-        self._temporary.replace(self._target)
-        _sync_folder(self._target.parent)
-
-    def discard(self) -> None:
-        self.file.close()
-        self._temporary.unlink(missing_ok=True)
-
-
-class _RemoteStage:
-    """An unnamed local file, put into the object store in one piece."""
-
-    def __init__(self, file_system: fsspec.AbstractFileSystem, target: str) -> None:
-        self._fs = file_system
-        self._target = target
-        self._folder = tempfile.mkdtemp(prefix="zeppelin-lake-")
-        self._local = Path(self._folder) / "part"
-        self.file: BinaryIO = self._local.open("xb")
-
-    def publish(self) -> None:
-        self.file.close()
-        self._fs.put_file(str(self._local), self._target)
-        self.discard()
-
-    def discard(self) -> None:
-        self.file.close()
-        shutil.rmtree(self._folder)
-
-
 def _is_temporary(path: str) -> bool:
     name = path.rpartition("/")[2]
-    return name.startswith(".") and name.endswith(_TEMPORARY_SUFFIX)
+    return name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)
 
 
-def _make_folder(folder: Path) -> None:
-    """Makes the folder and syncs each new one into its parent, so that a durable file is not in a lost folder."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _lock_now(descriptor: int, folder: Path) -> None:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise CorruptStateError(f"another process writes to {folder}") from error

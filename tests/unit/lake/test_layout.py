@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.lake import layout
 
 
@@ -74,9 +73,3 @@ def test_what_is_no_shards_key_names_no_file(shard: str) -> None:
 def test_what_is_no_dataset_or_fingerprint_names_no_file(dataset: str, fingerprint: str) -> None:
     with pytest.raises(ValueError, match="batch"):
         layout.batch(dataset, "tail~00000", fingerprint)
-
-
-def test_the_pass_is_read_from_a_pages_path() -> None:
-    assert layout.pass_number(layout.listing_page("a.example", 1234567, 0)) == 1_234_567
-    with pytest.raises(CorruptStateError):
-        layout.pass_number("listing/a.example/draft/page-000000.parquet")

@@ -1,0 +1,198 @@
+"""Packs: the fetched repositories of a shard, in numbered Parquet parts. Written by the fetch, read by the extraction.
+
+A later part wins for a DID, and within a part the later row. A part is durable when it has reached its size or its age;
+its row groups are small, so that a reader needs memory for one of them only.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+
+import pyarrow as pa
+
+from zeppelin_pipeline.lake import layout
+from zeppelin_pipeline.lake.schemas import PACK
+from zeppelin_pipeline.lake.store import FileStats, Lake, LakeWriter
+
+FETCHED: Final = "fetched"
+ABSENT: Final = "absent"
+FAILED: Final = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class PackRow:
+    """What fetching one repository came to, as in the schema `PACK`.
+
+    Attributes:
+        rev: of the commit in the CAR; null without a whole one.
+        state: fetched | absent | failed.
+        reason: null when fetched.
+        did_document: JSON as served; null when it could not be had, or was not asked for.
+        car: the CAR; null when there is none. Read from a pack it is a view, which keeps its whole row group in memory.
+    """
+
+    did: str
+    host: str
+    rev: str | None
+    state: str
+    reason: str | None
+    detail: str | None
+    fetched_at: datetime
+    did_document: str | None
+    car: bytes | memoryview | None
+
+
+@dataclass(frozen=True, slots=True)
+class PackSettings:
+    """When rows become durable.
+
+    Attributes:
+        part_bytes: CAR bytes after which a part is closed.
+        part_seconds: age after which a part is closed.
+        row_group_bytes: CAR bytes held in memory, at most one row more.
+    """
+
+    part_bytes: int = 64_000_000
+    part_seconds: float = 30.0
+    row_group_bytes: int = 8_000_000
+
+
+class PackWriter:
+    """Appends parts to a shard's pack. Safe to use from several threads, one writer to a shard."""
+
+    def __init__(self, lake: Lake, shard: str, settings: PackSettings | None = None) -> None:
+        self.parts: list[FileStats] = []
+        self._lake = lake
+        self._shard = shard
+        self._settings = settings or PackSettings()
+        self._next_part = _next_part(lake, shard)
+        self._lock = threading.Lock()
+        self._writer: LakeWriter | None = None
+        self._rows: list[PackRow] = []
+        self._row_bytes = 0
+        self._part_bytes = 0
+        self._opened_at = 0.0
+
+    def add(self, row: PackRow) -> None:
+        """Takes a row; it is durable after `flush`, or when its part is full or old."""
+        with self._lock:
+            if self._is_empty():
+                self._opened_at = time.monotonic()
+            self._rows.append(row)
+            size_bytes = len(row.car or b"") + len(row.did_document or "")
+            self._row_bytes += size_bytes
+            self._part_bytes += size_bytes
+            if self._row_bytes >= self._settings.row_group_bytes:
+                self._write_row_group()
+            if self._part_bytes >= self._settings.part_bytes:
+                self._commit()
+
+    def flush_old(self) -> None:
+        """Makes durable what has waited for longer than the settings say; to be called now and then."""
+        with self._lock:
+            if not self._is_empty() and time.monotonic() - self._opened_at >= self._settings.part_seconds:
+                self._commit()
+
+    def flush(self) -> None:
+        """Makes every row taken so far durable."""
+        with self._lock:
+            if not self._is_empty():
+                self._commit()
+
+    def abort(self) -> None:
+        """Drops what is not durable yet; nothing happens after `flush`."""
+        with self._lock:
+            self._rows.clear()
+            if self._writer is not None:
+                self._writer.abort()
+                self._writer = None
+
+    def _is_empty(self) -> bool:
+        return self._writer is None and not self._rows
+
+    def _write_row_group(self) -> None:
+        if self._writer is None:
+            path = layout.pack_part(self._shard, self._next_part)
+            self._writer = self._lake.open_writer(
+                path, PACK, metadata={"shard": self._shard}, dictionary_columns=["host"]
+            )
+        self._writer.write_table(_to_table(self._rows))
+        self._rows.clear()
+        self._row_bytes = 0
+
+    def _commit(self) -> None:
+        if self._rows:
+            self._write_row_group()
+        assert self._writer is not None
+        self.parts.append(self._writer.commit())
+        self._writer = None
+        self._next_part += 1
+        self._part_bytes = 0
+
+
+def settled_dids(lake: Lake, shard: str) -> set[str]:
+    """The DIDs of a shard that need no fetching: those whose latest row is fetched or absent."""
+    return {did for did, state in _latest_states(lake, shard).items() if state != FAILED}
+
+
+def pack_rows(lake: Lake, shard: str) -> Iterator[PackRow]:
+    """The latest row of each DID, in the order of the parts.
+
+    Memory is bounded by the shard's DIDs and one row group: a first pass over the narrow columns finds which row is the
+    latest, a second one reads only the row groups that hold such rows.
+    """
+    winners = {place: did for did, place in _latest_places(lake, shard).items()}
+    for part, path in enumerate(_parts(lake, shard)):
+        with lake.open_parquet(path) as file:
+            first = 0
+            for group in range(file.num_row_groups):
+                rows = file.metadata.row_group(group).num_rows
+                wanted = [index for index in range(rows) if (part, first + index) in winners]
+                first += rows
+                if wanted:
+                    table = file.read_row_group(group)
+                    yield from (_to_row(table, index) for index in wanted)
+
+
+def _latest_places(lake: Lake, shard: str) -> dict[str, tuple[int, int]]:
+    """Each DID's latest row: the part's place in the list of parts, and the row's in the part."""
+    places: dict[str, tuple[int, int]] = {}
+    for part, path in enumerate(_parts(lake, shard)):
+        with lake.open_parquet(path) as file:
+            dids = cast("list[str]", file.read(["did"])["did"].to_pylist())
+        places.update({did: (part, index) for index, did in enumerate(dids)})
+    return places
+
+
+def _latest_states(lake: Lake, shard: str) -> dict[str, str]:
+    states: dict[str, str] = {}
+    for path in _parts(lake, shard):
+        with lake.open_parquet(path) as file:
+            table = file.read(["did", "state"])
+        states.update(zip(table["did"].to_pylist(), table["state"].to_pylist(), strict=True))
+    return states
+
+
+def _next_part(lake: Lake, shard: str) -> int:
+    parts = _parts(lake, shard)
+    return layout.part_number(parts[-1]) + 1 if parts else 0
+
+
+def _parts(lake: Lake, shard: str) -> list[str]:
+    return lake.list(layout.pack(shard))
+
+
+def _to_table(rows: list[PackRow]) -> pa.Table:
+    columns = {name: [getattr(row, name) for row in rows] for name in PACK.names if name != "car"}
+    # A view of a mapped file is copied here, once; the row group's size bounds how much.
+    cars = pa.array([row.car for row in rows], pa.large_binary())
+    return pa.table({**columns, "car": cars}, schema=PACK)
+
+
+def _to_row(table: pa.Table, index: int) -> PackRow:
+    fields = cast("dict[str, Any]", {name: table[name][index].as_py() for name in PACK.names if name != "car"})
+    car = table["car"][index]
+    return PackRow(**fields, car=memoryview(car.as_buffer()) if car.is_valid else None)
