@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from zeppelin_pipeline.errors import UpstreamError
-from zeppelin_pipeline.repos.pack import ABSENT, FAILED, PackRow
+from zeppelin_pipeline.repos.pack import ABSENT, FAILED, FETCHED, PackRow
 
 #: A host's final word on an account; everything else that is no repository is a failure.
 ABSENT_REASONS: Final = frozenset({"not-found", "takendown", "suspended", "deactivated"})
