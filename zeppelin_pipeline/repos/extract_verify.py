@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-from zeppelin_pipeline.atproto.car import read_car
-from zeppelin_pipeline.atproto.commit import Commit, decode_commit, verify_commit
+from zeppelin_pipeline.atproto.car import CarData, read_car, single_root
+from zeppelin_pipeline.atproto.commit import decode_commit, verify_commit
 from zeppelin_pipeline.atproto.mst import walk
 from zeppelin_pipeline.atproto.repository import Repository, open_repository
-from zeppelin_pipeline.atproto.syntax import is_tid
-from zeppelin_pipeline.atproto.tid import tid_micros
+from zeppelin_pipeline.atproto.tid import tid_micros, tid_to_int
 from zeppelin_pipeline.errors import InvalidDataError
 from zeppelin_pipeline.identity.documents import DidDocument
 
@@ -16,7 +15,7 @@ from zeppelin_pipeline.identity.documents import DidDocument
 MAX_REV_AHEAD_MICROS: Final = 5 * 60 * 1_000_000
 
 
-def verify_repository(car: bytes, document: DidDocument, fetched_at_micros: int) -> Repository:
+def verify_repository(car: CarData, document: DidDocument, fetched_at_micros: int) -> Repository:
     """Opens a repository whose every block, tree and signature is right, and which is the account's own.
 
     Args:
@@ -25,50 +24,44 @@ def verify_repository(car: bytes, document: DidDocument, fetched_at_micros: int)
         fetched_at_micros: when it was served; a rev may be 5 minutes ahead of it.
 
     Raises:
-        InvalidDataError: with the reason; `open_repository`'s, or `commit-did`, `rev-invalid`, `rev-in-future`,
-            `did-no-signing-key`, `signature-invalid`, or the key's own.
+        InvalidDataError: with the reason: those of `open_repository` and of `DidDocument.public_key`,
+            `commit-other-did`, `rev-in-future`, `signature-invalid`.
     """
     repository = open_repository(car)
     commit = repository.commit
     if commit.did != document.did:
-        raise InvalidDataError("commit-did", f"{commit.did!r} in the repository of {document.did}")
-    _check_rev(commit, fetched_at_micros)
+        raise InvalidDataError("commit-other-did", f"{commit.did!r} in the repository of {document.did}")
+    if tid_micros(tid_to_int(commit.rev)) > fetched_at_micros + MAX_REV_AHEAD_MICROS:
+        raise InvalidDataError("rev-in-future", commit.rev)
     if not verify_commit(commit, document.public_key()):
         raise InvalidDataError("signature-invalid", f"rev {commit.rev}, key {document.signing_key}")
     return repository
 
 
-def _check_rev(commit: Commit, fetched_at_micros: int) -> None:
-    if not is_tid(commit.rev):
-        raise InvalidDataError("rev-invalid", repr(commit.rev[:200]))
-    if tid_micros(commit.rev) > fetched_at_micros + MAX_REV_AHEAD_MICROS:
-        raise InvalidDataError("rev-in-future", commit.rev)
-
-
-def count_entries(car: bytes) -> int:
+def count_entries(car: CarData) -> int:
     """How many record entries a damaged repository can still be seen to have: those before its first fault."""
     entries = 0
     try:
-        roots, framed = read_car(car)
-        blocks = _readable_blocks(framed)
-        start, end = blocks[roots[0]]
-        commit = decode_commit(car[start:end])
-        for _entry in walk(commit.data, lambda cid: _slice(car, blocks.get(cid))):
+        roots, frames = read_car(car)
+        blocks = _readable_blocks(frames)
+        commit = decode_commit(_cut(car, blocks, single_root(roots)) or b"")
+        for _ in walk(commit.data, lambda cid: _cut(car, blocks, cid)):
             entries += 1
-    except (InvalidDataError, KeyError, IndexError):
-        return entries  # the fault itself is the repository's reason already
+    except InvalidDataError:
+        return entries  # the repository's reason is known already
     return entries
 
 
-def _readable_blocks(framed: Iterator[tuple[bytes, int, int]]) -> dict[bytes, tuple[int, int]]:
+def _readable_blocks(frames: Iterator[tuple[bytes, int, int]]) -> dict[bytes, tuple[int, int]]:
     blocks: dict[bytes, tuple[int, int]] = {}
     try:
-        for cid, start, end in framed:
+        for cid, start, end in frames:
             blocks[cid] = (start, end)
     except InvalidDataError:
-        return blocks  # cut off: what came before it is still there
+        return blocks  # cut off: what came before is still there
     return blocks
 
 
-def _slice(car: bytes, place: tuple[int, int] | None) -> bytes | None:
-    return None if place is None else car[place[0] : place[1]]
+def _cut(car: CarData, blocks: dict[bytes, tuple[int, int]], cid: bytes) -> bytes | None:
+    place = blocks.get(cid)
+    return None if place is None else bytes(car[place[0] : place[1]])

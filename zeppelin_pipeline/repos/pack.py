@@ -195,4 +195,5 @@ def _to_table(rows: list[PackRow]) -> pa.Table:
 def _to_row(table: pa.Table, index: int) -> PackRow:
     fields = cast("dict[str, Any]", {name: table[name][index].as_py() for name in PACK.names if name != "car"})
     car = table["car"][index]
-    return PackRow(**fields, car=memoryview(car.as_buffer()) if car.is_valid else None)
+    # Arrow gives out signed bytes; the protocol's are unsigned.
+    return PackRow(**fields, car=memoryview(car.as_buffer()).cast("B") if car.is_valid else None)
