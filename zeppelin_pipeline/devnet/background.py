@@ -1,0 +1,123 @@
+"""A devnet in a thread of the caller's process, with its truth at hand: for tests and benches."""
+
+import asyncio
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from zeppelin_pipeline.devnet.faults import Fault
+from zeppelin_pipeline.devnet.host import StandingFault
+from zeppelin_pipeline.devnet.model import Account, AccountStatus, DevnetConfig
+from zeppelin_pipeline.devnet.network import Devnet
+from zeppelin_pipeline.devnet.state import StoredRecord
+
+
+@dataclass(frozen=True, slots=True)
+class HostHandle:
+    """One host of a running network."""
+
+    number: int
+    url: str
+
+    @property
+    def hostname(self) -> str:
+        """`127.0.0.1:port`."""
+        return self.url.removeprefix("http://")
+
+
+class DevnetHandle:
+    """A running network, seen from a test."""
+
+    def __init__(self, devnet: Devnet) -> None:
+        self._devnet = devnet
+
+    @property
+    def plc_url(self) -> str:
+        """The PLC directory."""
+        return self._devnet.urls.plc
+
+    @property
+    def relay_url(self) -> str:
+        """The relay."""
+        return self._devnet.urls.relay
+
+    @property
+    def hosts(self) -> list[HostHandle]:
+        """The PDS hosts."""
+        return [HostHandle(host.number, host.url) for host in self._devnet.hosts]
+
+    def set_fault(self, host_number: int, fault: Fault) -> None:
+        """Put a fault on a host, besides those that it has."""
+        self._devnet.hosts[host_number].faults.append(StandingFault(fault))
+
+    def clear_faults(self, host_number: int | None = None) -> None:
+        """Mend a host; None mends all."""
+        for host in self._devnet.hosts:
+            if host_number in {None, host.number}:
+                host.faults.clear()
+
+    def struck(self, host_number: int, fault: Fault) -> list[Account]:
+        """The accounts on a host that a fault hits."""
+        return [account for account in self._devnet.hosts[host_number].accounts if fault.hits(account.did)]
+
+    def requests(self, host_number: int) -> dict[str, int]:
+        """How many requests a host has had, by method."""
+        return dict(self._devnet.hosts[host_number].requests)
+
+    def accounts(self) -> list[Account]:
+        """All accounts, as they were at the start (`status_of` tells how they stand)."""
+        return list(self._devnet.state.population.accounts)
+
+    def status_of(self, did: str) -> AccountStatus:
+        """How an account stands."""
+        return self._devnet.state.status(self._account(did))
+
+    def records_of(self, did: str) -> list[StoredRecord]:
+        """The true records of an account as they stand, in the order of keys, whatever faults its host has."""
+        return self._devnet.state.records(self._account(did))
+
+    def rev_of(self, did: str) -> str:
+        """The revision of an account's repository as it stands."""
+        return self._devnet.state.repository(self._account(did)).rev
+
+    def _account(self, did: str) -> Account:
+        return self._devnet.state.population.by_did[did]
+
+
+@contextmanager
+def running_devnet(config: DevnetConfig) -> Generator[DevnetHandle]:
+    """Serve a network from a thread of this process while the context is open."""
+    started = threading.Event()
+    loop = asyncio.new_event_loop()
+    stop = asyncio.Event()
+    failures: list[BaseException] = []
+    devnet = Devnet(config)
+
+    async def serve() -> None:
+        async with devnet:
+            started.set()
+            await stop.wait()
+
+    def run() -> None:
+        try:
+            loop.run_until_complete(serve())
+        except BaseException as error:  # noqa: BLE001  a thread's entry: the opener raises it
+            failures.append(error)
+        finally:
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
+            started.set()
+
+    thread = threading.Thread(target=run, name="devnet", daemon=True)
+    thread.start()
+    started.wait()
+    try:
+        if not failures:
+            yield DevnetHandle(devnet)
+    finally:
+        if not failures:
+            loop.call_soon_threadsafe(stop.set)
+        thread.join()
+    if failures:
+        raise failures[0]

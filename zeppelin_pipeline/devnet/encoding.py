@@ -1,0 +1,27 @@
+"""The network's own records to DAG-CBOR, and CIDs to text, as fast as libipld does it.
+
+`atproto` checks what strangers wrote, and what we write for them; that care takes several times the encoding.
+What is encoded here is of our own making, has no floats, is shallow, and holds no byte strings that libipld could take
+for CIDs.
+"""
+
+from typing import Any
+
+import libipld
+
+from zeppelin_pipeline.devnet.rows import cids_of
+
+
+def encode_record(record: dict[str, Any]) -> bytes:
+    """A record as canonical DAG-CBOR."""
+    return libipld.encode_dag_cbor(record)
+
+
+def record_cid(block: bytes) -> bytes:
+    """The CID of a record's block."""
+    return cids_of((block,))[0]
+
+
+def cid_text(cid: bytes) -> str:
+    """The text form of a CID, 59 characters."""
+    return libipld.encode_cid(cid)

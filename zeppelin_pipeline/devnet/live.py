@@ -1,0 +1,170 @@
+"""What happens while the network runs: people write, delete, rename and leave, at a set rate."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from zeppelin_pipeline.atproto.frames import encode_frame
+from zeppelin_pipeline.atproto.syntax import format_datetime
+from zeppelin_pipeline.atproto.tid import int_to_tid
+from zeppelin_pipeline.devnet.directory import Directory
+from zeppelin_pipeline.devnet.encoding import encode_record
+from zeppelin_pipeline.devnet.firehose import Firehose
+from zeppelin_pipeline.devnet.index import CLOCK_IDS, NetworkIndex
+from zeppelin_pipeline.devnet.live_repository import LiveCommit, LiveRepository, Write
+from zeppelin_pipeline.devnet.model import Account, AccountStatus, LiveConfig
+from zeppelin_pipeline.devnet.seeds import stream
+from zeppelin_pipeline.devnet.state import NetworkState
+from zeppelin_pipeline.devnet.texts import phrase
+from zeppelin_pipeline.devnet.timeline import draw_before
+
+TICK_SECONDS = 0.02
+DELETE_SHARE = 0.12
+UPDATE_SHARE = 0.03
+CREATED = ("app.bsky.feed.like", "app.bsky.graph.follow", "app.bsky.feed.post", "app.bsky.feed.repost")
+CREATED_SHARES = (0.64, 0.17, 0.12, 0.07)
+PROFILE_KEY = b"app.bsky.actor.profile/self"
+
+
+class LiveFeed:
+    """Makes events, applies them to the network's state, and publishes them."""
+
+    def __init__(
+        self, config: LiveConfig, state: NetworkState, index: NetworkIndex, directory: Directory, firehose: Firehose
+    ) -> None:
+        self._config = config
+        self._state = state
+        self._index = index
+        self._directory = directory
+        self._firehose = firehose
+        self._rng = stream(state.population.config.seed, "live")
+        active = [account for account in state.population.accounts if account.is_active and not account.former_host]
+        self._writers = [active[place] for place in self._rng.permutation(len(active))[: config.accounts]]
+        self._last_micros = 0
+
+    async def run(self) -> None:
+        """Make events at the configured rate until cancelled."""
+        if not self._config.events_per_second or not self._writers:
+            return
+        started, made = time.monotonic(), 0
+        while True:
+            due = int((time.monotonic() - started) * self._config.events_per_second)
+            while made < due:
+                await self.step()
+                made += 1
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def step(self) -> int:
+        """Make one event; its sequence number."""
+        account = self._writers[int(self._rng.integers(len(self._writers)))]
+        chance, config = self._rng.random(), self._config
+        if self._state.status(account) is not AccountStatus.ACTIVE:
+            return self.change_status(account, AccountStatus.ACTIVE)
+        if chance < config.account_share:
+            return self.change_status(account, AccountStatus.DEACTIVATED)
+        if chance < config.account_share + config.identity_share:
+            return self.rename(account)
+        repository = await asyncio.to_thread(self._state.live, account)
+        if chance < config.account_share + config.identity_share + config.sync_share:
+            return self.sync(account, repository)
+        return self.write(account, repository, [self._some_write(account, repository)])
+
+    def write(self, account: Account, repository: LiveRepository, writes: list[Write]) -> int:
+        """Commit writes and tell of it."""
+        commit = repository.commit(writes, int_to_tid(self._now_micros() << 10 | account.index % CLOCK_IDS))
+        return self._publish("#commit", lambda: _commit_body(account.did, commit))
+
+    def sync(self, account: Account, repository: LiveRepository) -> int:
+        """State the repository's head anew, without a change."""
+        body = {"did": account.did, "rev": repository.rev, "blocks": repository.commit_car()}
+        return self._publish("#sync", lambda: body)
+
+    def change_status(self, account: Account, status: AccountStatus) -> int:
+        """Change whether the account is active, and tell of it."""
+        self._state.set_status(account, status)
+        body: dict[str, Any] = {"did": account.did, "active": status is AccountStatus.ACTIVE}
+        if status is not AccountStatus.ACTIVE:
+            body["status"] = status.value
+        return self._publish("#account", lambda: body)
+
+    def rename(self, account: Account) -> int:
+        """Give the account another handle, in the directory too, and tell of it."""
+        micros = self._now_micros()
+        handle = f"{account.handle.split('.')[0]}-{micros % 10_000}.devnet.test"
+        self._state.rename(account, handle)
+        self._directory.rename(account, handle, micros // 1000 * 1000)
+        return self._publish("#identity", lambda: {"did": account.did, "handle": handle})
+
+    def _publish(self, kind: str, body: Callable[[], dict[str, Any]]) -> int:
+        moment = format_datetime(self._now_micros() // 1000 * 1000)
+        return self._firehose.publish(lambda seq: encode_frame(1, kind, {"seq": seq, "time": moment} | body()))
+
+    def _some_write(self, account: Account, repository: LiveRepository) -> Write:
+        chance = self._rng.random()
+        if chance < UPDATE_SHARE:
+            return Write(PROFILE_KEY, encode_record(self._profile(account)))
+        if chance < UPDATE_SHARE + DELETE_SHARE and len(repository.entries) > 1:
+            keys = [key for key in repository.entries if key != PROFILE_KEY]
+            return Write(keys[int(self._rng.integers(len(keys)))], None)
+        collection = CREATED[int(self._rng.choice(len(CREATED), p=CREATED_SHARES))]
+        if not len(self._index.posts.author):
+            collection = "app.bsky.graph.follow"  # nothing to like
+        micros = self._now_micros()
+        record = {"$type": collection, "createdAt": format_datetime(micros // 1000 * 1000)} | self._fields(collection)
+        rkey = int_to_tid(micros << 10 | account.index % CLOCK_IDS)
+        return Write(f"{collection}/{rkey}".encode(), encode_record(record))
+
+    def _fields(self, collection: str) -> dict[str, Any]:
+        number = int(self._rng.integers(1 << 30))
+        if collection == "app.bsky.graph.follow":
+            accounts = self._state.population.accounts
+            return {"subject": accounts[self._draw(self._state.population.popularity_steps)].did}
+        if collection == "app.bsky.feed.post":
+            record: dict[str, Any] = {"text": phrase("en", number), "langs": ["en"]}
+            if number & 1:
+                post = self._draw(self._index.posts.steps)
+                root = int(self._index.posts.root[post])
+                parent_ref = self._index.post_ref(post)
+                record["reply"] = {
+                    "root": self._index.post_ref(root) if root >= 0 else parent_ref,
+                    "parent": parent_ref,
+                }
+            return record
+        return {"subject": self._index.post_ref(self._draw(self._index.posts.steps))}
+
+    def _profile(self, account: Account) -> dict[str, Any]:
+        return {
+            "$type": "app.bsky.actor.profile",
+            "displayName": account.handle.split("-")[0].title(),
+            "description": phrase("en", int(self._rng.integers(1 << 30))),
+            "createdAt": format_datetime(account.created_micros),
+        }
+
+    def _draw(self, steps: "np.ndarray[Any, np.dtype[np.float64]]") -> int:
+        return int(draw_before(steps, np.array([len(steps)]), self._rng)[0])
+
+    def _now_micros(self) -> int:
+        """The time, always rising: revisions must."""
+        self._last_micros = max(self._last_micros + 1, time.time_ns() // 1000)
+        return self._last_micros
+
+
+def _commit_body(did: str, commit: LiveCommit) -> dict[str, Any]:
+    return {
+        "rebase": False,
+        "tooBig": False,
+        "repo": did,
+        "commit": commit.head,
+        "rev": commit.rev,
+        "since": commit.since,
+        "blocks": commit.blocks,
+        "ops": [
+            {"action": op.action, "path": op.key.decode(), "cid": op.cid} | ({"prev": op.prev} if op.prev else {})
+            for op in commit.operations
+        ],
+        "blobs": [],
+        "prevData": commit.prev_data,
+    }

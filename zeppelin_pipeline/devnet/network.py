@@ -1,0 +1,154 @@
+"""The whole network in one process: sockets, servers, the parts put together, start and stop."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+from starlette.types import ASGIApp
+
+from zeppelin_pipeline.devnet.directory import Directory, directory_app
+from zeppelin_pipeline.devnet.faults import FaultKind
+from zeppelin_pipeline.devnet.firehose import Firehose
+from zeppelin_pipeline.devnet.host import Host, RateLimiter, StandingFault
+from zeppelin_pipeline.devnet.live import LiveFeed
+from zeppelin_pipeline.devnet.model import DevnetConfig
+from zeppelin_pipeline.devnet.pds import host_app
+from zeppelin_pipeline.devnet.relay import relay_app
+from zeppelin_pipeline.devnet.repositories import make_repository_maker
+from zeppelin_pipeline.devnet.serving import LoopbackServer, listening_socket, make_server, socket_url
+from zeppelin_pipeline.devnet.state import NetworkState
+from zeppelin_pipeline.devnet.store import RepositoryStore
+
+
+@dataclass(frozen=True, slots=True)
+class DevnetUrls:
+    """Where a running network is found."""
+
+    plc: str
+    relay: str
+    hosts: list[str] = field(default_factory=list[str])
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of a description file."""
+        return {"plc_url": self.plc, "relay_url": self.relay, "hosts": self.hosts, "pid": os.getpid()}
+
+
+class Devnet:
+    """A network: an async context manager that serves while it is entered.
+
+    Attributes:
+        config: what it is made from.
+        state: accounts and repositories as they stand; usable without serving.
+        firehose: the relay's events.
+        hosts: the PDS hosts, once entered.
+        feed: what makes events, once entered.
+        urls: where everything is, once entered.
+    """
+
+    def __init__(self, config: DevnetConfig) -> None:
+        self.config = config
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        if config.data_dir is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="devnet-")
+        folder = Path(self._folder.name) if self._folder else config.data_dir
+        assert folder is not None
+        maker = make_repository_maker(config)
+        self._index = maker.index
+        self.state = NetworkState(maker, RepositoryStore(maker, folder))
+        self.firehose = Firehose(config.live)
+        self.hosts: list[Host] = []
+        self.urls = DevnetUrls("", "")
+        self._servers: list[tuple[LoopbackServer, asyncio.Task[None]]] = []
+
+    async def __aenter__(self) -> Self:
+        """Listen, then serve."""
+        listeners = self._listen()
+        plc, relay, *hosts = [socket_url(listener) for listener in listeners]
+        self.urls = DevnetUrls(plc, relay, hosts)
+        directory = Directory(self.state.population, hosts)
+        self.feed = LiveFeed(self.config.live, self.state, self._index, directory, self.firehose)
+        self.hosts = [self._host(number, url) for number, url in enumerate(hosts)]
+        apps: list[ASGIApp] = [
+            directory_app(directory, self.state.population),
+            relay_app(self.hosts, self.state, self.firehose),
+            *(host_app(host, self.state, directory) for host in self.hosts),
+        ]
+        for app, listener in zip(apps, listeners, strict=True):
+            server = make_server(app)
+            task = asyncio.create_task(server.serve(sockets=[listener]))
+            self._servers.append((server, task))
+        await asyncio.gather(*(server.is_serving.wait() for server, _ in self._servers))
+        self._feeding = asyncio.create_task(self.feed.run())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop serving; remove the temporary folder."""
+        self._feeding.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._feeding
+        for server, _ in self._servers:
+            server.should_exit = True
+        await asyncio.gather(*(task for _, task in self._servers))
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def _listen(self) -> list[socket.socket]:
+        listeners: list[socket.socket] = []
+        try:
+            for place in range(self.config.hosts + 2):
+                port = self.config.base_port + place if self.config.base_port else 0
+                listeners.append(listening_socket(port))
+        except BaseException:
+            for listener in listeners:
+                listener.close()
+            raise
+        return listeners
+
+    def _host(self, number: int, url: str) -> Host:
+        standing = [
+            StandingFault(fault)
+            for place, fault in self.config.faults
+            if place == number and fault.kind is not FaultKind.TWO_HOSTS
+        ]
+        limiter = RateLimiter(self.config.rate_limit)
+        return Host(number, url, self.state.population.on_host(number), limiter, standing)
+
+
+async def run_devnet(config: DevnetConfig, description: Path | None = None) -> None:
+    """Serve a network until SIGTERM or SIGINT.
+
+    Args:
+        config: the network.
+        description: where to write its URLs as JSON, once it serves; removed at the end.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with Devnet(config) as devnet:
+        if description is not None:
+            _write_description(description, devnet.urls)
+        await stop.wait()
+    if description is not None:
+        _remove_description(description)
+
+
+def _remove_description(path: Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _write_description(path: Path, urls: DevnetUrls) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(orjson.dumps(urls.to_json()))
+    temporary.replace(path)

@@ -1,0 +1,102 @@
+"""What the relay answers over HTTP: its hosts, all repositories. The firehose is in firehose.py."""
+
+import asyncio
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, WebSocketRoute
+
+from zeppelin_pipeline.atproto.cid import cid_to_text
+from zeppelin_pipeline.devnet.firehose import SUBSCRIBE_PATH, Firehose
+from zeppelin_pipeline.devnet.host import Host
+from zeppelin_pipeline.devnet.model import Account, AccountStatus
+from zeppelin_pipeline.devnet.state import NetworkState
+from zeppelin_pipeline.devnet.xrpc import (
+    EXCEPTION_HANDLERS,
+    Handler,
+    Parameters,
+    XrpcError,
+    answer,
+    json_response,
+)
+
+
+class RelayMethods:
+    """The XRPC methods of the relay."""
+
+    def __init__(self, hosts: list[Host], state: NetworkState, firehose: Firehose) -> None:
+        self._hosts = hosts
+        self._firehose = firehose
+        self._state = state
+
+    def by_name(self) -> dict[str, Handler]:
+        """The methods by NSID."""
+        return {
+            "_health": self._health,
+            "com.atproto.sync.getHostStatus": self._get_host_status,
+            "com.atproto.sync.listHosts": self._list_hosts,
+            "com.atproto.sync.listRepos": self._list_repos,
+        }
+
+    async def _health(self, _parameters: Parameters) -> Response:
+        return json_response({"status": "ok"})
+
+    async def _list_hosts(self, parameters: Parameters) -> Response:
+        limit, start = parameters.limit(200, 1000), parameters.number_cursor()
+        answered: dict[str, Any] = {"hosts": [self._view(host) for host in self._hosts[start : start + limit]]}
+        if start + limit < len(self._hosts):
+            answered["cursor"] = str(start + limit)
+        return json_response(answered)
+
+    async def _get_host_status(self, parameters: Parameters) -> Response:
+        hostname = parameters.text("hostname")
+        for host in self._hosts:
+            if host.hostname == hostname:
+                return json_response(self._view(host))
+        raise XrpcError("HostNotFound", "host not found")
+
+    async def _list_repos(self, parameters: Parameters) -> Response:
+        limit, start = parameters.limit(500, 1000), parameters.number_cursor()
+        accounts = self._state.population.accounts
+        page = accounts[start : start + limit]
+        repos = await asyncio.to_thread(lambda: [self._listing(account) for account in page])
+        answered: dict[str, Any] = {"repos": [repo for repo in repos if repo is not None]}
+        if start + limit < len(accounts):
+            answered["cursor"] = str(start + limit)
+        return json_response(answered)
+
+    def _view(self, host: Host) -> dict[str, Any]:
+        return {
+            "hostname": host.hostname,
+            "seq": max(self._firehose.last_seq, 0),
+            "accountCount": len(host.accounts),
+            "status": "active",
+        }
+
+    def _listing(self, account: Account) -> dict[str, Any] | None:
+        status = self._state.status(account)
+        if status is AccountStatus.DELETED:
+            return None
+        served = self._state.repository(account)
+        listing = {"did": account.did, "head": cid_to_text(served.head), "rev": served.rev, "active": True}
+        if status is not AccountStatus.ACTIVE:
+            listing |= {"active": False, "status": status.value}
+        return listing
+
+
+def relay_app(hosts: list[Host], state: NetworkState, firehose: Firehose) -> Starlette:
+    """The relay over HTTP."""
+    methods = RelayMethods(hosts, state, firehose).by_name()
+
+    async def xrpc(request: Request) -> Response:
+        return await answer(methods, request)
+
+    return Starlette(
+        routes=[
+            WebSocketRoute(SUBSCRIBE_PATH, firehose.serve),
+            Route("/xrpc/{method}", xrpc, methods=["GET", "HEAD", "POST"]),
+        ],
+        exception_handlers=EXCEPTION_HANDLERS,
+    )

@@ -1,0 +1,197 @@
+"""A Merkle search tree that is changed, not rebuilt, for live commits: nodes are values, and share what is unchanged.
+
+`atproto.mst` builds and walks whole trees; here one record costs only the nodes on its way.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+
+from zeppelin_pipeline.atproto.cid import cid_of
+from zeppelin_pipeline.atproto.mst import key_height
+from zeppelin_pipeline.atproto.mst.node import encode_node
+
+Entry = tuple[bytes, bytes]
+"""Key and the CID of its record."""
+
+
+class Node:
+    """One node, never changed once made.
+
+    Attributes:
+        height: 0 for leaves; each child is exactly one lower.
+        entries: its own keys and values, in order.
+        children: one more than the entries: what lies before, between and after them; None where nothing does.
+    """
+
+    __slots__ = ("_cid", "block", "children", "entries", "height", "keys")
+
+    def __init__(self, height: int, entries: Sequence[Entry], children: Sequence["Node | None"]) -> None:
+        self.height = height
+        self.entries = tuple(entries)
+        self.children = tuple(children)
+        self.keys = [key for key, _ in self.entries]
+        self._cid: bytes | None = None
+        self.block = b""
+
+    @property
+    def is_encoded(self) -> bool:
+        """Whether its CID has been asked for: it has been part of a commit."""
+        return self._cid is not None
+
+    @property
+    def cid(self) -> bytes:
+        """The node's CID; encodes it, and what is below, when first asked."""
+        if self._cid is None:
+            self.block = self._encode()
+            self._cid = cid_of(self.block)
+        return self._cid
+
+    def _encode(self) -> bytes:
+        right = (child.cid if child else None for child in self.children[1:])
+        left = self.children[0].cid if self.children[0] else None
+        return encode_node(left, [(key, value, after) for (key, value), after in zip(self.entries, right, strict=True)])
+
+
+class Tree:
+    """The tree of one repository.
+
+    Attributes:
+        root: the topmost node; an empty leaf when there are no records.
+    """
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        heights = [key_height(key) for key, _ in entries]
+        self.root = _build(entries, heights, max(heights, default=0)) or _EMPTY
+
+    @property
+    def root_cid(self) -> bytes:
+        """CID of the root, the `data` of a commit."""
+        return self.root.cid
+
+    def put(self, key: bytes, cid: bytes) -> None:
+        """Add a record, or give a key another one."""
+        self.root = _put(self.root if self.root.entries else None, key, cid, key_height(key))
+
+    def delete(self, key: bytes) -> None:
+        """Take a record out; KeyError when there is none."""
+        root = _delete(self.root, key)
+        while root is not None and not root.entries:
+            root = root.children[0]
+        self.root = root or _EMPTY
+
+    def fresh_nodes(self) -> Iterator[Node]:
+        """The nodes made since CIDs were last asked for, parents first, now encoded."""
+        pending = [self.root]
+        fresh: list[Node] = []
+        while pending:
+            node = pending.pop()
+            if not node.is_encoded:
+                fresh.append(node)
+                pending.extend(child for child in reversed(node.children) if child is not None)
+        assert self.root.cid
+        return iter(fresh)
+
+    def nodes(self) -> Iterator[Node]:
+        """All nodes, encoded, parents first."""
+        assert self.root.cid
+        pending = [self.root]
+        while pending:
+            node = pending.pop()
+            yield node
+            pending.extend(child for child in reversed(node.children) if child is not None)
+
+    def nodes_around(self, key: bytes) -> Iterator[Node]:
+        """The nodes from the root to a key and to its neighbours: what proves that it is or is not there.
+
+        With them, and nothing else, the operation that put the key there or took it away can be undone (Sync 1.1).
+        """
+        assert self.root.cid
+        pending: list[Node | None] = [self.root]
+        while pending:
+            node = pending.pop()
+            if node is None:
+                continue
+            yield node
+            place = bisect_left(node.keys, key)
+            pending.append(node.children[place])
+            if place < len(node.keys) and node.keys[place] == key:
+                pending.append(node.children[place + 1])
+
+
+def _build(entries: Sequence[Entry], heights: Sequence[int], height: int) -> Node | None:
+    if not entries:
+        return None
+    own = [place for place, at in enumerate(heights) if at == height]
+    starts, ends = [0, *(place + 1 for place in own)], [*own, len(entries)]
+    children = [
+        _build(entries[start:end], heights[start:end], height - 1) for start, end in zip(starts, ends, strict=True)
+    ]
+    return Node(height, [entries[place] for place in own], children)
+
+
+def _put(node: Node | None, key: bytes, cid: bytes, height: int) -> Node:
+    if node is None:
+        return Node(height, [(key, cid)], [None, None])
+    if height > node.height:
+        left, right = _split(node, key)
+        return Node(height, [(key, cid)], [_lift(left, height - 1), _lift(right, height - 1)])
+    place = bisect_left(node.keys, key)
+    if height < node.height:
+        child = _lift(_put(node.children[place], key, cid, height), node.height - 1)
+        return Node(node.height, node.entries, [*node.children[:place], child, *node.children[place + 1 :]])
+    if place < len(node.keys) and node.keys[place] == key:
+        entries = [*node.entries[:place], (key, cid), *node.entries[place + 1 :]]
+        return Node(height, entries, node.children)
+    left, right = _split(node.children[place], key)
+    entries = [*node.entries[:place], (key, cid), *node.entries[place:]]
+    return Node(height, entries, [*node.children[:place], left, right, *node.children[place + 1 :]])
+
+
+def _delete(node: Node | None, key: bytes) -> Node | None:
+    if node is None:
+        raise KeyError(key)
+    place = bisect_left(node.keys, key)
+    if place < len(node.keys) and node.keys[place] == key:
+        merged = _merge(node.children[place], node.children[place + 1])
+        entries = [*node.entries[:place], *node.entries[place + 1 :]]
+        return _node(node.height, entries, [*node.children[:place], merged, *node.children[place + 2 :]])
+    child = _delete(node.children[place], key)
+    return _node(node.height, node.entries, [*node.children[:place], child, *node.children[place + 1 :]])
+
+
+def _split(node: Node | None, key: bytes) -> tuple[Node | None, Node | None]:
+    """What lies before a key that is not in the tree, and what lies after it."""
+    if node is None:
+        return None, None
+    place = bisect_left(node.keys, key)
+    left, right = _split(node.children[place], key)
+    if right is None and place == len(node.entries):
+        return node, None
+    if left is None and place == 0:
+        return None, node
+    before = _node(node.height, node.entries[:place], [*node.children[:place], left])
+    after = _node(node.height, node.entries[place:], [right, *node.children[place + 1 :]])
+    return before, after
+
+
+def _merge(left: Node | None, right: Node | None) -> Node | None:
+    """One node of two neighbours of one height."""
+    if left is None or right is None:
+        return left or right
+    middle = _merge(left.children[-1], right.children[0])
+    return Node(left.height, left.entries + right.entries, [*left.children[:-1], middle, *right.children[1:]])
+
+
+def _node(height: int, entries: Sequence[Entry], children: Sequence[Node | None]) -> Node | None:
+    """A node, or None when it would hold nothing."""
+    return Node(height, entries, children) if entries or children[0] is not None else None
+
+
+def _lift(node: Node | None, height: int) -> Node | None:
+    """The node under as many empty ones as bring it to a height."""
+    while node is not None and node.height < height:
+        node = Node(node.height + 1, (), (node,))
+    return node
+
+
+_EMPTY = Node(0, (), (None,))
