@@ -4,6 +4,7 @@ A setting `car_cap_bytes` is the environment variable `ZEPPELIN_CAR_CAP_BYTES`. 
 are written with commas. Settings are read at the edges (defs, stack, cli) and handed to the domain as plain arguments.
 """
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
 from urllib.parse import urlsplit
@@ -154,9 +155,9 @@ class Settings(BaseSettings):
         return self.postgres_url
 
     def environment(self) -> dict[str, str]:
-        """The variables that give a child process these very settings."""
+        """The environment of a child process: ours, with these very settings."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        return {_variable(name): _as_text(value) for name, value in values.items()}
+        return {**os.environ, **{_variable(name): _as_text(value) for name, value in values.items()}}
 
 
 def describe_settings() -> list[tuple[str, str, str]]:

@@ -88,14 +88,10 @@ class Child:
         self.check()
 
     def stop(self, grace_seconds: float) -> None:
-        """End the program and all that it started.
+        """End the program and all that it started; what still lives after the grace is killed.
 
-        First the leader alone is asked, so that it can stop its children in its own order; then what is left of the
-        group; what still lives after the grace is killed.
+        The whole group is asked at once: a run of Dagster in progress then marks itself as ended.
         """
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-            self._wait_for_leader(grace_seconds)
         for way in (signal.SIGTERM, signal.SIGKILL):
             if not self._signal_group(way):
                 break
@@ -111,12 +107,6 @@ class Child:
         except ProcessLookupError:  # the last one ended in between
             return False
         return True
-
-    def _wait_for_leader(self, seconds: float) -> None:
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            return  # the group's turn is next
 
     def _wait_for_group(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
