@@ -35,12 +35,12 @@ def build_resources(settings: Settings) -> dict[str, object]:
             user_agent=settings.user_agent,
             max_in_flight=settings.max_in_flight,
             request_timeout_seconds=settings.request_timeout_seconds,
+            fetch_attempts=settings.fetch_attempts,
         ),
         "shards": ShardResource(
             shard_size=settings.shard_size,
             tail_limit=settings.tail_limit,
             tail_hosts=settings.tail_hosts,
-            fetch_attempts=settings.fetch_attempts,
             car_cap_bytes=settings.car_cap_bytes,
             pack_part_bytes=settings.pack_part_bytes,
             tolerate_failed=settings.tolerate_failed,

@@ -9,9 +9,14 @@ from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients, Timeouts
 from zeppelin_pipeline.hosts.host import parse_host
+from zeppelin_pipeline.hosts.limits import RetryPolicy
 from zeppelin_pipeline.hosts.witnesses import Witness, manual_witness, relay_witness, scrape_witness
 from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.repos.extract_output import Limits
+from zeppelin_pipeline.repos.fetch import FetchSettings
+from zeppelin_pipeline.repos.pack import PackSettings
+from zeppelin_pipeline.repos.plan import PlanSettings
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.warehouse.connection import connect
 
@@ -50,6 +55,7 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
     user_agent: str
     max_in_flight: int
     request_timeout_seconds: float
+    fetch_attempts: int
 
     def clients(self) -> HostClients:
         """The clients of all hosts of one run; use it in an `async with`."""
@@ -59,12 +65,17 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
                 max_in_flight=self.max_in_flight,
                 user_agent=self.user_agent,
                 timeouts=Timeouts(read=self.request_timeout_seconds),
+                retry=RetryPolicy(attempts=self.fetch_attempts),
             )
         )
 
     def resolver(self, clients: HostClients) -> DidResolver:
         """Who is asked for DID documents."""
-        return DidResolver(clients.get_url, self.plc_url, allow_http=self.allow_private_hosts)
+
+        async def get_url(url: str, max_bytes: int) -> bytes:
+            return await clients.get_url(url, max_bytes=max_bytes)
+
+        return DidResolver(get_url, self.plc_url, allow_http=self.allow_private_hosts)
 
     def witnesses(self, clients: HostClients) -> list[Witness]:
         """Everybody who is asked which hosts exist."""
@@ -74,6 +85,30 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
         if self.hosts:
             witnesses.append(manual_witness(self.hosts))
         return witnesses
+
+
+class ShardResource(dg.ConfigurableResource["ShardResource"]):
+    """The sizes and limits of shards on their way."""
+
+    shard_size: int
+    tail_limit: int
+    tail_hosts: int
+    car_cap_bytes: int
+    pack_part_bytes: int
+    tolerate_failed: float
+    batch_rows: int
+
+    def plan_settings(self) -> PlanSettings:
+        """How accounts are cut into shards."""
+        return PlanSettings(self.shard_size, self.tail_limit, self.tail_hosts)
+
+    def fetch_settings(self) -> FetchSettings:
+        """What bounds a fetch."""
+        return FetchSettings(max_car_bytes=self.car_cap_bytes, pack=PackSettings(part_bytes=self.pack_part_bytes))
+
+    def extract_limits(self) -> Limits:
+        """What bounds the memory of an extraction."""
+        return Limits(group_rows=self.batch_rows)
 
 
 def _over_http(url: str) -> str:

@@ -35,19 +35,25 @@ def list_new_hosts(context: dg.SensorEvaluationContext) -> Generator[dg.RunReque
         yield dg.RunRequest(run_key=f"list-{host}", partition_key=host)
 
 
-@dg.asset_sensor(
-    asset_key=repo_listing.key,
+def newest_listing(events: Iterable[int], planned: int) -> int | None:
+    """The newest listing, by the number of its event, when it is newer than the last one that was planned."""
+    newest = max(events, default=planned)
+    return newest if newest > planned else None
+
+
+@dg.sensor(
     name="plan_listed_repositories",
     target=[shard_plan],
     minimum_interval_seconds=60,
     description="Plans shards once hosts have been listed.",
 )
-def plan_listed_repositories(
-    context: dg.SensorEvaluationContext, asset_event: dg.EventLogEntry
-) -> dg.RunRequest | dg.SkipReason:
+def plan_listed_repositories(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
     """One planning for all listings that ended since the last."""
-    del asset_event
-    return dg.RunRequest(run_key=f"plan-{context.cursor}")
+    last = context.instance.fetch_materializations(repo_listing.key, limit=1).records
+    newest = newest_listing((record.storage_id for record in last), int(context.cursor or 0))
+    if newest is None:
+        return dg.SkipReason("no host was listed since the last planning")
+    return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"plan-{newest}")], cursor=str(newest))
 
 
 SENSORS = [list_new_hosts, plan_listed_repositories]

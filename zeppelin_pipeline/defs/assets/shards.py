@@ -41,9 +41,9 @@ def fetched_repos(
     result = asyncio.run(_fetch(context, network, lake, shards))
     metadata = _fetch_metadata(result)
     tolerated = shards.tolerate_failed if config.tolerate_failed is None else config.tolerate_failed
-    if result.failed > tolerated * result.total:
+    if result.failed_fraction > tolerated:
         raise dg.Failure(
-            f"{result.failed} of {result.total} repositories could not be fetched;"
+            f"{result.failed_repos} of {result.repos} repositories could not be fetched;"
             " the others are kept, and a retry asks for these alone",
             metadata=metadata,
             allow_retries=False,
@@ -106,7 +106,7 @@ def record_batches(
 )
 def warehouse_tables(
     context: dg.AssetExecutionContext, lake: LakeResource, warehouse: WarehouseResource
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument] - with checks Dagster takes the bare name only
     """The shard's rows in Postgres: one transaction with its row in the ledger, never twice."""
     shard = context.partition_key
     with warehouse.connect(f"load {shard}") as connection:
@@ -148,13 +148,17 @@ async def _fetch(
 
 
 def _fetch_metadata(result: FetchResult) -> dict[str, Any]:
+    outcomes = {"fetched": result.fetched, "fetched before": result.settled_before}
     return {
-        "dagster/row_count": result.total,
-        "bytes": result.bytes,
+        "dagster/row_count": result.repos,
+        "bytes": result.downloaded_bytes,
+        "failed": result.failed_repos,
         "seconds": round(result.seconds, 2),
-        "repositories_per_second": rate(result.attempted, result.seconds),
-        "by_state": counts_table("state", result.states),
-        "by_reason": counts_table("reason", result.reasons),
+        "repositories_per_second": round(result.repos_per_second, 1),
+        "bytes_per_second": round(result.bytes_per_second),
+        "parts": result.parts,
+        "repositories": counts_table("outcome", outcomes | result.absent),
+        "failed_by_reason": counts_table("reason", result.failed),
     }
 
 
