@@ -39,51 +39,54 @@ SELECT pg_advisory_xact_lock(hashtextextended('load ' || %(shard)s, 0));
 SELECT fingerprint, rows, rejected, entries, quarantined FROM load WHERE shard = %(shard)s;
 
 -- name: create_incoming
--- The shard's repositories as its batches have them.
+-- The shard's repositories as its batches have them; rev is null where they were not verified.
 CREATE TEMPORARY TABLE incoming (
     actor_id bigint PRIMARY KEY, did text NOT NULL, rev bigint, records bigint NOT NULL, fetched_at timestamptz NOT NULL,
     host text NOT NULL, state text NOT NULL, status text, reason text, data_cid bytea, commit bytea,
     handle text, pds text, signing_key text
 ) ON COMMIT DROP;
 
--- name: new_repositories
--- Whose rows are written: those that were verified, where nothing is held yet or an older rev is.
-SELECT i.did
-FROM incoming i LEFT JOIN repo r USING (actor_id)
-WHERE i.state = 'synchronized' AND (r.rev IS NULL OR i.rev > r.rev);
-
--- name: skipped_repositories
--- How many verified ones are held at this rev or a newer one.
-SELECT count(*) FROM incoming i JOIN repo r USING (actor_id) WHERE i.state = 'synchronized' AND r.rev >= i.rev;
-
--- name: replaced_repositories
--- Of these, the ones whose older rows go first.
-SELECT i.actor_id
-FROM incoming i JOIN repo r USING (actor_id)
-WHERE i.state = 'synchronized' AND i.rev > r.rev;
-
--- name: upsert_repositories
--- What is held of each: a newer rev replaces all; otherwise what was held stays, and the account's status is brought up to date.
+-- name: claim_repositories
+-- Take those of which nothing is known yet, in one order for all loaders; gives their keys. The others are locked by it as they are: no
+-- other load decides about a repository until this one has ended, and two loads cannot wait for each other.
 INSERT INTO repo AS held (actor_id, rev, records, fetched_at, host, shard, state, status, reason, data_cid, commit)
 SELECT actor_id, rev, records, fetched_at, host, %(shard)s, state, status, reason, data_cid, commit
-FROM incoming
-WHERE state = 'synchronized' OR NOT EXISTS (SELECT FROM repo r WHERE r.actor_id = incoming.actor_id AND r.rev IS NOT NULL)
-ON CONFLICT (actor_id) DO UPDATE SET
-    (rev, records, fetched_at, host, shard, state, status, reason, data_cid, commit) =
-    (excluded.rev, excluded.records, excluded.fetched_at, excluded.host, excluded.shard, excluded.state, excluded.status,
-     excluded.reason, excluded.data_cid, excluded.commit)
-WHERE held.rev IS NULL OR excluded.rev > held.rev;
+FROM incoming ORDER BY actor_id
+ON CONFLICT (actor_id) DO UPDATE SET shard = held.shard WHERE false
+RETURNING actor_id;
+
+-- name: chosen_repositories
+-- Whose rows are written: those that were claimed, and those of which nothing is held or an older rev, whose rows go first.
+SELECT i.did, i.actor_id, coalesce(r.rev < i.rev, false)
+FROM incoming i JOIN repo r USING (actor_id)
+WHERE i.rev IS NOT NULL AND (r.actor_id = ANY(%(claimed)s) OR r.rev IS NULL OR r.rev < i.rev);
 
 -- name: mark_repositories
--- Accounts whose content is kept though their host no longer gives it: hidden by their status.
-UPDATE repo r SET status = i.status, reason = i.reason
+-- What was seen last of an account decides its status, with content or without it: content that is held stays when its host no
+-- longer gives it, hidden by the status. A failure says nothing of the account.
+UPDATE repo r SET (status, reason, fetched_at) = (i.status, i.reason, i.fetched_at)
 FROM incoming i
-WHERE r.actor_id = i.actor_id AND r.rev IS NOT NULL AND i.state = 'absent' AND i.fetched_at > r.fetched_at;
+WHERE r.actor_id = i.actor_id AND i.state IN ('synchronized', 'absent')
+    AND (r.state IN ('failed', 'invalid') OR i.fetched_at > r.fetched_at);
+
+-- name: hold_repositories
+-- What is held now of those that were known before: a newer rev, or the first that could be verified.
+UPDATE repo r SET (rev, records, host, shard, state, data_cid, commit) =
+    (i.rev, i.records, i.host, %(shard)s, i.state, i.data_cid, i.commit)
+FROM incoming i
+WHERE r.actor_id = i.actor_id AND i.rev IS NOT NULL AND (r.rev IS NULL OR r.rev < i.rev);
+
+-- name: note_repositories
+-- Where nothing is held still, the last outcome.
+UPDATE repo r SET (records, fetched_at, host, shard, state, status, reason, data_cid, commit) =
+    (i.records, i.fetched_at, i.host, %(shard)s, i.state, i.status, i.reason, i.data_cid, i.commit)
+FROM incoming i
+WHERE r.actor_id = i.actor_id AND i.rev IS NULL AND r.rev IS NULL AND i.fetched_at >= r.fetched_at;
 
 -- name: upsert_identities
 -- DID documents; the one resolved last wins.
 INSERT INTO identity AS held (actor_id, resolved_at, handle, pds, signing_key)
-SELECT actor_id, fetched_at, handle, pds, signing_key FROM incoming WHERE signing_key IS NOT NULL
+SELECT actor_id, fetched_at, handle, pds, signing_key FROM incoming WHERE signing_key IS NOT NULL ORDER BY actor_id
 ON CONFLICT (actor_id) DO UPDATE SET
     (resolved_at, handle, pds, signing_key) = (excluded.resolved_at, excluded.handle, excluded.pds, excluded.signing_key)
 WHERE excluded.resolved_at > held.resolved_at;
@@ -93,17 +96,18 @@ WHERE excluded.resolved_at > held.resolved_at;
 DELETE FROM quarantine WHERE shard = %(shard)s;
 
 -- name: create_set_aside
--- Repositories that extraction set aside, before the time of their fetch is joined to them.
+-- Repositories set aside whole; those of extraction have their time of fetch in `incoming`.
 CREATE TEMPORARY TABLE set_aside (
     actor_id bigint NOT NULL, did text NOT NULL, host text NOT NULL, scope text NOT NULL, reason text NOT NULL, detail text,
-    records bigint NOT NULL
+    records bigint NOT NULL, fetched_at timestamptz
 ) ON COMMIT DROP;
 
 -- name: insert_quarantine
 -- Repositories set aside whole.
 INSERT INTO quarantine (actor_id, did, host, shard, scope, reason, detail, records, fetched_at)
-SELECT s.actor_id, s.did, s.host, %(shard)s, s.scope, s.reason, s.detail, s.records, coalesce(i.fetched_at, now())
-FROM set_aside s LEFT JOIN incoming i USING (actor_id);
+SELECT s.actor_id, s.did, s.host, %(shard)s, s.scope, s.reason, s.detail, s.records,
+    coalesce(s.fetched_at, i.fetched_at)
+FROM set_aside s LEFT JOIN incoming i USING (did);
 
 -- name: write_ledger
 -- The shard is in.

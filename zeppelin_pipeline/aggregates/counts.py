@@ -34,8 +34,12 @@ def range_names() -> list[str]:
 
 
 def range_bounds(key_range: str) -> tuple[int, int]:
-    """The lowest and the highest actor_id of a range; together the ranges are all of bigint."""
-    low = _LOWEST + int(key_range, 16) * _WIDTH
+    """The lowest and the highest actor_id of a range; together the ranges are all of bigint.
+
+    Raises:
+        ValueError: there is no range of that name.
+    """
+    low = _LOWEST + range_names().index(key_range) * _WIDTH
     return low, low + _WIDTH - 1
 
 

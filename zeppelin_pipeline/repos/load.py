@@ -11,9 +11,11 @@ from psycopg.rows import TupleRow
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.warehouse.load import LoadResult, ShardBatches, load_shard
+from zeppelin_pipeline.warehouse.batches import ShardBatches
+from zeppelin_pipeline.warehouse.load import LoadResult, load_shard
 
-#: Rows read and encoded at once. COPY gains nothing from more, and memory is a batch and its binary form.
+#: Rows read and encoded at once. COPY gains nothing from more, and memory is a batch and its binary form. A batch never
+#: spans row groups, whose bytes extraction bounds.
 BATCH_ROWS: Final = 65_536
 
 
@@ -40,7 +42,8 @@ def read_batches(lake: Lake, shard: str) -> ShardBatches:
     def read(dataset: str, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
         if dataset in files:
             with lake.open_parquet(files[dataset]) as opened:
-                yield from opened.iter_batches(batch_size=BATCH_ROWS, columns=columns)
+                for group in range(opened.num_row_groups):
+                    yield from opened.iter_batches(batch_size=BATCH_ROWS, row_groups=[group], columns=columns)
 
     return ShardBatches(
         shard=shard,

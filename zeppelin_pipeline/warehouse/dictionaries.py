@@ -30,16 +30,19 @@ class Collision:
     holder: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Dictionary:
-    table: str
-    column: str
+ACTOR: Final = "actor"
+RECORD_KEY: Final = "record_key"
+COLLECTION: Final = "collection"
+
+#: Each dictionary's table and its column of texts.
+_TEXT_COLUMNS: Final = {ACTOR: "did", RECORD_KEY: "text", COLLECTION: "nsid"}
 
 
-_ACTOR: Final = _Dictionary("actor", "did")
-_RECORD_KEY: Final = _Dictionary("record_key", "text")
-_COLLECTION: Final = _Dictionary("collection", "nsid")
-_ALL: Final = (_ACTOR, _RECORD_KEY, _COLLECTION)
+def named_texts(dataset: str) -> dict[str, str]:
+    """The columns of a record dataset whose texts become keys, each with its dictionary; the owner's DID first."""
+    table = TABLES[dataset]
+    columns = dict.fromkeys(table.dids, ACTOR) | dict.fromkeys(table.rkeys, RECORD_KEY)
+    return columns | {"collection": COLLECTION} if dataset == "record" else columns
 
 
 class DictionaryWriter:
@@ -48,27 +51,27 @@ class DictionaryWriter:
     def __init__(self, connection: Connection[TupleRow], keys: KeySpace) -> None:
         self._connection = connection
         self._keys = keys
-        self._seen: dict[str, set[str]] = {dictionary.table: set() for dictionary in _ALL}
-        for dictionary in _ALL:
+        self._seen: dict[str, set[str]] = {dictionary: set() for dictionary in _TEXT_COLUMNS}
+        for dictionary, column in _TEXT_COLUMNS.items():
             connection.execute(
                 sql.SQL("CREATE TEMPORARY TABLE {} (id bigint NOT NULL, {} text NOT NULL) ON COMMIT DROP").format(
-                    sql.Identifier(f"new_{dictionary.table}"), sql.Identifier(dictionary.column)
+                    sql.Identifier(f"new_{dictionary}"), sql.Identifier(column)
                 )
             )
 
     def add_dids(self, dids: pa.Array) -> None:
         """Accounts that the load names."""
-        self._add(_ACTOR, dids.to_pylist(), self._keys.actor_id)
+        self._add(ACTOR, dids.to_pylist(), self._keys.actor_id)
 
     def add_batch(self, dataset: str, batch: pa.RecordBatch) -> None:
         """Every account, record key and collection that a batch of a record dataset names."""
         table = TABLES[dataset]
         self.add_dids(distinct(batch, table.dids))
         for column in table.rkeys:
-            self._add(_RECORD_KEY, non_tid_rkeys(batch[column]), self._keys.text_rkey_id)
+            self._add(RECORD_KEY, non_tid_rkeys(batch[column]), self._keys.text_rkey_id)
         if dataset == "record":
             nsids = (nsid for nsid in batch["collection"].unique().to_pylist() if nsid not in WELL_KNOWN_COLLECTIONS)
-            self._add(_COLLECTION, nsids, self._keys.collection_id)
+            self._add(COLLECTION, nsids, self._keys.collection_id)
 
     def publish(self) -> list[Collision]:
         """Insert what is new, in order of id; the caller commits.
@@ -78,19 +81,22 @@ class DictionaryWriter:
         """
         queries = load_queries()
         collisions: list[Collision] = []
-        for dictionary in _ALL:
-            self._connection.execute(queries[f"publish_{dictionary.table}"])
-            rows = self._connection.execute(queries[f"collided_{dictionary.table}"])
-            collisions += [Collision(dictionary.table, text, holder) for text, holder in rows]
+        for dictionary in _TEXT_COLUMNS:
+            self._connection.execute(queries[f"publish_{dictionary}"])
+            rows = self._connection.execute(queries[f"collided_{dictionary}"])
+            collisions += [Collision(dictionary, text, holder) for text, holder in rows]
         return collisions
 
-    def _add(self, dictionary: _Dictionary, texts: Iterable[str], to_key: Callable[[str], int]) -> None:
-        seen = self._seen[dictionary.table]
+    def _add(self, dictionary: str, texts: Iterable[str], to_key: Callable[[str], int]) -> None:
+        seen = self._seen[dictionary]
         if len(seen) > _REMEMBERED:
             seen.clear()
         new = [text for text in texts if text not in seen]
         seen.update(new)
         batch = pa.record_batch(
-            {"id": pa.array([to_key(text) for text in new], pa.int64()), dictionary.column: pa.array(new, pa.string())}
+            {
+                "id": pa.array([to_key(text) for text in new], pa.int64()),
+                _TEXT_COLUMNS[dictionary]: pa.array(new, pa.string()),
+            }
         )
-        copy_batches(self._connection, f"new_{dictionary.table}", [batch])
+        copy_batches(self._connection, f"new_{dictionary}", [batch])

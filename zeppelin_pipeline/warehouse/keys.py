@@ -137,7 +137,8 @@ class KeySpace:
         return _map_distinct(nsids, self.collection_id)
 
     def rkey_ids(self, rkeys: pa.Array) -> pa.Array:
-        """`rkey_id` of each record key; nulls stay null. Takes a string array, gives int64."""
+        """`rkey_id` of each record key; nulls stay null. Takes string or dictionary arrays, gives int64."""
+        rkeys = rkeys.cast(pa.string())
         values, is_tid = _tid_keys(rkeys)
         is_null = np.asarray(rkeys.is_null())
         others = np.flatnonzero(~is_tid & ~is_null)
@@ -148,7 +149,8 @@ class KeySpace:
 
 
 def non_tid_rkeys(rkeys: pa.Array) -> list[str]:
-    """The distinct record keys of a string array that are not TIDs, and so need a row in `record_key`."""
+    """The distinct record keys that are not TIDs, and so need a row in `record_key`."""
+    rkeys = rkeys.cast(pa.string())
     _, is_tid = _tid_keys(rkeys)
     others = np.flatnonzero(~is_tid & ~np.asarray(rkeys.is_null()))
     return [str(text) for text in rkeys.take(pa.array(others)).unique().to_pylist()]

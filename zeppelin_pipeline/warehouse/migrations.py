@@ -63,7 +63,11 @@ def _sha256(path: Path) -> bytes:
 
 
 def _plant(connection: Connection[TupleRow]) -> None:
-    """Make the warehouse's secret once, and give the well-known collections their numbers."""
+    """Make the warehouse's secret once, and give the well-known collections their numbers.
+
+    Raises:
+        CorruptStateError: a collection has another key already, from before it was well-known.
+    """
     connection.execute(
         "INSERT INTO warehouse (hash_key) VALUES (%s) ON CONFLICT DO NOTHING", (secrets.token_bytes(KEY_BYTES),)
     )
@@ -72,3 +76,9 @@ def _plant(connection: Connection[TupleRow]) -> None:
             "INSERT INTO collection (id, nsid) VALUES (%s, %s) ON CONFLICT DO NOTHING",
             [(number, nsid) for nsid, number in WELL_KNOWN_COLLECTIONS.items()],
         )
+    planted = dict(connection.execute("SELECT nsid, id FROM collection").fetchall())
+    for nsid, number in WELL_KNOWN_COLLECTIONS.items():
+        if planted.get(nsid) != number:
+            raise CorruptStateError(
+                f"{nsid} has the key {planted.get(nsid)}, not {number}: a migration must move its rows first"
+            )

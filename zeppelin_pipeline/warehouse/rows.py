@@ -138,13 +138,23 @@ def _record(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     )
 
 
+def storable(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch with texts as Postgres can hold them: NUL, which documents and hosts' answers may have, is replaced."""
+    columns = [
+        pc.replace_substring(column, "\0", "\ufffd") if pa.types.is_string(column.type) else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
 def repo_rows(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
-    """Repositories, as the temporary table `incoming` takes them."""
-    return pa.record_batch(
+    """Repositories, as the temporary table `incoming` takes them; only verified ones keep their rev."""
+    is_verified = pc.equal(batch["state"], "synchronized")
+    rows = pa.record_batch(
         {
             "actor_id": keys.actor_ids(batch["did"]),
             "did": batch["did"],
-            "rev": keys.rkey_ids(batch["rev"]),
+            "rev": pc.if_else(is_verified, keys.rkey_ids(batch["rev"]), None),
             "records": batch["records"],
             "fetched_at": batch["fetched_at"],
             "host": batch["host"].cast(pa.string()),
@@ -158,6 +168,7 @@ def repo_rows(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
             "signing_key": batch["signing_key"],
         }
     )
+    return storable(rows)
 
 
 _SUBJECT_DIDS: Final = ("did", "subject_did", "via_did")
