@@ -1,5 +1,6 @@
-"""Base58 with Bitcoin's alphabet, as multibase `z` uses it for keys. Short inputs only: the time is quadratic in
-the length.
+"""Base58 with Bitcoin's alphabet, as multibase `z` uses it for keys.
+
+For short inputs only: the time is quadratic in the length.
 """
 
 from zeppelin_pipeline.errors import InvalidDataError

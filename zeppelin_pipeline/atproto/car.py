@@ -6,6 +6,7 @@ wants a block cuts it out. It checks the framing; whether a block has the hash t
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from mmap import mmap
 from typing import Any
 
@@ -32,18 +33,19 @@ def read_car(data: CarData) -> tuple[list[bytes], Iterator[tuple[bytes, int, int
         InvalidDataError: `car-truncated`, `car-varint`, `car-header`; while drawing, also `car-block-cid` when a
             frame is too short for its CID or starts with no CID.
     """
-    view = memoryview(data)
-    header_bytes, start = read_varint(view, 0, "car")
+    header_bytes, start = read_varint(data, 0, "car")
     if header_bytes > MAX_HEADER_BYTES:
         raise InvalidDataError("car-header", f"{header_bytes} bytes")
     end = start + header_bytes
-    if end > len(view):
+    if end > len(data):
         raise InvalidDataError("car-truncated", "within the header")
-    return _read_roots(bytes(view[start:end])), _read_frames(view, end)
+    return _read_roots(bytes(data[start:end])), _read_frames(data, end)
 
 
 def index_blocks(data: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> tuple[bytes, dict[bytes, tuple[int, int]]]:
-    """Read a whole CAR that has one root; return the root and where each block lies. A block that comes twice counts once.
+    """Read a whole CAR that has one root; return the root and where each block lies.
+
+    A block that comes twice is kept once.
 
     Raises:
         InvalidDataError: as `read_car`; `car-roots` unless there is exactly one; `car-blocks` for more than max_blocks.
@@ -51,10 +53,10 @@ def index_blocks(data: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> tuple[b
     roots, frames = read_car(data)
     root = single_root(roots)
     blocks: dict[bytes, tuple[int, int]] = {}
-    for cid, start, end in frames:
+    for cid, start, end in islice(frames, max_blocks):
         blocks[cid] = start, end
-        if len(blocks) > max_blocks:
-            raise InvalidDataError("car-blocks", f"more than {max_blocks} blocks")
+    if next(frames, None) is not None:
+        raise InvalidDataError("car-blocks", f"more than {max_blocks} blocks")
     return root, blocks
 
 
@@ -91,34 +93,34 @@ def _read_roots(header: bytes) -> list[bytes]:
     return roots
 
 
-def _read_frames(view: memoryview, at: int) -> Iterator[tuple[bytes, int, int]]:
-    size = len(view)
+def _read_frames(data: CarData, at: int) -> Iterator[tuple[bytes, int, int]]:
+    size = len(data)
     while at < size:
         # Nearly all frames are shorter than 16 KiB: their length takes one or two bytes.
-        frame_bytes = view[at]
+        frame_bytes = data[at]
         if frame_bytes < 0x80:
             start = at + 1
-        elif at + 1 < size and 0 < view[at + 1] < 0x80:
-            frame_bytes += (view[at + 1] << 7) - 0x80
+        elif at + 1 < size and 0 < data[at + 1] < 0x80:
+            frame_bytes += (data[at + 1] << 7) - 0x80
             start = at + 2
         else:
-            frame_bytes, start = read_varint(view, at, "car")
+            frame_bytes, start = read_varint(data, at, "car")
         at = start + frame_bytes
         if at > size:
             raise InvalidDataError("car-truncated", "within a block")
-        cid = view[start : start + CID_BYTES].tobytes()
         block_start = start + CID_BYTES
-        if not cid.startswith(DAG_CBOR_PREFIX) or block_start > at:
-            cid, block_start = _read_block_cid(view[start:at])
-            block_start += start
+        cid = bytes(data[start:block_start])
+        if block_start > at or not cid.startswith(DAG_CBOR_PREFIX):
+            cid, block_start = _read_block_cid(data[start:at], start)
         yield cid, block_start, at
 
 
-def _read_block_cid(frame: memoryview) -> tuple[bytes, int]:
+def _read_block_cid(frame: bytes | memoryview, start: int) -> tuple[bytes, int]:
     try:
-        return parse_cid(frame, 0)
+        cid, cid_bytes = parse_cid(frame, 0)
     except InvalidDataError as error:
         raise InvalidDataError("car-block-cid", error.reason) from error
+    return cid, start + cid_bytes
 
 
 def _varint(value: int) -> bytes:

@@ -1,4 +1,4 @@
-"""Walks the headers of CBOR without building values, to say which rule a block breaks before any decoder is let near it.
+"""Walks the headers of CBOR without building values, to name the rules that a block breaks.
 
 `dag_cbor` asks here when libipld refuses a block or when its bytes could hold something that libipld lets pass. The
 walk has a stack bounded by MAX_DEPTH and takes time linear in the input: declared lengths are compared with what is
@@ -38,7 +38,7 @@ class _Open:
 
 
 def find_faults(data: bytes) -> list[str]:
-    """Walk one CBOR item; return the rules of the data model that it breaks, each once, in the order in which they were met.
+    """Walk one CBOR item; return each rule of the data model that it breaks, once, as met.
 
     A rule is a reason: `cbor-float`, `cbor-simple`, `cbor-integer` (beyond 64 bits with a sign), `cbor-minimal` (a
     longer header than needed), `cbor-indefinite`, `cbor-tag`, `cbor-link` (a CID of another form), `cbor-map-key`

@@ -8,6 +8,7 @@ its 32 bytes. The data model allows no other; CAR files are framed by what a CID
 import base64
 import binascii
 from hashlib import sha256
+from mmap import mmap
 
 from zeppelin_pipeline.errors import InvalidDataError
 
@@ -56,7 +57,7 @@ def cid_from_text(text: str) -> bytes:
 
 
 def parse_cid(data: bytes | memoryview, offset: int) -> tuple[bytes, int]:
-    """Read the CID that starts at an offset; return it with the offset behind it. Any codec and hash can be stepped over.
+    """Read the CID that starts at an offset, of any codec and hash; return it with the offset behind it.
 
     Raises:
         InvalidDataError: `cid-truncated`, `cid-version`, or `cid-varint`.
@@ -75,7 +76,7 @@ def parse_cid(data: bytes | memoryview, offset: int) -> tuple[bytes, int]:
     return _cut(data, offset, at + digest_bytes)
 
 
-def read_varint(data: bytes | memoryview, offset: int, reason_prefix: str = "cid") -> tuple[int, int]:
+def read_varint(data: bytes | memoryview | mmap, offset: int, reason_prefix: str = "cid") -> tuple[int, int]:
     """Read an unsigned LEB128 integer of at most 10 bytes; return it with the offset behind it.
 
     Raises:

@@ -1,9 +1,10 @@
-"""The signed commit at the root of a repository: read, written, signed, verified. Specification: Repository,
-"Commit Objects".
+"""The signed commit at the root of a repository: read, written, signed, verified.
+
+Specification: Repository, "Commit Objects".
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX
 from zeppelin_pipeline.atproto.crypto import SIGNATURE_BYTES, PrivateKey, PublicKey
@@ -11,6 +12,7 @@ from zeppelin_pipeline.atproto.dag_cbor import decode, encode
 from zeppelin_pipeline.atproto.syntax import is_did, is_tid
 from zeppelin_pipeline.errors import InvalidDataError
 
+_VERSION = 3
 _FIELDS = frozenset(("did", "rev", "data", "prev", "sig", "version"))
 
 
@@ -42,20 +44,23 @@ def decode_commit(block: bytes | memoryview) -> Commit:
         InvalidDataError: a reason of `dag_cbor.decode`, `commit-shape` (fields missing, unknown or of a wrong type),
             `commit-version`, `commit-did`, or `commit-rev`.
     """
-    value: Any = decode(block)
-    if not isinstance(value, dict) or set(value) != _FIELDS:
-        raise InvalidDataError("commit-shape", "not the fields of a commit")
-    if value["version"] != 3 or value["version"] is True:
+    decoded = decode(block)
+    if not isinstance(decoded, dict):
+        raise InvalidDataError("commit-shape", "not a map")
+    value = cast("dict[str, Any]", decoded)
+    if value.keys() != _FIELDS:
+        raise InvalidDataError("commit-shape", f"the fields {', '.join(value)}"[:200])
+    if type(value["version"]) is not int or value["version"] != _VERSION:
         raise InvalidDataError("commit-version", repr(value["version"])[:100])
-    _check_text(value["did"], "commit-did", is_valid=isinstance(value["did"], str) and is_did(value["did"]))
-    _check_text(value["rev"], "commit-rev", is_valid=isinstance(value["rev"], str) and is_tid(value["rev"]))
-    sig = value["sig"]
-    is_well_typed = (
-        _is_link(value["data"]) and (value["prev"] is None or _is_link(value["prev"])) and isinstance(sig, bytes)
-    )
-    if not is_well_typed or len(sig) != SIGNATURE_BYTES:
+    did, rev, sig, data, prev = (value[field] for field in ("did", "rev", "sig", "data", "prev"))
+    if not isinstance(did, str) or not is_did(did):
+        raise InvalidDataError("commit-did", repr(did)[:100])
+    if not isinstance(rev, str) or not is_tid(rev):
+        raise InvalidDataError("commit-rev", repr(rev)[:100])
+    has_links = _is_link(data) and (prev is None or _is_link(prev))
+    if not has_links or not isinstance(sig, bytes) or len(sig) != SIGNATURE_BYTES:
         raise InvalidDataError("commit-shape", "data, prev and sig are a link, a link or null, and 64 bytes")
-    return Commit(did=value["did"], rev=value["rev"], data=value["data"], prev=value["prev"], sig=sig)
+    return Commit(did=did, rev=rev, data=data, prev=prev, sig=sig)
 
 
 def encode_commit(commit: Commit) -> bytes:
@@ -85,8 +90,3 @@ def _unsigned(commit: Commit) -> dict[str, Any]:
 
 def _is_link(value: Any) -> bool:
     return isinstance(value, bytes) and len(value) == CID_BYTES and value.startswith(DAG_CBOR_PREFIX)
-
-
-def _check_text(value: Any, reason: str, *, is_valid: bool) -> None:
-    if not is_valid:
-        raise InvalidDataError(reason, repr(value)[:100])

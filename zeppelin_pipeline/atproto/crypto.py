@@ -66,7 +66,7 @@ class PublicKey:
 
     @classmethod
     def from_multibase(cls, text: str) -> PublicKey:
-        """Read the `publicKeyMultibase` of a verification method of type Multikey: base58btc of a multicodec and a compressed point.
+        """Read the `publicKeyMultibase` of a Multikey: base58btc of a multicodec and a compressed point.
 
         Raises:
             InvalidDataError: as `from_did_key`.
@@ -79,7 +79,9 @@ class PublicKey:
 
     @classmethod
     def from_legacy_multibase(cls, curve: Curve, text: str) -> PublicKey:
-        """Read the key of the types EcdsaSecp256k1VerificationKey2019 (k256) and …256r1… (p256): a bare point, compressed or not.
+        """Read the key of a method of type EcdsaSecp256k1VerificationKey2019 (k256) or EcdsaSecp256r1… (p256).
+
+        Such a text holds a bare point, compressed or not, and no multicodec.
 
         Raises:
             InvalidDataError: `key-syntax` or `key-point`.

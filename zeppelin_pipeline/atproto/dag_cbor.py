@@ -1,4 +1,4 @@
-"""DAG-CBOR by the AT Protocol's data model: strict and lenient decoding, canonical encoding. Its JSON form is in `data_model`.
+"""DAG-CBOR by the AT Protocol's data model: decoded strictly or leniently, encoded canonically.
 
 Links are plain bytes, as libipld gives them: **bytes that are 36 long and start with one of the two CID prefixes are
 a link**, and `encode` writes them as one. A byte string of just that form can therefore not be told from a link once
@@ -155,9 +155,7 @@ def _without_library_types(value: Any) -> Any:
 
 
 def _encode_slowly(value: Any) -> Iterator[bytes]:
-    """Encode piece by piece, for the values that libipld's encoder takes apart wrongly: byte strings that it takes
-    for links.
-    """
+    """Encode piece by piece, for values with byte strings that libipld's encoder takes for links."""
     if isinstance(value, bytes):
         if is_cid_bytes(value):
             yield _LINK_TAG + b"\x58\x25\x00" + value

@@ -1,11 +1,12 @@
-"""The lexicon format `datetime`: the intersection of RFC 3339 and ISO 8601 that the AT Protocol allows, to and from microseconds.
+"""The lexicon format `datetime`, the common part of RFC 3339 and ISO 8601, to and from microseconds.
 
 Times are integers of microseconds since 1970-01-01T00:00:00Z. Digits of a fraction beyond the sixth are cut, not
 rounded.
 """
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
+from functools import lru_cache
 
 from zeppelin_pipeline.errors import InvalidDataError
 
@@ -15,7 +16,6 @@ _DATETIME = re.compile(
     r"(?:Z|([+-])([01][0-9]|2[0-3]):([0-5][0-9]))"
 )
 _MAX_LENGTH = 64
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAYS = date(1970, 1, 1).toordinal()
 _DAY_MICROS = 86_400_000_000
 _MINUTE_MICROS = 60_000_000
@@ -60,9 +60,15 @@ def format_datetime(micros: int) -> str:
         raise ValueError(f"{micros} microseconds are not whole milliseconds")
     if not _MIN_MICROS <= micros <= _MAX_MICROS:
         raise ValueError(f"{micros} microseconds are outside of the years 1 to 9999")
-    moment = _EPOCH + timedelta(microseconds=micros)
-    # strftime does not pad years below 1000 on every platform; isoformat does.
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    days, micros_of_day = divmod(micros, _DAY_MICROS)
+    seconds, fraction_micros = divmod(micros_of_day, 1_000_000)
+    minutes, second = divmod(seconds, 60)
+    return f"{_format_day(days)}T{minutes // 60:02}:{minutes % 60:02}:{second:02}.{fraction_micros // 1000:03}Z"
+
+
+@lru_cache(maxsize=4096)
+def _format_day(days: int) -> str:
+    return date.fromordinal(days + _EPOCH_DAYS).isoformat()
 
 
 def _to_micros(text: str) -> int | None:

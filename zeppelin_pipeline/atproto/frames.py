@@ -1,5 +1,6 @@
-"""Frames of event streams: two DAG-CBOR items, a header and a body, in one WebSocket message. Specification: Event
-Stream.
+"""Frames of event streams: two DAG-CBOR items, a header and a body, in one WebSocket message.
+
+Specification: Event Stream.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A repository in a CAR, verified whole: framing, every block's hash, the commit's form, the tree, and that no record is missing.
+"""A repository in a CAR, verified whole: framing, hashes, commit, tree, and that no record is missing.
 
 Only a walk from the signed root proves that a CAR is complete: one cut off at a block's boundary looks whole. The
 signature is not checked here, since it needs the account's key, and no record is decoded, since that is where
@@ -7,12 +7,13 @@ validation of records starts.
 
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 
 from zeppelin_pipeline.atproto.car import DEFAULT_MAX_BLOCKS, CarData, read_car, single_root
 from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX, RAW_PREFIX, cid_to_text
 from zeppelin_pipeline.atproto.commit import Commit, decode_commit
 from zeppelin_pipeline.atproto.mst.node import Entry
-from zeppelin_pipeline.atproto.mst.walk import walk_runs
+from zeppelin_pipeline.atproto.mst.walk import check_keys, walk_runs
 from zeppelin_pipeline.errors import InvalidDataError
 
 
@@ -25,24 +26,24 @@ class Repository:
         commit_cid: the CID of the commit.
         entries: (key, record CID), ascending by key.
         blocks: for each CID where its block starts and ends in `data`.
-        data: the CAR; the views that are given out keep it alive.
+        data: the CAR as it was given.
     """
 
     commit: Commit
     commit_cid: bytes
     entries: list[Entry]
     blocks: dict[bytes, tuple[int, int]]
-    data: memoryview
+    data: CarData
 
     def get_block(self, cid: bytes) -> bytes | None:
         """Return a block's bytes, null when the CAR has none of that CID."""
         span = self.blocks.get(cid)
-        return None if span is None else self.data[span[0] : span[1]].tobytes()
+        return None if span is None else bytes(self.data[span[0] : span[1]])
 
     def record_bytes(self, entry: Entry) -> bytes:
         """Return the bytes of an entry's record."""
         start, end = self.blocks[entry[1]]
-        return self.data[start:end].tobytes()
+        return bytes(self.data[start:end])
 
 
 def open_repository(car: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> Repository:
@@ -56,24 +57,24 @@ def open_repository(car: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> Repos
         InvalidDataError: the reasons of `read_car`, `car-roots`, `car-blocks`, `block-hash`, `commit-missing-block`,
             those of `decode_commit` and `walk`, and `record-missing-block`.
     """
-    data = memoryview(car)
-    root, blocks = verified_blocks(data, max_blocks)
+    root, blocks = verified_blocks(car, max_blocks)
     if root not in blocks:
         raise InvalidDataError("commit-missing-block", cid_to_text(root))
 
     def get_block(cid: bytes) -> bytes | None:
         span = blocks.get(cid)
-        return None if span is None else data[span[0] : span[1]].tobytes()
+        return None if span is None else bytes(car[span[0] : span[1]])
 
     start, end = blocks[root]
-    commit = decode_commit(data[start:end])
+    commit = decode_commit(bytes(car[start:end]))
     entries: list[Entry] = []
     for run in walk_runs(commit.data, get_block):
         entries += run
+    check_keys([key for key, _cid in entries])
     for key, cid in entries:
         if cid not in blocks:
             raise InvalidDataError("record-missing-block", f"{key[:200]!r}")
-    return Repository(commit, root, entries, blocks, data)
+    return Repository(commit, root, entries, blocks, car)
 
 
 def verified_blocks(car: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> tuple[bytes, dict[bytes, tuple[int, int]]]:
@@ -83,16 +84,15 @@ def verified_blocks(car: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> tuple
         InvalidDataError: as `car.index_blocks`; `block-hash` when a block is not what its CID says; `car-block-cid`
             for another hash than SHA-256.
     """
-    data = memoryview(car)
-    roots, frames = read_car(data)
+    roots, frames = read_car(car)
     root = single_root(roots)
     blocks: dict[bytes, tuple[int, int]] = {}
-    for cid, start, end in frames:
-        if sha256(data[start:end]).digest() != cid[4:]:
+    for cid, start, end in islice(frames, max_blocks):
+        if sha256(car[start:end]).digest() != cid[4:]:
             raise _hash_error(cid)
         blocks[cid] = start, end
-        if len(blocks) > max_blocks:
-            raise InvalidDataError("car-blocks", f"more than {max_blocks} blocks")
+    if next(frames, None) is not None:
+        raise InvalidDataError("car-blocks", f"more than {max_blocks} blocks")
     return root, blocks
 
 

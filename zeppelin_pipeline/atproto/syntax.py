@@ -52,9 +52,7 @@ def is_did(text: str) -> bool:
 
 
 def is_handle(text: str) -> bool:
-    """Whether the text is a handle: a host name of at most 253 characters whose last label starts with a letter
-    (spec: Handle).
-    """
+    """Whether the text is a handle: a host name whose last label starts with a letter (spec: Handle)."""
     return len(text) <= _MAX_HANDLE_LENGTH and _HANDLE.fullmatch(text) is not None
 
 
@@ -64,9 +62,7 @@ def is_at_identifier(text: str) -> bool:
 
 
 def is_nsid(text: str) -> bool:
-    """Whether the text is an NSID: a reversed domain of at most 253 characters and a name of letters and digits
-    (spec: NSID).
-    """
+    """Whether the text is an NSID: a reversed domain of at most 253 characters and a name (spec: NSID)."""
     if len(text) > _MAX_NSID_LENGTH or _NSID.fullmatch(text) is None:
         return False
     return text.rindex(".") <= _MAX_NSID_AUTHORITY_LENGTH
@@ -83,16 +79,12 @@ def is_tid(text: str) -> bool:
 
 
 def is_cid(text: str) -> bool:
-    """Whether the text looks like a CID of version 1 in some multibase (the lexicon format `cid`; `cid_from_text`
-    is the strict one).
-    """
+    """Whether the text looks like a CID of version 1 in some multibase; `cid_from_text` is the strict one."""
     return _CID.fullmatch(text) is not None and not text.startswith("Qm")
 
 
 def is_uri(text: str) -> bool:
-    """Whether the text is a URI of any scheme, of at most 8,192 characters without spaces (the lexicon format
-    `uri`).
-    """
+    """Whether the text is a URI of any scheme: at most 8,192 characters, no spaces (lexicon format `uri`)."""
     return len(text) <= _MAX_URI_LENGTH and _URI.fullmatch(text) is not None
 
 
@@ -115,9 +107,7 @@ class AtUri:
 
 
 def is_at_uri(text: str) -> bool:
-    """Whether the text is an AT URI of the restricted form (spec: AT URI, "Restricted AT URI Syntax"; lexicon
-    format `at-uri`).
-    """
+    """Whether the text is an AT URI of the restricted form (spec: AT URI; lexicon format `at-uri`)."""
     return _split_at_uri(text) is not None
 
 
@@ -161,7 +151,7 @@ _GRANDFATHERED = re.compile(
 
 
 def is_language(text: str) -> bool:
-    """Whether the text is a BCP 47 language tag whose primary subtag is 2 or 3 lower-case letters (lexicon format `language`).
+    """Whether the text is a BCP 47 tag whose primary subtag is 2 or 3 lower-case letters (format `language`).
 
     Well-formedness is RFC 5646 section 2.1; a variant or an extension's singleton may not come twice (section 2.2.9).
     Tags are not looked up in the registry.

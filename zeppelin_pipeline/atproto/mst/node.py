@@ -5,9 +5,8 @@ entry `p` bytes shared with the key before, `k` the rest of the key, `v` the rec
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import libipld
 
@@ -31,9 +30,8 @@ _LAYER_FLOORS = [(1 << 254 - 2 * layer).to_bytes(32, "big") for layer in range(M
 _LAYER_CEILINGS = [b"\xff" * 33] + [_LAYER_FLOORS[layer - 1] for layer in range(1, MAX_LAYER)] + [_LAYER_FLOORS[-2]]
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A node that was read.
+class Node(NamedTuple):
+    """A node that was read; a named tuple, since one is made for every three records.
 
     Attributes:
         layer: the height of its keys; null for an empty node whose layer nothing tells.
@@ -133,31 +131,29 @@ def _read_entries(raw_entries: Any, layer: int) -> tuple[list[Entry], list[bytes
     has_rights = False
     key = b""
     for entry in raw_entries:
-        shared, right, cid = entry["p"], entry["t"], entry["v"]
-        suffix: bytes = entry["k"]
-        if type(shared) is not int or len(entry) != 4 or not suffix.startswith((b"", suffix)):
+        suffix, shared, right, cid = entry["k"], entry["p"], entry["t"], entry["v"]
+        if type(shared) is not int or len(entry) != 4 or not cid.startswith(DAG_CBOR_PREFIX) or len(cid) != CID_BYTES:
             raise InvalidDataError("mst-shape", "not the fields of an entry")
         if not 0 <= shared <= len(key):
             raise InvalidDataError("mst-prefix", f"{shared} bytes shared with a key of {len(key)}")
-        # One comparison for both: the keys rise, and the shared prefix is as long as it can be.
-        if key[shared : shared + 1] >= suffix[:1]:
+        # The next bytes tell both: that the keys rise, and that the shared prefix is as long as it can be.
+        if not suffix or (shared < len(key) and key[shared] >= suffix[0]):
             raise InvalidDataError("mst-order", f"behind {key[:200]!r}")
         key = key[:shared] + suffix
         if not floor <= sha256(key).digest() < ceiling:
             raise InvalidDataError("mst-height", f"{key[:200]!r} is not of layer {layer}")
-        if not cid.startswith(DAG_CBOR_PREFIX) or len(cid) != CID_BYTES:
-            raise InvalidDataError("mst-shape", "a value that is not a link to a DAG-CBOR block")
+        entries.append((key, cid))
+        rights.append(right)
         if right is not None:
             check_link(right)
             has_rights = True
-        entries.append((key, cid))
-        rights.append(right)
     return entries, rights if has_rights else []
 
 
 def encode_node(left: bytes | None, entries: list[tuple[bytes, bytes, bytes | None]]) -> bytes:
-    """Write a node from (key, record CID, right subtree) triples, ascending. By hand: five times as fast as through
-    a dict.
+    """Write a node from (key, record CID, right subtree) triples, ascending.
+
+    By hand, since libipld could take a key for a link and wants dicts to be made first.
     """
     pieces = [b"\xa2\x61e", _header(0x80, len(entries))]
     previous = b""

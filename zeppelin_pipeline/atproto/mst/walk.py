@@ -5,11 +5,12 @@ to its subtrees, so no path is longer than 129 nodes and no cycle is possible; k
 every node below the root leads to a key, so no subtree is read a second time without `mst-order`.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from zeppelin_pipeline.atproto.mst.node import Entry, GetBlock, Node, load_node
-from zeppelin_pipeline.atproto.syntax import is_nsid, is_record_key
+from zeppelin_pipeline.atproto.syntax import is_nsid
 from zeppelin_pipeline.errors import InvalidDataError
 
 MAX_KEY_BYTES = 1024
@@ -29,11 +30,12 @@ def walk(root: bytes, get_block: GetBlock) -> Iterator[Entry]:
             walk has ended.
     """
     for run in walk_runs(root, get_block):
+        check_keys([key for key, _cid in run])
         yield from run
 
 
 def walk_runs(root: bytes, get_block: GetBlock) -> Iterator[list[Entry]]:
-    """Like `walk`, in runs of neighbouring entries: most nodes are leaves, and give all their entries at once."""
+    """Like `walk`, in runs of neighbours, and without the check of key syntax: `check_keys` takes many keys at once."""
     last_key = b""
     pending: list[_Pending] = [(root, None)]
     while pending:
@@ -49,7 +51,6 @@ def walk_runs(root: bytes, get_block: GetBlock) -> Iterator[list[Entry]]:
         if item[0][0] <= last_key:
             raise InvalidDataError("mst-order", f"{item[0][0][:200]!r} behind {last_key[:200]!r}")
         last_key = item[-1][0]
-        check_keys(item)
         yield item
 
 
@@ -68,35 +69,33 @@ def _parts(node: Node) -> Iterable[_Pending]:
         yield run
 
 
-def check_keys(entries: list[Entry]) -> None:
-    """Refuse keys that are not `collection/rkey` (`mst-key`). The entries must rise.
+def check_keys(keys: list[bytes]) -> None:
+    """Refuse keys that are not `collection/rkey` (`mst-key`). The keys must rise.
 
-    Between two keys that share a collection all keys do, so that a run of one collection is checked in one sweep.
+    In rising order all keys of a collection are neighbours, and one look is enough for what they share.
     """
-    first, last = entries[0][0], entries[-1][0]
-    head = first[: first.find(b"/") + 1]
-    keys = [key for key, _cid in entries]
-    lengths = [len(key) - len(head) for key in keys]
-    is_plain = (
-        last.startswith(head)
-        and is_collection_head(head)
-        and min(lengths) > 2
-        and max(lengths) <= _MAX_RECORD_KEY_BYTES
-        and b"".join(keys).translate(None, _KEY_CHARACTERS) == b"/" * len(keys)
-    )
-    if not is_plain:
-        for key in keys:
-            _check_key(key)
+    if b"".join(keys).translate(None, _KEY_CHARACTERS) != b"/" * len(keys):
+        raise InvalidDataError(
+            "mst-key", f"characters, or slashes, that no key has, between {keys[0][:200]!r} and the next"
+        )
+    start = 0
+    while start < len(keys):
+        head = keys[start][: keys[start].find(b"/") + 1]
+        # The byte behind the slash, as the end of what starts with the collection and a slash.
+        end = bisect_left(keys, head[:-1] + b"0", start)
+        longest = max(map(len, keys[start:end]), default=0)
+        is_named = is_collection_head(head) and head != keys[start] and longest <= MAX_KEY_BYTES
+        if not is_named or longest - len(head) > _MAX_RECORD_KEY_BYTES or _has_dots(keys, head, start, end):
+            raise InvalidDataError("mst-key", f"among the keys of {head[:200]!r}")
+        start = end
+
+
+def _has_dots(keys: list[bytes], head: bytes, start: int, end: int) -> bool:
+    at = bisect_left(keys, head + b".", start, end)
+    return any(key in {head + b".", head + b".."} for key in keys[at : min(at + 2, end)])
 
 
 @lru_cache(maxsize=4096)
 def is_collection_head(head: bytes) -> bool:
     """Whether the bytes are an NSID and a slash."""
     return head.endswith(b"/") and head.isascii() and is_nsid(head[:-1].decode("ascii"))
-
-
-def _check_key(key: bytes) -> None:
-    collection, slash, rkey = key.partition(b"/")
-    is_valid = len(key) <= MAX_KEY_BYTES and is_collection_head(collection + slash)
-    if not is_valid or not rkey.isascii() or not is_record_key(rkey.decode("ascii")):
-        raise InvalidDataError("mst-key", repr(key[:200]))
