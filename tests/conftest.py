@@ -1,14 +1,19 @@
 """Fixtures that several kinds of tests share: the PostgreSQL server of a worker, and databases in it."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
 import pytest
 
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from tests.api_client import ApiClient
+    from tests.factories import WarehouseFactory
 from zeppelin_pipeline.warehouse.migrations import migrate
 
 TEMPLATE = "migrated"
@@ -54,3 +59,22 @@ def connection(postgres_url: str) -> Iterator[psycopg.Connection]:
     """An open connection to the fresh database of `postgres_url`."""
     with psycopg.connect(postgres_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def warehouse(postgres_url: str) -> "Iterator[WarehouseFactory]":
+    """Makes accounts and records in the fresh database of `postgres_url`."""
+    from tests.factories import WarehouseFactory  # noqa: PLC0415 - only tests that need it pay for it
+
+    factory = WarehouseFactory(postgres_url)
+    yield factory
+    factory.close()
+
+
+@pytest.fixture
+async def api(postgres_url: str) -> "AsyncIterator[ApiClient]":
+    """A client of the API over the fresh database of `postgres_url`, with the default settings."""
+    from tests.api_client import running_api  # noqa: PLC0415 - only tests that need it pay for it
+
+    async with running_api(postgres_url) as client:
+        yield client

@@ -24,10 +24,8 @@ SELECT
         SELECT FROM record
         WHERE record.actor_id = actor.id AND collection = 15 AND rkey = %(self_rkey)s AND reason IS NULL
     ) AS is_labeler,
-    (
-        SELECT raw FROM record
-        WHERE record.actor_id = actor.id AND collection = 16 AND rkey = %(self_rkey)s AND reason IS NULL
-    ) AS live_status,
+    live_status.raw AS live_status,
+    live_status.indexed_at AS live_status_at,
     (
         SELECT raw FROM record
         WHERE record.actor_id = actor.id AND collection = 17 AND rkey = %(self_rkey)s AND reason IS NULL
@@ -44,6 +42,11 @@ FROM actor
 LEFT JOIN identity ON identity.actor_id = actor.id
 LEFT JOIN repo ON repo.actor_id = actor.id
 LEFT JOIN profile ON profile.actor_id = actor.id AND profile.rkey = %(self_rkey)s
+LEFT JOIN record AS live_status
+    ON live_status.actor_id = actor.id
+    AND live_status.collection = 16
+    AND live_status.rkey = %(self_rkey)s
+    AND live_status.reason IS NULL
 WHERE actor.id = ANY(%(actors)s::bigint[]) AND (repo.actor_id IS NOT NULL OR identity.actor_id IS NOT NULL);
 
 -- name: get_profile_counts

@@ -5,6 +5,7 @@
 -- The likes of a record, and of one version of it when a CID is given.
 SELECT
     subject_like.actor_id,
+    subject_like.actor_id AS other_actor,
     subject_like.rkey,
     subject_like.created_at,
     least(subject_like.created_at, subject_like.indexed_at) AS sort_at
@@ -30,6 +31,7 @@ LIMIT %(limit)s;
 -- The reposts of a post, and of one version of it when a CID is given.
 SELECT
     repost.actor_id,
+    repost.actor_id AS other_actor,
     repost.rkey,
     repost.created_at,
     least(repost.created_at, repost.indexed_at) AS sort_at
@@ -53,14 +55,16 @@ LIMIT %(limit)s;
 
 -- name: get_likes_by_actor
 -- Which of some posts an account liked, by its first like of each.
-SELECT
+SELECT DISTINCT ON (subject_like.subject_actor, subject_like.subject_rkey)
     subject_like.subject_actor,
     subject_like.subject_rkey,
-    min(subject_like.rkey) AS rkey
+    subject_like.rkey,
+    record_key.text AS rkey_text
 FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS wanted (actor_id, rkey)
 JOIN "like" AS subject_like
     ON subject_like.subject_actor = wanted.actor_id
     AND subject_like.subject_rkey = wanted.rkey
     AND subject_like.actor_id = %(actor)s
+LEFT JOIN record_key ON record_key.id = subject_like.rkey AND subject_like.rkey < 0
 WHERE subject_like.subject_collection = 1
-GROUP BY subject_like.subject_actor, subject_like.subject_rkey;
+ORDER BY subject_like.subject_actor, subject_like.subject_rkey, subject_like.rkey;

@@ -7,6 +7,7 @@ SELECT
     follow.actor_id AS other_actor,
     follow.actor_id,
     follow.rkey,
+    follow.created_at,
     least(follow.created_at, follow.indexed_at) AS sort_at
 FROM follow
 WHERE follow.subject_actor = %(actor)s
@@ -27,6 +28,7 @@ SELECT
     follow.subject_actor AS other_actor,
     follow.actor_id,
     follow.rkey,
+    follow.created_at,
     least(follow.created_at, follow.indexed_at) AS sort_at
 FROM follow
 WHERE follow.actor_id = %(actor)s

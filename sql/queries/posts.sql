@@ -22,65 +22,74 @@ LEFT JOIN post_counts ON post_counts.actor_id = wanted.actor_id AND post_counts.
 
 -- name: get_author_feed
 -- An account's posts and reposts, newest first; of several reposts of one post only the first. The columns of a repost determine its record.
-(
-    SELECT
-        0::smallint AS is_repost,
-        post.actor_id AS post_actor,
-        post.rkey AS post_rkey,
-        post.rkey,
-        least(post.created_at, post.indexed_at) AS sort_at,
-        post.created_at,
-        NULL::bytea AS subject_cid,
-        NULL::bigint AS via_actor,
-        NULL::bigint AS via_rkey,
-        NULL::bytea AS via_cid,
-        NULL::bytea AS raw
-    FROM post
-    WHERE post.actor_id = %(actor)s
-        AND (%(embed_bits)s::smallint = 0 OR (post.embed & %(embed_bits)s::smallint) <> 0)
-        AND CASE %(replies)s::text
-            WHEN 'all' THEN true
-            WHEN 'own-threads' THEN post.reply_parent_actor IS NULL OR post.reply_root_actor = post.actor_id
-            ELSE post.reply_parent_actor IS NULL
-        END
-        AND (least(post.created_at, post.indexed_at), post.rkey, 0::smallint)
-        < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_is_repost)s::smallint)
-    ORDER BY least(post.created_at, post.indexed_at) DESC, post.rkey DESC
+SELECT
+    item.*,
+    own_key.text AS rkey_text,
+    via_key.text AS via_rkey_text
+FROM (
+    (
+        SELECT
+            0::smallint AS is_repost,
+            post.actor_id AS post_actor,
+            post.rkey AS post_rkey,
+            post.rkey,
+            least(post.created_at, post.indexed_at) AS sort_at,
+            post.created_at,
+            NULL::bytea AS subject_cid,
+            NULL::bigint AS via_actor,
+            NULL::bigint AS via_rkey,
+            NULL::bytea AS via_cid,
+            NULL::bytea AS raw
+        FROM post
+        WHERE post.actor_id = %(actor)s
+            AND (%(embed_bits)s::smallint = 0 OR (post.embed & %(embed_bits)s::smallint) <> 0)
+            AND CASE %(replies)s::text
+                WHEN 'all' THEN true
+                WHEN 'own-threads' THEN post.reply_parent_actor IS NULL OR post.reply_root_actor = post.actor_id
+                ELSE post.reply_parent_actor IS NULL
+            END
+            AND (least(post.created_at, post.indexed_at), post.rkey, 0::smallint)
+            < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_is_repost)s::smallint)
+        ORDER BY least(post.created_at, post.indexed_at) DESC, post.rkey DESC
+        LIMIT %(limit)s
+    )
+    UNION ALL
+    (
+        SELECT
+            1::smallint AS is_repost,
+            repost.subject_actor AS post_actor,
+            repost.subject_rkey AS post_rkey,
+            repost.rkey,
+            least(repost.created_at, repost.indexed_at) AS sort_at,
+            repost.created_at,
+            repost.subject_cid,
+            repost.via_actor,
+            repost.via_rkey,
+            repost.via_cid,
+            repost.raw
+        FROM repost
+        WHERE repost.actor_id = %(actor)s
+            AND %(with_reposts)s::boolean
+            AND repost.subject_collection = 1
+            AND (least(repost.created_at, repost.indexed_at), repost.rkey, 1::smallint)
+            < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_is_repost)s::smallint)
+            AND NOT EXISTS (
+                SELECT FROM repost AS earlier
+                WHERE earlier.actor_id = repost.actor_id
+                    AND earlier.subject_actor = repost.subject_actor
+                    AND earlier.subject_rkey = repost.subject_rkey
+                    AND earlier.subject_collection = repost.subject_collection
+                    AND earlier.rkey < repost.rkey
+            )
+        ORDER BY least(repost.created_at, repost.indexed_at) DESC, repost.rkey DESC
+        LIMIT %(limit)s
+    )
+    ORDER BY sort_at DESC, rkey DESC, is_repost DESC
     LIMIT %(limit)s
-)
-UNION ALL
-(
-    SELECT
-        1::smallint AS is_repost,
-        repost.subject_actor AS post_actor,
-        repost.subject_rkey AS post_rkey,
-        repost.rkey,
-        least(repost.created_at, repost.indexed_at) AS sort_at,
-        repost.created_at,
-        repost.subject_cid,
-        repost.via_actor,
-        repost.via_rkey,
-        repost.via_cid,
-        repost.raw
-    FROM repost
-    WHERE repost.actor_id = %(actor)s
-        AND %(with_reposts)s::boolean
-        AND repost.subject_collection = 1
-        AND (least(repost.created_at, repost.indexed_at), repost.rkey, 1::smallint)
-        < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_is_repost)s::smallint)
-        AND NOT EXISTS (
-            SELECT FROM repost AS earlier
-            WHERE earlier.actor_id = repost.actor_id
-                AND earlier.subject_actor = repost.subject_actor
-                AND earlier.subject_rkey = repost.subject_rkey
-                AND earlier.subject_collection = repost.subject_collection
-                AND earlier.rkey < repost.rkey
-        )
-    ORDER BY least(repost.created_at, repost.indexed_at) DESC, repost.rkey DESC
-    LIMIT %(limit)s
-)
-ORDER BY sort_at DESC, rkey DESC, is_repost DESC
-LIMIT %(limit)s;
+) AS item
+LEFT JOIN record_key AS own_key ON own_key.id = item.rkey AND item.rkey < 0
+LEFT JOIN record_key AS via_key ON via_key.id = item.via_rkey AND item.via_rkey < 0
+ORDER BY item.sort_at DESC, item.rkey DESC, item.is_repost DESC;
 
 -- name: get_thread_ancestors
 -- The posts above one, nearest first, at most so many.

@@ -1,0 +1,113 @@
+"""The API under test in this process: a client of it, its counted queries, and its answers checked against the lexicons."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import httpx2
+from psycopg import AsyncCursor
+from pydantic import BaseModel
+
+from zeppelin_api.app import create_app
+from zeppelin_api.db import Database
+from zeppelin_api.lexicon.posts import GetAuthorFeedOutput, GetPostsOutput, GetPostThreadOutput
+from zeppelin_api.lexicon.profiles import (
+    GetFollowersOutput,
+    GetFollowsOutput,
+    GetLikesOutput,
+    GetProfilesOutput,
+    GetRepostedByOutput,
+    ProfileViewDetailed,
+)
+from zeppelin_api.lexicon.repo import GetRecordOutput, ResolveHandleOutput
+from zeppelin_api.settings import ApiSettings
+from zeppelin_pipeline.warehouse.queries import load_queries
+
+OUTPUTS: Final[Mapping[str, type[BaseModel]]] = {
+    "app.bsky.actor.getProfile": ProfileViewDetailed,
+    "app.bsky.actor.getProfiles": GetProfilesOutput,
+    "app.bsky.feed.getAuthorFeed": GetAuthorFeedOutput,
+    "app.bsky.feed.getPosts": GetPostsOutput,
+    "app.bsky.feed.getPostThread": GetPostThreadOutput,
+    "app.bsky.feed.getLikes": GetLikesOutput,
+    "app.bsky.feed.getRepostedBy": GetRepostedByOutput,
+    "app.bsky.graph.getFollowers": GetFollowersOutput,
+    "app.bsky.graph.getFollows": GetFollowsOutput,
+    "com.atproto.identity.resolveHandle": ResolveHandleOutput,
+    "com.atproto.repo.getRecord": GetRecordOutput,
+}
+
+
+class ApiClient:
+    """Calls methods by their NSIDs.
+
+    Attributes:
+        http: the client below, for what is not a method.
+        queries: how many queries the last call made.
+    """
+
+    def __init__(self, http: httpx2.AsyncClient, statements: list[str]) -> None:
+        self.http = http
+        self._statements = statements
+        self.queries = 0
+
+    async def get(self, nsid: str, **parameters: Any) -> dict[str, Any]:
+        """A successful answer. It has only fields that the lexicon knows, all that it requires, and no nulls."""
+        response = await self._call(nsid, parameters)
+        assert response.status_code == 200, response.text
+        body = response.json()
+        OUTPUTS[nsid].model_validate(body, extra="forbid", strict=True)
+        assert not _has_null(body), body
+        return body
+
+    async def error(self, nsid: str, **parameters: Any) -> tuple[int, str]:
+        """The status and name of an answer that is an error."""
+        response = await self._call(nsid, parameters)
+        body = response.json()
+        assert set(body) == {"error", "message"}, body
+        return response.status_code, body["error"]
+
+    async def pages(self, nsid: str, items: str, **parameters: Any) -> list[list[Any]]:
+        """All pages of a list, by following its cursors."""
+        pages: list[list[Any]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            body = await self.get(nsid, **parameters, **cursor)
+            pages.append(body[items])
+            if "cursor" not in body:
+                return pages
+            assert len(pages) < 1000, "the cursors do not end"
+            cursor = {"cursor": body["cursor"]}
+
+    async def _call(self, nsid: str, parameters: Mapping[str, Any]) -> httpx2.Response:
+        self._statements.clear()
+        response = await self.http.get(f"/xrpc/{nsid}", params=parameters)
+        self.queries = len(self._statements)
+        return response
+
+
+@asynccontextmanager
+async def running_api(postgres_url: str, **settings: Any) -> AsyncIterator[ApiClient]:
+    """The API over that database, without a socket."""
+    statements: list[str] = []
+    named = set(load_queries().values())
+
+    class CountingCursor(AsyncCursor[Any]):
+        async def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
+            if query in named:
+                statements.append(query)
+            return await super().execute(query, *arguments, **options)
+
+    api_settings = ApiSettings(postgres_url=postgres_url, **settings)
+    app = create_app(api_settings, Database(api_settings, cursor_factory=CountingCursor))
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://api") as http:
+        yield ApiClient(http, statements)
+
+
+def _has_null(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_has_null(item) for item in value.values())
+    if isinstance(value, list):
+        return any(_has_null(item) for item in value)
+    return value is None

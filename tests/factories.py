@@ -1,0 +1,363 @@
+"""Makes accounts and records straight in the warehouse, as the pipeline would have loaded them, for what reads it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from zeppelin_pipeline.atproto import dag_cbor
+from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, RAW_PREFIX, cid_from_text, cid_of, cid_to_text
+from zeppelin_pipeline.atproto.syntax import format_datetime, parse_at_uri, parse_datetime
+from zeppelin_pipeline.atproto.tid import int_to_tid
+from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace
+
+_POST = "app.bsky.feed.post"
+_EMBED_BITS = {
+    "app.bsky.embed.images": 1,
+    "app.bsky.embed.external": 2,
+    "app.bsky.embed.record": 4,
+    "app.bsky.embed.video": 8,
+    "app.bsky.embed.gallery": 16,
+}
+_DAY_ONE = datetime(2024, 1, 1, tzinfo=UTC)
+_DID_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of the factory."""
+
+    did: str
+    handle: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A record of the factory: its strong reference, and the JSON that was written."""
+
+    uri: str
+    cid: str
+    value: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def strong(self) -> dict[str, str]:
+        """`com.atproto.repo.strongRef`."""
+        return {"uri": self.uri, "cid": self.cid}
+
+
+def blob(name: str, mime_type: str = "image/jpeg", size: int = 1000) -> dict[str, Any]:
+    """A blob in a record's JSON, told apart by its name."""
+    return {
+        "$type": "blob",
+        "ref": {"$link": cid_to_text(cid_of(name.encode(), RAW_PREFIX))},
+        "mimeType": mime_type,
+        "size": size,
+    }
+
+
+class WarehouseFactory:
+    """Writes rows through one connection; each write is committed. Times advance by a minute with every record."""
+
+    def __init__(self, url: str) -> None:
+        self.connection = psycopg.connect(url, autocommit=True)
+        row = self.connection.execute("SELECT hash_key FROM warehouse").fetchone()
+        assert row is not None
+        self.keys = KeySpace(bytes(row[0]))
+        self._accounts = 0
+        self._now = _DAY_ONE
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.connection.close()
+
+    def insert(self, table: str, **columns: Any) -> None:
+        """Write one row."""
+        names = ", ".join(columns)
+        places = ", ".join(["%s"] * len(columns))
+        self.connection.execute(f'INSERT INTO "{table}" ({names}) VALUES ({places})', list(columns.values()))  # pyright: ignore[reportArgumentType, reportCallIssue] - names of our own tables
+
+    def tick(self) -> datetime:
+        """A time later than all before."""
+        self._now += timedelta(minutes=1)
+        return self._now
+
+    # Accounts
+
+    def account(
+        self,
+        handle: str | None = None,
+        profile: Mapping[str, Any] | None = None,
+        status: str | None = "active",
+    ) -> Account:
+        """A repository with its identity; with a profile record when one is given."""
+        self._accounts += 1
+        number = self._accounts
+        did = "did:plc:" + "".join(_DID_LETTERS[number >> shift & 31] for shift in range(115, -5, -5))
+        actor = self.mention(did)
+        self.insert("identity", actor_id=actor, resolved_at=_DAY_ONE, handle=handle)
+        self.insert(
+            "repo",
+            actor_id=actor,
+            rev=1,
+            records=0,
+            fetched_at=_DAY_ONE,
+            host="pds.test",
+            shard="tail~00000",
+            state="synchronized",
+            status=status,
+        )
+        account = Account(did, handle)
+        if profile is not None:
+            self.profile(account, **profile)
+        return account
+
+    def mention(self, did: str) -> int:
+        """A row of the dictionary of accounts, and no more: an account that others name."""
+        actor = self.keys.actor_id(did)
+        self.connection.execute("INSERT INTO actor (id, did) VALUES (%s, %s) ON CONFLICT DO NOTHING", (actor, did))
+        return actor
+
+    def profile(self, account: Account, created_at: str | None = "2023-05-06T07:08:09.010Z", **fields: Any) -> Ref:
+        """The account's profile record."""
+        value = {"$type": "app.bsky.actor.profile", **fields}
+        if created_at is not None:
+            value["createdAt"] = created_at
+        at = None if created_at is None else _time(created_at)
+        raw = _encode(value)
+        self.insert(
+            "profile", actor_id=self._actor(account), rkey=self._rkey("self"), created_at=at, indexed_at=None, raw=raw
+        )
+        return _ref(account, "app.bsky.actor.profile", "self", raw, value)
+
+    # Posts
+
+    def post(
+        self,
+        author: Account,
+        text: str = "hello",
+        *,
+        reply_to: Ref | None = None,
+        embed: Mapping[str, Any] | None = None,
+        created_at: str | None = None,
+        indexed_at: datetime | None = None,
+        rkey: str | None = None,
+        **fields: Any,
+    ) -> Ref:
+        """A post; an answer stands in its parent's thread."""
+        at, rkey = self._when(created_at, rkey)
+        value: dict[str, Any] = {"$type": _POST, "text": text, "createdAt": _format(at), **fields}
+        reply = None if reply_to is None else _reply(reply_to)
+        if reply is not None:
+            value["reply"] = reply
+        if embed is not None:
+            value["embed"] = dict(embed)
+        raw = _encode(value)
+        root, parent = (None, None) if reply is None else (reply["root"]["uri"], reply["parent"]["uri"])
+        quoted = _embedded_uri(embed)
+        root_actor, _, root_rkey = self._subject(root)
+        parent_actor, _, parent_rkey = self._subject(parent)
+        quote_actor, quote_collection, quote_rkey = self._subject(quoted)
+        self.insert(
+            "post",
+            actor_id=self._actor(author),
+            rkey=self._rkey(rkey),
+            created_at=at,
+            indexed_at=indexed_at,
+            reply_root_actor=root_actor,
+            reply_root_rkey=root_rkey,
+            reply_parent_actor=parent_actor,
+            reply_parent_rkey=parent_rkey,
+            quote_actor=quote_actor,
+            quote_rkey=quote_rkey,
+            quote_collection=quote_collection,
+            embed=_embed_bits(embed),
+            raw=raw,
+        )
+        return _ref(author, _POST, rkey, raw, value)
+
+    # What accounts do to records and to each other
+
+    def like(self, actor: Account, subject: Ref, **options: Any) -> Ref:
+        """A like, its columns alone."""
+        return self._engagement("like", actor, subject, **options)
+
+    def repost(self, actor: Account, subject: Ref, **options: Any) -> Ref:
+        """A repost, its columns alone."""
+        return self._engagement("repost", actor, subject, **options)
+
+    def follow(self, actor: Account, subject: Account, **options: Any) -> Ref:
+        """A follow, its columns alone."""
+        return self._relation("follow", actor, subject, **options)
+
+    def block(self, actor: Account, subject: Account, **options: Any) -> Ref:
+        """A block, its columns alone."""
+        return self._relation("block", actor, subject, **options)
+
+    def _engagement(
+        self,
+        table: str,
+        actor: Account,
+        subject: Ref,
+        *,
+        via: Ref | None = None,
+        created_at: str | None = None,
+        indexed_at: datetime | None = None,
+        rkey: str | None = None,
+    ) -> Ref:
+        at, rkey = self._when(created_at, rkey)
+        collection = f"app.bsky.feed.{table}"
+        value: dict[str, Any] = {"$type": collection, "subject": subject.strong, "createdAt": _format(at)}
+        if via is not None:
+            value["via"] = via.strong
+        subject_actor, subject_collection, subject_rkey = self._subject(subject.uri)
+        via_actor, _, via_rkey = self._subject(None if via is None else via.uri)
+        self.insert(
+            table,
+            actor_id=self._actor(actor),
+            rkey=self._rkey(rkey),
+            subject_actor=subject_actor,
+            subject_rkey=subject_rkey,
+            subject_collection=subject_collection,
+            subject_cid=_hash(subject.cid),
+            via_actor=via_actor,
+            via_rkey=via_rkey,
+            via_cid=None if via is None else _hash(via.cid),
+            created_at=at,
+            indexed_at=indexed_at,
+        )
+        return _ref(actor, collection, rkey, _encode(value), value)
+
+    def _relation(
+        self,
+        table: str,
+        actor: Account,
+        subject: Account,
+        *,
+        created_at: str | None = None,
+        indexed_at: datetime | None = None,
+        rkey: str | None = None,
+    ) -> Ref:
+        at, rkey = self._when(created_at, rkey)
+        collection = f"app.bsky.graph.{table}"
+        value = {"$type": collection, "subject": subject.did, "createdAt": _format(at)}
+        self.insert(
+            table,
+            actor_id=self._actor(actor),
+            rkey=self._rkey(rkey),
+            subject_actor=self.mention(subject.did),
+            created_at=at,
+            indexed_at=indexed_at,
+        )
+        return _ref(actor, collection, rkey, _encode(value), value)
+
+    def record(
+        self,
+        account: Account,
+        collection: str,
+        value: Mapping[str, Any],
+        *,
+        rkey: str | None = None,
+        reason: str | None = None,
+    ) -> Ref:
+        """A record of a collection without a table; with a reason, one that failed validation."""
+        at, rkey = self._when(None, rkey)
+        whole = {"$type": collection, "createdAt": _format(at), **value}
+        raw = _encode(whole)
+        number = self.keys.collection_id(collection)
+        self.connection.execute(
+            "INSERT INTO collection (id, nsid) VALUES (%s, %s) ON CONFLICT DO NOTHING", (number, collection)
+        )
+        self.insert(
+            "record",
+            actor_id=self._actor(account),
+            collection=number,
+            rkey=self._rkey(rkey),
+            indexed_at=at,
+            reason=reason,
+            raw=raw,
+        )
+        return _ref(account, collection, rkey, raw, whole)
+
+    # Counts
+
+    def post_counts(self, post: Ref, likes: int = 0, reposts: int = 0, replies: int = 0, quotes: int = 0) -> None:
+        """What is counted of a post."""
+        actor, _, rkey = self._subject(post.uri)
+        self.insert(
+            "post_counts", actor_id=actor, rkey=rkey, likes=likes, reposts=reposts, replies=replies, quotes=quotes
+        )
+
+    def actor_counts(self, account: Account, followers: int = 0, follows: int = 0, posts: int = 0) -> None:
+        """What is counted of an account."""
+        self.insert("actor_counts", actor_id=self._actor(account), followers=followers, follows=follows, posts=posts)
+
+    # Keys
+
+    def _actor(self, account: Account) -> int:
+        return self.keys.actor_id(account.did)
+
+    def _rkey(self, text: str) -> int:
+        key = self.keys.rkey_id(text)
+        if key < 0:
+            self.connection.execute(
+                "INSERT INTO record_key (id, text) VALUES (%s, %s) ON CONFLICT DO NOTHING", (key, text)
+            )
+        return key
+
+    def _subject(self, uri: str | None) -> tuple[int | None, int | None, int | None]:
+        parsed = None if uri is None else parse_at_uri(uri)
+        if parsed is None or parsed.collection not in WELL_KNOWN_COLLECTIONS:
+            return None, None, None
+        return (
+            self.mention(parsed.authority),
+            self.keys.collection_id(parsed.collection),
+            self._rkey(parsed.rkey or ""),
+        )
+
+    def _when(self, created_at: str | None, rkey: str | None) -> tuple[datetime, str]:
+        at = self.tick()
+        tid = int_to_tid((int(at.timestamp() * 1_000_000) << 10) | self._accounts)
+        return (at if created_at is None else _time(created_at)), rkey or tid
+
+
+def _time(text: str) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=parse_datetime(text))
+
+
+def _format(at: datetime) -> str:
+    return format_datetime((at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
+
+
+def _encode(value: Mapping[str, Any]) -> bytes:
+    return dag_cbor.encode(dag_cbor.from_json(dict(value)))
+
+
+def _hash(cid: str) -> bytes:
+    return cid_from_text(cid).removeprefix(DAG_CBOR_PREFIX)
+
+
+def _ref(account: Account, collection: str, rkey: str, raw: bytes, value: Mapping[str, Any]) -> Ref:
+    return Ref(f"at://{account.did}/{collection}/{rkey}", cid_to_text(cid_of(raw)), value)
+
+
+def _reply(parent: Ref) -> dict[str, Any]:
+    above = parent.value.get("reply")
+    return {"root": parent.strong if above is None else above["root"], "parent": parent.strong}
+
+
+def _embedded_uri(embed: Mapping[str, Any] | None) -> str | None:
+    if embed is None or not embed["$type"].startswith("app.bsky.embed.record"):
+        return None
+    record = embed["record"]
+    return record["record"]["uri"] if "record" in record else record["uri"]
+
+
+def _embed_bits(embed: Mapping[str, Any] | None) -> int:
+    if embed is None:
+        return 0
+    types: Sequence[str] = [embed["$type"]]
+    if embed["$type"] == "app.bsky.embed.recordWithMedia":
+        types = ["app.bsky.embed.record", embed["media"]["$type"]]
+    return sum(_EMBED_BITS.get(name, 32) for name in types)

@@ -1,0 +1,61 @@
+"""The application: settings in, routes out."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from zeppelin_api.db import Database
+from zeppelin_api.errors import install_error_handlers
+from zeppelin_api.routers import app_bsky_actor, app_bsky_feed, app_bsky_graph, com_atproto, service_routes
+from zeppelin_api.service import Service
+from zeppelin_api.settings import ApiSettings, load_settings
+
+_DESCRIPTION: Final = """
+The read methods of a Bluesky AppView, over a warehouse of the whole AT Protocol network.
+Parameters and answers follow the published lexicons; fields that have no value are left out.
+"""
+#: For how long browsers may keep the answer to a preflight request.
+_PREFLIGHT_SECONDS: Final = 86_400
+
+
+def create_app(settings: ApiSettings | None = None, database: Database | None = None) -> FastAPI:
+    """The API, ready to be served; it connects to the warehouse when its lifespan starts.
+
+    Args:
+        settings: read from the environment when left out.
+        database: made from the settings when left out.
+    """
+    service = Service.from_settings(settings or load_settings(), database)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
+        async with service.database:
+            yield
+
+    app = FastAPI(
+        title="Zeppelin", version=version("zeppelin"), description=_DESCRIPTION, lifespan=lifespan, redoc_url=None
+    )
+    app.state.service = service
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=["*"],
+        allow_methods=["*"],
+        allow_headers=["*"],
+        expose_headers=["*"],
+        max_age=_PREFLIGHT_SECONDS,
+    )
+    install_error_handlers(app)
+    for router in (
+        app_bsky_actor.router,
+        app_bsky_feed.router,
+        app_bsky_graph.router,
+        com_atproto.identity_router,
+        com_atproto.repo_router,
+        service_routes.router,
+    ):
+        app.include_router(router)
+    return app

@@ -1,0 +1,100 @@
+"""The one error that the API answers with, and the handlers that put every failure into its form.
+
+Clients get `{"error": Name, "message": text}`: names are those of the lexicons, or the general ones of XRPC.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import psycopg
+import psycopg.errors
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from zeppelin_api.responses import json_response
+
+#: How long a client is asked to wait when the warehouse cannot take its request. The pool's own waits are shorter.
+RETRY_AFTER_SECONDS: Final = 2
+_XRPC_PREFIX: Final = "/xrpc/"
+_HTTP_NAMES: Final[Mapping[int, str]] = {404: "NotFound", 405: "MethodNotAllowed"}
+
+
+class ApiError(Exception):
+    """An answer other than success.
+
+    Attributes:
+        name: the error's name in the lexicon, or of XRPC in general (`InvalidRequest`).
+        message: what was wrong, for a person.
+        status: the HTTP status.
+        headers: further headers of the answer.
+    """
+
+    def __init__(self, name: str, message: str, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{status} {name}: {message}")
+        self.name = name
+        self.message = message
+        self.status = status
+        self.headers = dict(headers or {})
+
+
+def invalid_request(message: str) -> ApiError:
+    """The general error of XRPC for parameters that cannot be served."""
+    return ApiError("InvalidRequest", message)
+
+
+def unavailable(message: str) -> ApiError:
+    """The warehouse is away or has no room: the client may try again soon."""
+    return ApiError("NotEnoughResources", message, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Let every failure leave the app as an `ApiError` does."""
+
+    async def render(_request: Request, error: Exception) -> Response:
+        translated = translate(error)
+        body = {"error": translated.name, "message": translated.message}
+        return json_response(body, translated.status, translated.headers)
+
+    async def render_http(request: Request, error: Exception) -> Response:
+        return await render(request, _from_http(request, error))
+
+    for kind in (ApiError, RequestValidationError, psycopg.OperationalError, PoolClosed, TooManyRequests, Exception):
+        app.add_exception_handler(kind, render)
+    app.add_exception_handler(HTTPException, render_http)
+
+
+def translate(error: Exception) -> ApiError:
+    """The answer to any failure; one that nobody foresaw becomes a bare 500."""
+    match error:
+        case ApiError():
+            return error
+        case RequestValidationError():
+            return invalid_request(_describe(error))
+        case PoolTimeout() | PoolClosed() | TooManyRequests():
+            return unavailable("The service is busy")
+        case psycopg.errors.QueryCanceled():
+            return ApiError("UpstreamTimeout", "The request took too long", 504)
+        case psycopg.OperationalError():
+            return unavailable("The service is not ready")
+        case _:
+            return ApiError("InternalServerError", "Internal Server Error", 500)
+
+
+def _describe(error: RequestValidationError) -> str:
+    """The first fault in words: which parameter, and what about it."""
+    first = error.errors()[0]
+    name = next((str(part) for part in first["loc"][1:] if isinstance(part, str)), "request")
+    return f"Invalid parameter {name}: {first['msg']}"
+
+
+def _from_http(request: Request, error: Exception) -> Exception:
+    """Routing failures. PDSes crash on a 404 for a method, so that a method without a route is 501 for any verb."""
+    if not isinstance(error, HTTPException):
+        return error
+    if request.url.path.startswith(_XRPC_PREFIX) and error.status_code in _HTTP_NAMES:
+        return ApiError("MethodNotImplemented", "Method Not Implemented", 501)
+    name = _HTTP_NAMES.get(error.status_code, "InvalidRequest")
+    return ApiError(name, str(error.detail), error.status_code, error.headers)

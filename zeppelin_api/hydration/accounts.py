@@ -1,0 +1,119 @@
+"""Accounts: names to DIDs, DIDs to all that profile views show."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from zeppelin_api.db import Session
+from zeppelin_api.hydration.keys import (
+    CHAT_DECLARATION,
+    GERM_DECLARATION,
+    NOTIFICATION_DECLARATION,
+    SELF_RKEY,
+    STATUS,
+    uri_of,
+)
+from zeppelin_api.hydration.records import read_declaration, read_record, stored_record
+from zeppelin_api.hydration.state import Account, Hydration, StoredRecord
+
+
+@dataclass(frozen=True, slots=True)
+class _HandleRow:
+    handle: str
+    did: str
+
+
+@dataclass(frozen=True, slots=True)
+class _AccountRow:
+    actor_id: int
+    did: str
+    handle: str | None
+    status: str | None
+    profile: bytes | None
+    created_at: datetime | None
+    sort_at: datetime | None
+    is_labeler: bool
+    live_status: bytes | None
+    live_status_at: datetime | None
+    notification_declaration: bytes | None
+    chat_declaration: bytes | None
+    germ_declaration: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileCounts:
+    """What a detailed profile counts."""
+
+    actor_id: int
+    followers: int
+    follows: int
+    posts: int
+    lists: int
+    generators: int
+    starter_packs: int
+
+
+async def resolve_identifiers(session: Session, identifiers: Iterable[str]) -> dict[str, str]:
+    """The DID of each handle or DID; a handle that nobody has is left out."""
+    wanted = list(identifiers)
+    dids = {text: text for text in wanted if text.startswith("did:")}
+    handles = {text: text.lower() for text in wanted if text not in dids}
+    if handles:
+        rows = await session.rows(_HandleRow, "find_accounts_by_handle", handles=sorted(set(handles.values())))
+        by_handle = {row.handle: row.did for row in rows}
+        dids |= {text: by_handle[handle] for text, handle in handles.items() if handle in by_handle}
+    return dids
+
+
+async def load_accounts(session: Session, state: Hydration, dids: Iterable[str]) -> None:
+    """Put those accounts into the state that it lacks and that are known; one query."""
+    missing = {did for did in dids if did not in state.accounts}
+    await load_actors(session, state, [session.keys.actor_id(did) for did in missing])
+
+
+async def load_actors(session: Session, state: Hydration, actors: Collection[int]) -> dict[int, str]:
+    """Put accounts into the state by their keys; one query.
+
+    Returns:
+        The DID of each key whose account is known.
+    """
+    if not actors:
+        return {}
+    rows = await session.rows(
+        _AccountRow, "get_accounts", actors=list(actors), self_rkey=session.keys.rkey_id(SELF_RKEY)
+    )
+    state.accounts |= {row.did: _account(row) for row in rows}
+    return {row.actor_id: row.did for row in rows}
+
+
+async def load_profile_counts(session: Session, dids: Iterable[str]) -> dict[str, ProfileCounts]:
+    """The counts of detailed profiles, by DID; one query."""
+    actors = {session.keys.actor_id(did): did for did in dids}
+    if not actors:
+        return {}
+    rows = await session.rows(ProfileCounts, "get_profile_counts", actors=list(actors))
+    return {actors[row.actor_id]: row for row in rows}
+
+
+def _account(row: _AccountRow) -> Account:
+    profile, cid = (None, None) if row.profile is None else read_record(row.profile)
+    return Account(
+        did=row.did,
+        handle=row.handle,
+        status=row.status,
+        created_at=row.created_at,
+        sort_at=row.sort_at,
+        profile=profile,
+        profile_cid=cid,
+        is_labeler=row.is_labeler,
+        live_status=_live_status(row),
+        chat=read_declaration(CHAT_DECLARATION, row.chat_declaration),
+        notifications=read_declaration(NOTIFICATION_DECLARATION, row.notification_declaration),
+        germ=read_declaration(GERM_DECLARATION, row.germ_declaration),
+    )
+
+
+def _live_status(row: _AccountRow) -> StoredRecord | None:
+    if row.live_status is None or row.live_status_at is None:
+        return None
+    return stored_record(uri_of(row.did, STATUS, SELF_RKEY), row.did, STATUS, row.live_status, row.live_status_at)

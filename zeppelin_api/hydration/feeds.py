@@ -1,0 +1,159 @@
+"""An account's feed: its posts and reposts, newest first."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from zeppelin_api.db import Session
+from zeppelin_api.hydration.columns import encode_reference, strong_ref
+from zeppelin_api.hydration.keys import REPOST, PostKey, rkey_of, uri_of
+from zeppelin_api.hydration.posts import hydrate_posts
+from zeppelin_api.hydration.state import Hydration, Post, Repost
+from zeppelin_api.pagination import Page, Position
+from zeppelin_api.policy import Policy
+from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
+
+_IMAGES: Final = 1
+_VIDEO: Final = 8
+_GALLERY: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFilter:
+    """What of an account's activity a feed shows.
+
+    Attributes:
+        replies: `all`, `none`, or `own-threads`: those in threads that the account started.
+        embed_bits: only posts with one of these embeds; 0 is no restriction.
+        with_reposts: whether reposts are shown.
+        is_self_threads_only: whether a reply is shown only when all above it on its page is shown too.
+    """
+
+    replies: str = "all"
+    embed_bits: int = 0
+    with_reposts: bool = True
+    is_self_threads_only: bool = False
+
+
+FEED_FILTERS: Final[Mapping[str, FeedFilter]] = {
+    "posts_with_replies": FeedFilter(),
+    "posts_no_replies": FeedFilter(replies="none"),
+    "posts_with_media": FeedFilter(embed_bits=_IMAGES | _GALLERY, with_reposts=False),
+    "posts_with_video": FeedFilter(embed_bits=_VIDEO, with_reposts=False),
+    "posts_and_author_threads": FeedFilter(replies="own-threads", is_self_threads_only=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FeedItem:
+    """A post in a feed, and why it is there: posted, reposted, or pinned."""
+
+    post_uri: str
+    repost_uri: str | None = None
+    is_pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _FeedRow:
+    is_repost: int
+    post_actor: int
+    post_rkey: int
+    rkey: int
+    rkey_text: str | None
+    sort_at: datetime
+    created_at: datetime
+    subject_cid: bytes | None
+    via_actor: int | None
+    via_rkey: int | None
+    via_rkey_text: str | None
+    via_cid: bytes | None
+    raw: bytes | None
+
+    @property
+    def post_key(self) -> PostKey:
+        return PostKey(self.post_actor, self.post_rkey)
+
+    @property
+    def position(self) -> Position:
+        return Position(self.sort_at, self.rkey, self.is_repost)
+
+
+@dataclass(frozen=True, slots=True)
+class _DidRow:
+    actor_id: int
+    did: str
+
+
+async def hydrate_author_feed(
+    session: Session,
+    state: Hydration,
+    did: str,
+    feed_filter: FeedFilter,
+    start: Position,
+    limit: int,
+    policy: Policy,
+    pinned: PostKey | None = None,
+) -> Page[FeedItem]:
+    """One page of an account's feed, with all that its views show put into the state.
+
+    Items whose posts are gone are left out; the page can be shorter than asked for though the list goes on.
+    """
+    rows = await _feed_rows(session, did, feed_filter, start, limit + 1)
+    shown = rows[:limit]
+    keys = [row.post_key for row in shown] + ([] if pinned is None else [pinned])
+    await hydrate_posts(session, state, keys, policy, with_replied_to=True, dids=[did])
+    posts = {post.key: post for post in state.posts.values()}
+    state.reposts |= {repost.uri: repost for repost in await _reposts(session, did, shown, posts)}
+    items = [_item(did, row, posts[row.post_key]) for row in shown if row.post_key in posts]
+    return Page(items, shown[-1].position if len(rows) > limit else None)
+
+
+async def _feed_rows(
+    session: Session, did: str, feed_filter: FeedFilter, start: Position, limit: int
+) -> list[_FeedRow]:
+    return await session.rows(
+        _FeedRow,
+        "get_author_feed",
+        actor=session.keys.actor_id(did),
+        replies=feed_filter.replies,
+        embed_bits=feed_filter.embed_bits,
+        with_reposts=feed_filter.with_reposts,
+        before_at=start.at,
+        before_rkey=start.rkey,
+        before_is_repost=min(start.last, 2),
+        limit=limit,
+    )
+
+
+async def _reposts(session: Session, did: str, rows: Iterable[_FeedRow], posts: Mapping[PostKey, Post]) -> list[Repost]:
+    """The reposts among the rows, with their CIDs; a query only when one came by way of another repost."""
+    reposts = [row for row in rows if row.is_repost and row.post_key in posts]
+    vias = {row.via_actor for row in reposts if row.raw is None and row.via_actor is not None}
+    found = await session.rows(_DidRow, "get_dids", actors=list(vias)) if vias else []
+    dids = {row.actor_id: row.did for row in found}
+    return [_repost(did, row, posts[row.post_key].uri, dids) for row in reposts]
+
+
+def _repost(did: str, row: _FeedRow, subject_uri: str, dids: Mapping[int, str]) -> Repost:
+    raw = row.raw if row.raw is not None else _encode_repost(row, subject_uri, dids)
+    return Repost(
+        uri=uri_of(did, REPOST, rkey_of(row.rkey, row.rkey_text)),
+        cid=cid_to_text(cid_of(raw)),
+        did=did,
+        subject_uri=subject_uri,
+        sort_at=row.sort_at,
+    )
+
+
+def _encode_repost(row: _FeedRow, subject_uri: str, dids: Mapping[int, str]) -> bytes:
+    via = None
+    if row.via_actor is not None and row.via_rkey is not None and row.via_cid is not None:
+        via_uri = uri_of(dids[row.via_actor], REPOST, rkey_of(row.via_rkey, row.via_rkey_text))
+        via = strong_ref(via_uri, row.via_cid)
+    return encode_reference(REPOST, row.created_at, strong_ref(subject_uri, row.subject_cid or b""), via)
+
+
+def _item(did: str, row: _FeedRow, post: Post) -> FeedItem:
+    repost_uri = uri_of(did, REPOST, rkey_of(row.rkey, row.rkey_text)) if row.is_repost else None
+    return FeedItem(post.uri, repost_uri)

@@ -1,0 +1,63 @@
+"""Any record of any repository, byte for byte as its author signed it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from zeppelin_api.db import Session
+from zeppelin_api.hydration.columns import encode_reference, strong_ref
+from zeppelin_api.hydration.keys import BLOCK, FOLLOW, LIKE, REPOST, rkey_of, uri_of
+from zeppelin_pipeline.errors import CorruptStateError
+from zeppelin_pipeline.warehouse.keys import nsid_of_number
+
+_COLUMN_COLLECTIONS: Final = frozenset({LIKE, REPOST, FOLLOW, BLOCK})
+
+
+@dataclass(frozen=True, slots=True)
+class _RawRow:
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _ColumnRow:
+    created_at: datetime
+    subject_actor: int | None
+    subject_collection: int | None
+    subject_rkey: int | None
+    subject_cid: bytes | None
+    via_actor: int | None
+    via_rkey: int | None
+    via_cid: bytes | None
+    raw: bytes | None
+    subject_did: str | None
+    subject_rkey_text: str | None
+    via_did: str | None
+    via_rkey_text: str | None
+
+
+async def load_raw_record(session: Session, did: str, collection: str, rkey: str) -> bytes | None:
+    """The record's DAG-CBOR; None when there is no such record."""
+    keys = {
+        "actor": session.keys.actor_id(did),
+        "collection": session.keys.collection_id(collection),
+        "rkey": session.keys.rkey_id(rkey),
+    }
+    if collection in _COLUMN_COLLECTIONS:
+        for row in await session.rows(_ColumnRow, "get_column_record", **keys):
+            return row.raw if row.raw is not None else _encode(collection, row)
+    for row in await session.rows(_RawRow, "get_raw_record", **keys):
+        return row.raw
+    return None
+
+
+def _encode(collection: str, row: _ColumnRow) -> bytes:
+    if row.subject_did is None:
+        raise CorruptStateError(f"a {collection} names an account that has no row in actor: {row.subject_actor}")
+    if row.subject_rkey is None or row.subject_cid is None:
+        return encode_reference(collection, row.created_at, row.subject_did)
+    subject_collection = nsid_of_number(row.subject_collection or 0) or ""
+    subject_uri = uri_of(row.subject_did, subject_collection, rkey_of(row.subject_rkey, row.subject_rkey_text))
+    via = None
+    if row.via_did is not None and row.via_rkey is not None and row.via_cid is not None:
+        via = strong_ref(uri_of(row.via_did, REPOST, rkey_of(row.via_rkey, row.via_rkey_text)), row.via_cid)
+    return encode_reference(collection, row.created_at, strong_ref(subject_uri, row.subject_cid), via)

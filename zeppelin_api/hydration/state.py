@@ -1,0 +1,133 @@
+"""What hydration finds for one answer: values of accounts, posts and records, and the state that gathers them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from zeppelin_api.hydration.keys import PostKey
+
+#: Where embeds that hold a record keep its reference.
+_RECORD_EMBEDS: Final = {
+    "app.bsky.embed.record": ("record",),
+    "app.bsky.embed.recordWithMedia": ("record", "record"),
+}
+
+#: A record as JSON has it: links are {"$link": …}, bytes {"$bytes": …}.
+JsonRecord: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record of any collection.
+
+    Attributes:
+        sort_at: least(createdAt, first seen); views call it indexedAt, as the official service does.
+    """
+
+    uri: str
+    cid: str
+    did: str
+    record: JsonRecord
+    sort_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account and the records with the key `self` that describe it.
+
+    Attributes:
+        handle: as its DID document claims; None without one.
+        status: of its hosting; None is active.
+        created_at: as its profile claims.
+        sort_at: least(createdAt, first seen) of its profile.
+    """
+
+    did: str
+    handle: str | None
+    status: str | None
+    created_at: datetime | None
+    sort_at: datetime | None
+    profile: JsonRecord | None
+    profile_cid: str | None
+    is_labeler: bool
+    live_status: StoredRecord | None
+    chat: JsonRecord | None
+    notifications: JsonRecord | None
+    germ: JsonRecord | None
+
+    @property
+    def is_active(self) -> bool:
+        """Whether its host serves it; no other account is shown anywhere."""
+        return self.status is None or self.status == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A post and its counts."""
+
+    key: PostKey
+    uri: str
+    cid: str
+    did: str
+    record: JsonRecord
+    sort_at: datetime
+    likes: int
+    reposts: int
+    replies: int
+    quotes: int
+
+    @property
+    def parent_uri(self) -> str | None:
+        """The post that this one answers."""
+        reply = self.record.get("reply")
+        return None if reply is None else reply["parent"]["uri"]
+
+    @property
+    def root_uri(self) -> str:
+        """The post that its thread starts with; itself when it answers none."""
+        reply = self.record.get("reply")
+        return self.uri if reply is None else reply["root"]["uri"]
+
+    @property
+    def embedded_uri(self) -> str | None:
+        """The record that it embeds, beside media or alone."""
+        embed = self.record.get("embed")
+        path = _RECORD_EMBEDS.get(embed.get("$type", "")) if embed else None
+        if embed is None or path is None:
+            return None
+        for name in path:
+            embed = embed[name]
+        return embed["uri"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repost:
+    """A repost as a feed's reason."""
+
+    uri: str
+    cid: str
+    did: str
+    subject_uri: str
+    sort_at: datetime
+
+
+@dataclass(slots=True)
+class Hydration:
+    """Everything found for one answer, by DID or URI. What is not here does not exist or is not shown."""
+
+    accounts: dict[str, Account] = field(default_factory=dict[str, Account])
+    posts: dict[str, Post] = field(default_factory=dict[str, Post])
+    records: dict[str, StoredRecord] = field(default_factory=dict[str, StoredRecord])
+    reposts: dict[str, Repost] = field(default_factory=dict[str, Repost])
+    blocked_pairs: set[frozenset[str]] = field(default_factory=set[frozenset[str]])
+
+    def active_account(self, did: str) -> Account | None:
+        """An account that may be shown."""
+        account = self.accounts.get(did)
+        return account if account is not None and account.is_active else None
+
+    def dids(self) -> Iterator[str]:
+        """The authors of all that was found."""
+        for found in (*self.posts.values(), *self.records.values(), *self.reposts.values()):
+            yield found.did

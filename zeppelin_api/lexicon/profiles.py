@@ -1,0 +1,65 @@
+"""Outputs of `app.bsky.actor.*`, `app.bsky.graph.*` and the lists of accounts of `app.bsky.feed.*`."""
+
+from zeppelin_api.lexicon.accounts import ProfileView
+from zeppelin_api.lexicon.base import LexiconObject, StrongRef
+from zeppelin_api.lexicon.curation import StarterPackViewBasic
+
+
+class ProfileViewDetailed(ProfileView):
+    """`app.bsky.actor.defs#profileViewDetailed`."""
+
+    website: str | None = None
+    banner: str | None = None
+    followers_count: int | None = None
+    follows_count: int | None = None
+    posts_count: int | None = None
+    joined_via_starter_pack: StarterPackViewBasic | None = None
+    pinned_post: StrongRef | None = None
+
+
+class GetProfilesOutput(LexiconObject):
+    """`app.bsky.actor.getProfiles`."""
+
+    profiles: list[ProfileViewDetailed]
+
+
+class GetFollowersOutput(LexiconObject):
+    """`app.bsky.graph.getFollowers`."""
+
+    subject: ProfileView
+    cursor: str | None = None
+    followers: list[ProfileView]
+
+
+class GetFollowsOutput(LexiconObject):
+    """`app.bsky.graph.getFollows`."""
+
+    subject: ProfileView
+    cursor: str | None = None
+    follows: list[ProfileView]
+
+
+class Like(LexiconObject):
+    """`app.bsky.feed.getLikes#like`."""
+
+    indexed_at: str
+    created_at: str
+    actor: ProfileView
+
+
+class GetLikesOutput(LexiconObject):
+    """`app.bsky.feed.getLikes`."""
+
+    uri: str
+    cid: str | None = None
+    cursor: str | None = None
+    likes: list[Like]
+
+
+class GetRepostedByOutput(LexiconObject):
+    """`app.bsky.feed.getRepostedBy`."""
+
+    uri: str
+    cid: str | None = None
+    cursor: str | None = None
+    reposted_by: list[ProfileView]

@@ -1,0 +1,83 @@
+"""`app.bsky.graph.*`."""
+
+from typing import Annotated, Final, Literal
+
+from fastapi import Query
+from starlette.responses import Response
+
+from zeppelin_api.db import Session
+from zeppelin_api.errors import invalid_request
+from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers
+from zeppelin_api.hydration.relations import hydrate_follows
+from zeppelin_api.hydration.state import Hydration
+from zeppelin_api.lexicon.profiles import GetFollowersOutput, GetFollowsOutput
+from zeppelin_api.pagination import Page, Position, decode_cursor, fill_page
+from zeppelin_api.parameters import AtIdentifier, Cursor, Limit
+from zeppelin_api.responses import json_response
+from zeppelin_api.routers.xrpc import XrpcRouter
+from zeppelin_api.service import Service, ServiceDep, SessionDep
+from zeppelin_api.views.context import View, present
+from zeppelin_api.views.profiles import profile
+
+router: Final = XrpcRouter("app.bsky.graph")
+
+Sort = Annotated[
+    str | None,
+    Query(
+        description="`latest` is the only order that there is; any other is answered in that order too.",
+        json_schema_extra={"knownValues": ["latest", "top"]},
+    ),
+]
+
+
+@router.query("getFollowers", GetFollowersOutput)
+async def get_followers(
+    service: ServiceDep,
+    session: SessionDep,
+    actor: Annotated[AtIdentifier, Query()],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    sort: Sort = None,  # noqa: ARG001 - a parameter of the lexicon
+) -> Response:
+    """Enumerates accounts which follow a specified account (actor), newest first, each account once."""
+    subject, page = await _follows_page(service, session, "get_followers", actor, limit, cursor)
+    return json_response(present(subject=subject, followers=page.items, cursor=page.cursor))
+
+
+@router.query("getFollows", GetFollowsOutput)
+async def get_follows(
+    service: ServiceDep,
+    session: SessionDep,
+    actor: Annotated[AtIdentifier, Query()],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    sort: Sort = None,  # noqa: ARG001 - a parameter of the lexicon
+) -> Response:
+    """Enumerates accounts which a specified account (actor) follows, newest first, each account once."""
+    subject, page = await _follows_page(service, session, "get_follows", actor, limit, cursor)
+    return json_response(present(subject=subject, follows=page.items, cursor=page.cursor))
+
+
+async def _follows_page(
+    service: Service,
+    session: Session,
+    query: Literal["get_followers", "get_follows"],
+    actor: str,
+    limit: int,
+    cursor: str | None,
+) -> tuple[View, Page[View]]:
+    """The account that was asked for, and one page of those it is related to that are shown."""
+    start = decode_cursor(cursor)
+    did = (await resolve_identifiers(session, [actor])).get(actor, "")
+    state = Hydration()
+    await load_accounts(session, state, [did])
+    subject = profile(service.view_context(state), did)
+    if subject is None:
+        raise invalid_request(f"Actor not found: {actor}")
+
+    async def fetch(position: Position, wanted: int) -> Page[View]:
+        page = await hydrate_follows(session, state, query, did, position, wanted)
+        context = service.view_context(state)
+        return page.shown(lambda relation: profile(context, relation.did))
+
+    return subject, await fill_page(start, limit, fetch)

@@ -1,0 +1,59 @@
+"""`com.atproto.*`: what is answered from the warehouse of the protocol's own methods."""
+
+from typing import Annotated, Final
+
+from fastapi import Query
+from starlette.responses import Response
+
+from zeppelin_api.errors import ApiError, invalid_request
+from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers
+from zeppelin_api.hydration.keys import uri_of
+from zeppelin_api.hydration.repo import load_raw_record
+from zeppelin_api.hydration.state import Hydration
+from zeppelin_api.lexicon.repo import GetRecordOutput, ResolveHandleOutput
+from zeppelin_api.parameters import AtIdentifier, CidText, Handle, Nsid, RecordKeyText
+from zeppelin_api.responses import json_response
+from zeppelin_api.routers.xrpc import XrpcRouter
+from zeppelin_api.service import SessionDep
+from zeppelin_pipeline.atproto import dag_cbor
+from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
+
+identity_router: Final = XrpcRouter("com.atproto.identity")
+repo_router: Final = XrpcRouter("com.atproto.repo")
+
+
+@identity_router.query("resolveHandle", ResolveHandleOutput, "HandleNotFound")
+async def resolve_handle(
+    session: SessionDep, handle: Annotated[Handle, Query(description="The handle to resolve.")]
+) -> Response:
+    """Resolves an atproto handle (hostname) to a DID, from what is known in the warehouse."""
+    did = (await resolve_identifiers(session, [handle])).get(handle)
+    if did is None:
+        raise ApiError("HandleNotFound", "Unable to resolve handle")
+    return json_response({"did": did})
+
+
+@repo_router.query("getRecord", GetRecordOutput, "RecordNotFound")
+async def get_record(
+    session: SessionDep,
+    repo: Annotated[AtIdentifier, Query(description="The handle or DID of the repo.")],
+    collection: Annotated[Nsid, Query(description="The NSID of the record collection.")],
+    rkey: Annotated[RecordKeyText, Query(description="The Record Key.")],
+    cid: Annotated[
+        CidText | None,
+        Query(description="The CID of the version of the record. Only the latest version is held."),
+    ] = None,
+) -> Response:
+    """Get a single record from a repository, of any collection, valid or not, as its author wrote it."""
+    did = (await resolve_identifiers(session, [repo])).get(repo, "")
+    state = Hydration()
+    await load_accounts(session, state, [did])
+    if state.active_account(did) is None:
+        raise invalid_request(f"Could not find repo: {repo}")
+    uri = uri_of(did, collection, rkey)
+    raw = await load_raw_record(session, did, collection, rkey)
+    found_cid = None if raw is None else cid_to_text(cid_of(raw))
+    if raw is None or (cid is not None and cid != found_cid):
+        raise ApiError("RecordNotFound", f"Could not locate record: {uri}")
+    value, _ = dag_cbor.decode_lenient(raw)
+    return json_response({"uri": uri, "cid": found_cid, "value": dag_cbor.to_json(value)})

@@ -1,0 +1,66 @@
+"""What the methods share while the API runs: the warehouse, and what the settings decide."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, TypeAlias
+
+from fastapi import Depends, Request
+
+from zeppelin_api.db import Database, Session
+from zeppelin_api.hydration.state import Hydration
+from zeppelin_api.policy import Policy
+from zeppelin_api.settings import ApiSettings
+from zeppelin_api.signing_key import load_signing_key
+from zeppelin_api.views.context import ViewContext
+from zeppelin_api.views.media_urls import MediaUrls
+from zeppelin_pipeline.atproto.crypto import PublicKey
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One running API."""
+
+    settings: ApiSettings
+    database: Database
+    policy: Policy
+    urls: MediaUrls
+    public_key: PublicKey | None
+
+    @classmethod
+    def from_settings(cls, settings: ApiSettings, database: Database | None = None) -> "Service":
+        """A service; its database connects when it is entered.
+
+        Raises:
+            ConfigurationError: the signing key's file holds no key.
+        """
+        key_file = settings.signing_key_file
+        return cls(
+            settings,
+            database or Database(settings),
+            Policy(settings.third_party_blocks_hide, settings.detached_quotes_hide),
+            MediaUrls(
+                settings.image_url_pattern, settings.video_playlist_url_pattern, settings.video_thumbnail_url_pattern
+            ),
+            None if key_file is None else load_signing_key(key_file).public_key,
+        )
+
+    def view_context(self, state: Hydration) -> ViewContext:
+        """What the views of one answer are made from."""
+        return ViewContext(state, self.urls, self.policy, datetime.now(UTC))
+
+
+def _service(request: Request) -> Service:
+    return request.app.state.service
+
+
+ServiceDep: TypeAlias = Annotated[Service, Depends(_service)]
+
+
+async def _session(service: ServiceDep) -> AsyncGenerator[Session]:
+    async with service.database.session() as session:
+        yield session
+
+
+#: A connection for as long as the method runs.
+SessionDep: TypeAlias = Annotated[Session, Depends(_session, scope="function")]

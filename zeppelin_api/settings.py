@@ -1,0 +1,76 @@
+"""The API's settings: read from the environment, once, by `create_app`."""
+
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import unquote
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from zeppelin_pipeline.errors import ConfigurationError
+
+
+class ApiSettings(BaseSettings):
+    """Each field is `ZEPPELIN_API_<NAME>` in the environment, but the database's URL: `ZEPPELIN_POSTGRES_URL`."""
+
+    model_config = SettingsConfigDict(env_prefix="ZEPPELIN_API_", extra="ignore", frozen=True, populate_by_name=True)
+
+    postgres_url: str = Field(
+        validation_alias=AliasChoices("ZEPPELIN_POSTGRES_URL", "postgres_url"),
+        description="Where the warehouse is; the API only reads.",
+    )
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=3000, ge=0, le=65535, description="Port to listen on.")
+    did: str = Field(default="did:web:localhost%3A3000", pattern="^did:", description="The service's own DID.")
+    signing_key_file: Path | None = Field(
+        default=None,
+        description="File of the service's k256 key, made when missing. Without one no key is published.",
+    )
+
+    pool_min_connections: int = Field(default=1, ge=0)
+    pool_max_connections: int = Field(default=10, ge=1)
+    pool_max_waiting: int = Field(
+        default=200, ge=0, description="Requests that may wait for a connection; more are answered 503."
+    )
+    pool_timeout_seconds: float = Field(default=2.0, gt=0, description="How long a request waits for a connection.")
+    statement_timeout_seconds: float = Field(default=5.0, gt=0)
+
+    image_url_pattern: str = Field(
+        default="https://cdn.bsky.app/img/{preset}/plain/{did}/{cid}@jpeg",
+        description="URL of an image: {preset} is avatar, banner, feed_thumbnail or feed_fullsize.",
+    )
+    video_playlist_url_pattern: str = Field(default="https://video.bsky.app/watch/{did}/{cid}/playlist.m3u8")
+    video_thumbnail_url_pattern: str = Field(default="https://video.bsky.app/watch/{did}/{cid}/thumbnail.jpg")
+
+    third_party_blocks_hide: bool = Field(
+        default=False, description="Whether a block between two other accounts hides what one says to the other."
+    )
+    detached_quotes_hide: bool = Field(
+        default=False, description="Whether an author can detach their post from its quotes."
+    )
+    thread_max_replies: int = Field(
+        default=2000, ge=1, description="Replies that one thread answers with, upper levels first."
+    )
+
+    @cached_property
+    def service_endpoint(self) -> str | None:
+        """The origin that a did:web names; None for any other DID."""
+        method, _, name = self.did.removeprefix("did:").partition(":")
+        if method != "web" or not name or ":" in name:
+            return None
+        host = unquote(name)
+        scheme = "http" if host.partition(":")[0] == "localhost" else "https"
+        return f"{scheme}://{host}"
+
+
+def load_settings() -> ApiSettings:
+    """The settings of the environment.
+
+    Raises:
+        ConfigurationError: one is missing or malformed.
+    """
+    try:
+        return ApiSettings()  # pyright: ignore[reportCallIssue] - the environment gives what has no default
+    except ValidationError as error:
+        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        raise ConfigurationError("; ".join(faults)) from error

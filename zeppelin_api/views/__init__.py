@@ -1,0 +1,1 @@
+"""Rows to the JSON of the lexicons: pure functions."""

@@ -1,0 +1,138 @@
+"""Views of what accounts make for others: lists, feed generators, starter packs, labelers, threadgates.
+
+How many a list holds, who joined by a pack or likes a generator is left out: it is not counted yet, and zero would be
+wrong.
+"""
+
+from typing import Any
+
+from zeppelin_api.hydration.keys import (
+    GENERATOR,
+    LABELER,
+    LIST,
+    STARTER_PACK,
+    THREADGATE,
+    collection_of,
+    read_record_uri,
+    sibling_uri,
+)
+from zeppelin_api.hydration.state import StoredRecord
+from zeppelin_api.times import iso
+from zeppelin_api.views.context import View, ViewContext, is_of_type, present, typed
+from zeppelin_api.views.labels import self_labels
+from zeppelin_api.views.profiles import profile, profile_basic
+
+
+def curation_view(context: ViewContext, uri: str) -> View | None:
+    """The view of such a record as an embed shows it; None when it is not there or its account is not shown."""
+    stored = context.state.records.get(uri)
+    if stored is None:
+        return None
+    match collection_of(uri):
+        case name if name == GENERATOR:
+            return _typed("app.bsky.feed.defs#generatorView", generator_view(context, stored))
+        case name if name == LIST:
+            return _typed("app.bsky.graph.defs#listView", list_view(context, stored))
+        case name if name == STARTER_PACK:
+            return _typed("app.bsky.graph.defs#starterPackViewBasic", starter_pack_basic(context, uri))
+        case name if name == LABELER:
+            return _typed("app.bsky.labeler.defs#labelerView", labeler_view(context, stored))
+        case _:
+            return None
+
+
+def generator_view(context: ViewContext, stored: StoredRecord) -> View | None:
+    """`app.bsky.feed.defs#generatorView`."""
+    creator = profile(context, stored.did)
+    if creator is None:
+        return None
+    record = stored.record
+    return present(
+        uri=stored.uri,
+        cid=stored.cid,
+        did=record["did"],
+        creator=creator,
+        displayName=record["displayName"],
+        description=record.get("description"),
+        descriptionFacets=record.get("descriptionFacets"),
+        avatar=context.urls.image("avatar", stored.did, record.get("avatar")),
+        acceptsInteractions=record.get("acceptsInteractions"),
+        labels=[],
+        contentMode=record.get("contentMode"),
+        indexedAt=iso(stored.sort_at),
+    )
+
+
+def list_basic(context: ViewContext, stored: StoredRecord) -> View:
+    """`app.bsky.graph.defs#listViewBasic`."""
+    record = stored.record
+    return present(
+        uri=stored.uri,
+        cid=stored.cid,
+        name=record["name"],
+        purpose=record["purpose"],
+        avatar=context.urls.image("avatar", stored.did, record.get("avatar")),
+        labels=[],
+        indexedAt=iso(stored.sort_at),
+    )
+
+
+def list_view(context: ViewContext, stored: StoredRecord) -> View | None:
+    """`app.bsky.graph.defs#listView`."""
+    creator = profile(context, stored.did)
+    if creator is None:
+        return None
+    return list_basic(context, stored) | present(
+        creator=creator,
+        description=stored.record.get("description"),
+        descriptionFacets=stored.record.get("descriptionFacets"),
+    )
+
+
+def starter_pack_basic(context: ViewContext, uri: str) -> View | None:
+    """`app.bsky.graph.defs#starterPackViewBasic`."""
+    stored = context.state.records.get(uri)
+    creator = None if stored is None else profile_basic(context, stored.did)
+    if stored is None or creator is None:
+        return None
+    return present(
+        uri=stored.uri,
+        cid=stored.cid,
+        record=stored.record,
+        creator=creator,
+        labels=[],
+        indexedAt=iso(stored.sort_at),
+    )
+
+
+def labeler_view(context: ViewContext, stored: StoredRecord) -> View | None:
+    """`app.bsky.labeler.defs#labelerView`."""
+    creator = profile(context, stored.did)
+    if creator is None:
+        return None
+    return present(
+        uri=stored.uri,
+        cid=stored.cid,
+        creator=creator,
+        labels=self_labels(stored.uri, stored.cid, stored.record),
+        indexedAt=iso(stored.sort_at),
+    )
+
+
+def threadgate_view(context: ViewContext, root_uri: str) -> View | None:
+    """`app.bsky.feed.defs#threadgateView` of a thread by its first post; None without a gate."""
+    if read_record_uri(root_uri) is None:
+        return None
+    stored = context.state.records.get(sibling_uri(root_uri, THREADGATE))
+    if stored is None:
+        return None
+    rules: list[Any] = stored.record.get("allow", [])
+    uris = [rule.get("list") for rule in rules if is_of_type(rule, "app.bsky.feed.threadgate#listRule")]
+    lists = [context.state.records[uri] for uri in uris if uri in context.state.records]
+    return present(
+        uri=stored.uri, cid=stored.cid, record=stored.record, lists=[list_basic(context, found) for found in lists]
+    )
+
+
+def _typed(type_name: str, view: View | None) -> View | None:
+    return None if view is None else typed(type_name, view)

@@ -1,0 +1,155 @@
+"""`app.bsky.actor.defs`: views of accounts."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from zeppelin_api.hydration.accounts import ProfileCounts
+from zeppelin_api.hydration.keys import PROFILE, SELF_RKEY, uri_of
+from zeppelin_api.hydration.state import Account, StoredRecord
+from zeppelin_api.times import iso
+from zeppelin_api.views.context import View, ViewContext, is_of_type, present
+from zeppelin_api.views.labels import self_labels
+from zeppelin_api.views.media import external_view
+
+INVALID_HANDLE: Final = "handle.invalid"
+#: A live status lasts as long as its record says, within these bounds.
+_SHORTEST_STATUS: Final = timedelta(minutes=5)
+_LONGEST_STATUS: Final = timedelta(hours=4)
+_ACTIVITY_SUBSCRIPTION_CHOICES: Final = frozenset({"followers", "mutuals", "none"})
+
+
+def profile_basic(context: ViewContext, did: str) -> View | None:
+    """`#profileViewBasic`; None for an account that is not shown."""
+    account = context.state.active_account(did)
+    return None if account is None else _basic(context, account)
+
+
+def profile(context: ViewContext, did: str) -> View | None:
+    """`#profileView`; None for an account that is not shown."""
+    account = context.state.active_account(did)
+    return None if account is None else _with_description(_basic(context, account), account)
+
+
+def profile_detailed(
+    context: ViewContext, did: str, counts: ProfileCounts, joined_via_starter_pack: View | None
+) -> View | None:
+    """`#profileViewDetailed`; None for an account that is not shown."""
+    account = context.state.active_account(did)
+    if account is None:
+        return None
+    view = _with_description(_basic(context, account), account)
+    record = account.profile or {}
+    view["associated"] |= {
+        "lists": counts.lists,
+        "feedgens": counts.generators,
+        "starterPacks": counts.starter_packs,
+        "labeler": account.is_labeler,
+    }
+    return view | present(
+        website=_website(record.get("website")),
+        banner=context.urls.image("banner", did, record.get("banner")),
+        followersCount=counts.followers,
+        followsCount=counts.follows,
+        postsCount=counts.posts,
+        joinedViaStarterPack=joined_via_starter_pack,
+        pinnedPost=pinned_post(account),
+    )
+
+
+def pinned_post(account: Account) -> View | None:
+    """The strong reference of the post that the profile pins; None when it has none of that form."""
+    pinned: Any = (account.profile or {}).get("pinnedPost")
+    if isinstance(pinned, dict) and isinstance(pinned.get("uri"), str) and isinstance(pinned.get("cid"), str):
+        return pinned
+    return None
+
+
+def starter_pack_uri(account: Account) -> str | None:
+    """The starter pack that the account says it joined by."""
+    pack: Any = (account.profile or {}).get("joinedViaStarterPack")
+    uri = pack.get("uri") if isinstance(pack, dict) else None
+    return uri if isinstance(uri, str) else None
+
+
+def _basic(context: ViewContext, account: Account) -> View:
+    record = account.profile or {}
+    return present(
+        did=account.did,
+        handle=account.handle or INVALID_HANDLE,
+        displayName=record.get("displayName"),
+        pronouns=record.get("pronouns"),
+        avatar=context.urls.image("avatar", account.did, record.get("avatar")),
+        associated=_associated(account),
+        labels=self_labels(uri_of(account.did, PROFILE, SELF_RKEY), account.profile_cid, account.profile),
+        createdAt=None if account.created_at is None else iso(account.created_at),
+        status=_status(context, account),
+    )
+
+
+def _with_description(view: View, account: Account) -> View:
+    record = account.profile or {}
+    return view | present(
+        description=record.get("description") or None,
+        indexedAt=None if account.sort_at is None else iso(account.sort_at),
+    )
+
+
+def _associated(account: Account) -> View:
+    return present(
+        labeler=account.is_labeler or None,
+        chat=_chat(account),
+        activitySubscription={"allowSubscriptions": _activity_subscription(account)},
+        germ=_germ(account),
+    )
+
+
+def _chat(account: Account) -> View | None:
+    if account.chat is None:
+        return None
+    return present(allowIncoming=account.chat["allowIncoming"], allowGroupInvites=account.chat.get("allowGroupInvites"))
+
+
+def _activity_subscription(account: Account) -> str:
+    """Followers may subscribe unless the account says otherwise."""
+    choice = None if account.notifications is None else account.notifications["allowSubscriptions"]
+    return choice if choice in _ACTIVITY_SUBSCRIPTION_CHOICES else "followers"
+
+
+def _germ(account: Account) -> View | None:
+    message_me: Any = None if account.germ is None else account.germ.get("messageMe")
+    if not isinstance(message_me, dict):
+        return None
+    button, url = message_me.get("showButtonTo"), message_me.get("messageMeUrl")
+    return {"showButtonTo": button, "messageMeUrl": url} if isinstance(button, str) and isinstance(url, str) else None
+
+
+def _status(context: ViewContext, account: Account) -> View | None:
+    stored = account.live_status
+    if stored is None:
+        return None
+    embed = stored.record.get("embed")
+    expires_at = _expires_at(stored)
+    return present(
+        uri=stored.uri,
+        cid=stored.cid,
+        record=stored.record,
+        status=stored.record["status"],
+        embed=external_view(context, account.did, embed) if is_of_type(embed, "app.bsky.embed.external") else None,
+        labels=[],
+        expiresAt=None if expires_at is None else iso(expires_at),
+        isActive=None if expires_at is None else expires_at > context.now,
+    )
+
+
+def _expires_at(stored: StoredRecord) -> Any:
+    minutes: int | None = stored.record.get("durationMinutes")
+    if not minutes:
+        return None
+    longest = _LONGEST_STATUS // timedelta(minutes=1)
+    duration = timedelta(minutes=max(0, min(minutes, longest)))
+    return stored.sort_at + max(duration, _SHORTEST_STATUS)
+
+
+def _website(value: Any) -> str | None:
+    """The record may hold any URI; clients get none but web addresses."""
+    return value if isinstance(value, str) and value.startswith("https://") else None
