@@ -12,13 +12,19 @@ from zeppelin_pipeline.settings import Settings
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything that Dagster is to know; steps run in the run's own process."""
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([network, shards, warehouse]),
+        assets=load_assets(),
         jobs=JOBS,
         schedules=SCHEDULES,
         sensors=SENSORS,
         resources=build_resources(settings),
         executor=dg.in_process_executor,
     )
+
+
+def load_assets() -> list[dg.AssetsDefinition]:
+    """The assets of all modules, their resources not yet given."""
+    loaded = dg.load_assets_from_modules([network, shards, warehouse])
+    return [asset for asset in loaded if isinstance(asset, dg.AssetsDefinition)]
 
 
 def build_resources(settings: Settings) -> dict[str, object]:

@@ -1,0 +1,86 @@
+"""A whole backfill, asset by asset, on an ephemeral Dagster instance in the test's own process."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import dagster as dg
+
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, range_names
+from zeppelin_pipeline.defs.code_location import build_resources, load_assets
+from zeppelin_pipeline.defs.partitions import PDS_HOSTS, REPO_SHARDS
+from zeppelin_pipeline.settings import Settings
+
+SHARD_STAGES = ("fetched_repos", "record_batches", "warehouse_tables")
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+
+@dataclass(slots=True)
+class Backfill:
+    """A backfill in steps: its settings, its instance, and what each materialization said of itself.
+
+    Attributes:
+        metadata: of the newest materialization, by asset and partition (None for an asset that has none).
+        checks: whether each passed, by its name and partition.
+    """
+
+    settings: Settings
+    instance: dg.DagsterInstance
+    metadata: dict[tuple[str, str | None], dict[str, Any]] = field(default_factory=dict[Any, Any])
+    checks: dict[tuple[str, str | None], bool] = field(default_factory=dict[Any, bool])
+
+    def run(self, *, before_fetch: Callable[[], None] = lambda: None) -> None:
+        """From the list of hosts to the counts; `before_fetch` is called when the shards are planned."""
+        self.plan()
+        before_fetch()
+        self.take_in(self.shards)
+        self.finish()
+
+    def plan(self) -> None:
+        """Hosts found, listed, and cut into shards."""
+        self.materialize("pds_list")
+        for host in self.instance.get_dynamic_partitions(str(PDS_HOSTS.name)):
+            self.materialize("repo_listing", host)
+        self.materialize("shard_plan")
+
+    @property
+    def shards(self) -> list[str]:
+        """The keys of the planned shards."""
+        return list(self.instance.get_dynamic_partitions(str(REPO_SHARDS.name)))
+
+    def take_in(self, shards: Iterable[str]) -> None:
+        """Shards fetched, extracted and loaded."""
+        for shard in shards:
+            for stage in SHARD_STAGES:
+                self.materialize(stage, shard)
+
+    def finish(self) -> None:
+        """Indexes and counts."""
+        self.materialize("warehouse_indexes")
+        self.materialize("load_epoch")
+        first, *_, last = range_names()
+        for name in AGGREGATES:
+            self.materialize(name, tags={RANGE_START: first, RANGE_END: last})
+
+    def of(self, asset: str) -> list[dict[str, Any]]:
+        """The metadata of each partition of an asset."""
+        return [metadata for (name, _), metadata in self.metadata.items() if name == asset]
+
+    def materialize(
+        self, asset: str, partition: str | None = None, *, tags: dict[str, str] | None = None, raises: bool = True
+    ) -> dg.ExecuteInProcessResult:
+        """One run of one asset."""
+        result = dg.materialize(
+            load_assets(),
+            selection=[asset],
+            partition_key=partition,
+            instance=self.instance,
+            resources=build_resources(self.settings),
+            tags=tags,
+            raise_on_error=raises,
+        )
+        for event in result.asset_materializations_for_node(asset):
+            self.metadata[asset, partition] = {name: value.value for name, value in event.metadata.items()}
+        for check in result.get_asset_check_evaluations():
+            self.checks[check.check_name, partition] = check.passed
+        return result
