@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import urlsplit
@@ -179,10 +180,9 @@ class HostClient:
 class HostClients:
     """The clients of all hosts of a process, one each, so that a host's limits hold whoever asks. An async `with`."""
 
-    def __init__(self, settings: ClientSettings | None = None) -> None:
+    def __init__(self, settings: ClientSettings | None = None, *, backend: GuardedBackend | None = None) -> None:
         self.settings = settings or ClientSettings()
-        self._backend = GuardedBackend(allow_private=self.settings.allow_private)
-        self._tls: ssl.SSLContext = httpx2.create_ssl_context()  # shared: making one takes tens of milliseconds
+        self._backend = backend or GuardedBackend(allow_private=self.settings.allow_private)
         self._clients: dict[str, HostClient] = {}
         self._pools: list[httpx2.AsyncClient] = []
 
@@ -226,7 +226,7 @@ class HostClients:
         limits = httpx2.Limits(max_connections=in_flight, max_keepalive_connections=in_flight, keepalive_expiry=15.0)
         timeouts = self.settings.timeouts
         pool = httpx2.AsyncClient(
-            transport=GuardedTransport(self._backend, tls=self._tls, limits=limits),
+            transport=GuardedTransport(self._backend, tls=_tls(), limits=limits),
             timeout=httpx2.Timeout(timeouts.read, connect=timeouts.connect),
             headers={"user-agent": self.settings.user_agent, "accept-encoding": "identity"},
             follow_redirects=False,
@@ -234,6 +234,12 @@ class HostClients:
         )
         self._pools.append(pool)
         return pool
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """The certificates that are trusted; shared, as reading them takes a tenth of a second."""
+    return httpx2.create_ssl_context()
 
 
 def _check_redirect(source: httpx2.URL, target: httpx2.URL) -> None:

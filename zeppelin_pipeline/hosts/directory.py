@@ -1,4 +1,4 @@
-"""The directory of PDS hosts: testimonies merged, hosts probed, the snapshot written.
+"""The directory of PDS hosts: reports merged, hosts probed, the snapshot written.
 
 A host once known is never dropped: what is down today is parked, with its last error.
 """
@@ -14,7 +14,7 @@ import pyarrow as pa
 from zeppelin_pipeline.errors import ConfigurationError, InvalidDataError, UpstreamError
 from zeppelin_pipeline.hosts.client import HostClient, HostClients
 from zeppelin_pipeline.hosts.host import Host
-from zeppelin_pipeline.hosts.witnesses import Sighting, Testimony, Witness
+from zeppelin_pipeline.hosts.witnesses import Report, Sighting, Witness
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.schemas import PDS_LIST
 from zeppelin_pipeline.lake.store import FileStats, Lake
@@ -73,14 +73,14 @@ async def refresh_directory(
     Raises:
         UpstreamError: `no-witness`, not one witness could be asked; nothing is written.
     """
-    testimonies, failures = await _ask_all(witnesses)
-    if not testimonies:
+    reports, failures = await _ask_all(witnesses)
+    if not reports:
         said = "; ".join(f"{name}: {failure}" for name, failure in failures.items()) or "none is configured"
         raise UpstreamError("no-witness", said, is_transient=True)
-    known = merge(read_directory(lake), testimonies)
+    known = merge(read_directory(lake), reports)
     rows = tuple(sorted(await _probe_all(clients, known, now), key=lambda row: row.host))
     file = lake.write_table(layout.pds_list(now()), _to_table(rows))
-    return Directory(rows, file, {each.witness: each.malformed for each in testimonies}, failures)
+    return Directory(rows, file, {each.witness: each.malformed for each in reports}, failures)
 
 
 def read_directory(lake: Lake) -> tuple[PdsRow, ...]:
@@ -109,11 +109,11 @@ def find_host(lake: Lake, key: str) -> Host:
     )
 
 
-def merge(known: Iterable[PdsRow], testimonies: Iterable[Testimony]) -> tuple[PdsRow, ...]:
+def merge(known: Iterable[PdsRow], reports: Iterable[Report]) -> tuple[PdsRow, ...]:
     """Joins what is known with what was said: witnesses add up, a witness's version fills a gap."""
     rows = {row.host: row for row in known}
-    for testimony in testimonies:
-        for sighting in testimony.sightings:
+    for report in reports:
+        for sighting in report.sightings:
             rows[sighting.host.key] = _add(rows.get(sighting.host.key), sighting)
     return tuple(rows.values())
 
@@ -126,20 +126,20 @@ def _add(row: PdsRow | None, sighting: Sighting) -> PdsRow:
     return replace(row, url=sighting.host.url, witnesses=witnesses, version=row.version or sighting.version)
 
 
-async def _ask_all(witnesses: Sequence[Witness]) -> tuple[list[Testimony], dict[str, str]]:
-    testimonies: list[Testimony] = []
+async def _ask_all(witnesses: Sequence[Witness]) -> tuple[list[Report], dict[str, str]]:
+    reports: list[Report] = []
     failures: dict[str, str] = {}
 
     async def ask(witness: Witness) -> None:
         try:
-            testimonies.append(await witness.ask())
+            reports.append(await witness.ask())
         except (UpstreamError, InvalidDataError, OSError) as error:
             failures[witness.name] = str(error)
 
     async with asyncio.TaskGroup() as group:
         for witness in witnesses:
             group.create_task(ask(witness))
-    return testimonies, failures
+    return reports, failures
 
 
 async def _probe_all(clients: HostClients, rows: Iterable[PdsRow], now: Callable[[], datetime]) -> list[PdsRow]:

@@ -38,7 +38,7 @@ def is_public(address: Address) -> bool:
         embedded = _embedded(address)
         if any(not is_public(inner) for inner in embedded):
             return False
-        if address.ipv4_mapped is not None:
+        if address.ipv4_mapped is not None or address in _NAT64:
             return True
         if address in _NAT64_LOCAL or address.is_site_local:
             return False

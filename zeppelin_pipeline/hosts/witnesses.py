@@ -40,7 +40,7 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Testimony:
+class Report:
     """All that one witness said: its sightings, and how many names were no hosts."""
 
     witness: str
@@ -53,7 +53,7 @@ class Witness:
     """Somebody to ask: a name, and how. `ask` raises UpstreamError, InvalidDataError or OSError when it fails."""
 
     name: str
-    ask: Callable[[], Awaitable[Testimony]]
+    ask: Callable[[], Awaitable[Report]]
 
 
 #: A host's text as given, with the version and the error time of the sighting.
@@ -64,9 +64,9 @@ def relay_witness(clients: HostClients, relay: Host) -> Witness:
     """A relay's `com.atproto.sync.listHosts`, all pages."""
     name = f"relay:{relay.key}"
 
-    async def ask() -> Testimony:
+    async def ask() -> Report:
         claims = [claim async for claim in _relay_claims(clients.client(relay))]
-        return _testimony(name, claims)
+        return _report(name, claims)
 
     return Witness(name, ask)
 
@@ -74,7 +74,7 @@ def relay_witness(clients: HostClients, relay: Host) -> Witness:
 def scrape_witness(clients: HostClients, location: str) -> Witness:
     """The `state.json` of the public scrape mary-ext/atproto-scraping, by URL or by a file's path."""
 
-    async def ask() -> Testimony:
+    async def ask() -> Report:
         if location.startswith(("https://", "http://")):
             body = await clients.get_url(location, max_bytes=_MAX_SCRAPE_BYTES)
         else:
@@ -88,13 +88,13 @@ def manual_witness(hosts: Iterable[str]) -> Witness:
     """The hosts that the operator lists."""
     claims: list[_Claim] = [(text, None, None) for text in hosts]
 
-    async def ask() -> Testimony:
-        return _testimony("manual", claims)
+    async def ask() -> Report:
+        return _report("manual", claims)
 
     return Witness("manual", ask)
 
 
-def read_scrape(body: bytes) -> Testimony:
+def read_scrape(body: bytes) -> Report:
     """Reads the scrape's `pdses`: URL to `{version?, errorAt? in milliseconds, …}`.
 
     Raises:
@@ -107,7 +107,7 @@ def read_scrape(body: bytes) -> Testimony:
     hosts = cast("dict[str, Any]", state).get("pdses") if isinstance(state, dict) else None
     if not isinstance(hosts, dict):
         raise InvalidDataError("scrape-malformed", "no object `pdses`")
-    return _testimony("scrape", [_scrape_claim(url, entry) for url, entry in cast("dict[str, Any]", hosts).items()])
+    return _report("scrape", [_scrape_claim(url, entry) for url, entry in cast("dict[str, Any]", hosts).items()])
 
 
 def _scrape_claim(url: str, entry: object) -> _Claim:
@@ -127,7 +127,7 @@ async def _relay_claims(client: HostClient) -> AsyncIterator[_Claim]:
             yield (cast("dict[str, Any]", entry).get("hostname") if isinstance(entry, dict) else None), None, None
 
 
-def _testimony(witness: str, claims: Iterable[_Claim]) -> Testimony:
+def _report(witness: str, claims: Iterable[_Claim]) -> Report:
     sightings: dict[str, Sighting] = {}
     malformed = 0
     for text, version, error_at in claims:
@@ -137,7 +137,7 @@ def _testimony(witness: str, claims: Iterable[_Claim]) -> Testimony:
             malformed += 1
             continue
         sightings.setdefault(host.key, Sighting(host, witness, version, error_at))
-    return Testimony(witness, tuple(sightings.values()), malformed)
+    return Report(witness, tuple(sightings.values()), malformed)
 
 
 def _text(value: object) -> str | None:

@@ -125,7 +125,8 @@ def _by_fragment(document: dict[str, Any], field: str, did: str, fragment: str) 
     for entry in _entries(document, field):
         if isinstance(entry, dict):
             fields = cast("dict[str, Any]", entry)
-            if fields.get("id") in {fragment, did + fragment}:
+            name = fields.get("id")
+            if isinstance(name, str) and name in {fragment, did + fragment}:
                 return fields
     return {}
 

@@ -30,6 +30,7 @@ from zeppelin_pipeline.repos.plan import ManifestRow, read_manifest
 Progress: TypeAlias = Callable[[int, int, int], None]
 
 _GET_REPO: Final = "/xrpc/com.atproto.sync.getRepo"
+_PUBLISHED_FAULTS: Final = ("commit-", "mst-", "cbor-")
 _LEAST_WORKERS: Final = 4
 _TICK_SECONDS: Final = 1.0
 
@@ -174,7 +175,7 @@ class _Run:
         rev = document = None
         state, reason, detail = FETCHED, None, None
         try:
-            rev = await download.retrying()
+            rev, detail = await download.retrying()
             document = await self._document(row.did)
         except UpstreamError as error:
             (state, reason), detail = state_of(error), error.detail or None
@@ -210,15 +211,15 @@ class _Download:
         self._threads = threads
         self._body: SpooledBody | None = None
 
-    async def retrying(self) -> str:
-        """Downloads and checks, again while it may help; gives the commit's rev, or raises the last UpstreamError."""
+    async def retrying(self) -> tuple[str | None, str | None]:
+        """Downloads and checks, again while it may help; gives what `_check` gives, or raises the last failure."""
         return await self._client.retrying(self._attempt)
 
     def car(self) -> memoryview | None:
         """The last whole body; null when none arrived."""
         return None if self._body is None else self._body.view()
 
-    async def _attempt(self) -> str:
+    async def _attempt(self) -> tuple[str | None, str | None]:
         self._breaker.check()
         try:
             body = await self._receive()
@@ -258,9 +259,21 @@ class _Download:
         self._replace(None)
 
 
-def _check(car: memoryview, did: str) -> str:
-    """Walks the repository and gives its rev; raises InvalidDataError when it is damaged, or another account's."""
-    repository = open_repository(car)
+def _check(car: memoryview, did: str) -> tuple[str | None, str | None]:
+    """Walks the repository; gives its rev and null, or null and what is wrong with it as its account published it.
+
+    Every block's hash is checked before the tree is walked: a fault of the tree's or the commit's form that then shows
+    is no transport's, and fetching again would not mend it. The extraction says what becomes of such a repository.
+
+    Raises:
+        InvalidDataError: damage on the way: framing, a hash, a block that is missing, another account's repository.
+    """
+    try:
+        repository = open_repository(car)
+    except InvalidDataError as error:
+        if error.reason.startswith(_PUBLISHED_FAULTS) and not error.reason.endswith("-missing-block"):
+            return None, str(error)
+        raise
     if repository.commit.did != did:
-        raise InvalidDataError("commit-did", f"asked for {did}, got {repository.commit.did[:200]!r}")
-    return repository.commit.rev
+        raise InvalidDataError("commit-other-did", f"asked for {did}, got {repository.commit.did[:200]!r}")
+    return repository.commit.rev, None

@@ -27,9 +27,10 @@ class PackRow:
     """What fetching one repository came to, as in the schema `PACK`.
 
     Attributes:
-        rev: of the commit in the CAR; null without a whole one.
+        rev: of the commit in the CAR; null without a sound one.
         state: fetched | absent | failed.
         reason: null when fetched.
+        detail: for a person; when fetched, what is wrong with the repository as its account published it.
         did_document: JSON as served; null when it could not be had, or was not asked for.
         car: the CAR; null when there is none. Read from a pack it is a view, which keeps its whole row group in memory.
     """
