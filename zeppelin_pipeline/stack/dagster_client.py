@@ -150,10 +150,12 @@ class DagsterClient:
         found = self.graphql.ask_one(documents.RUNS, {"filter": given, "limit": limit}, expect="Runs")
         return [answers.run(one) for one in found["results"]]
 
-    def terminate_runs(self, run_ids: Sequence[str]) -> None:
-        """Ask runs to stop; each is canceled once its process has ended."""
+    def terminate_runs(self, run_ids: Sequence[str], *, is_dead: bool = False) -> None:
+        """Ask runs to stop; each is canceled once its process has ended, or at once where the process is known dead."""
+        policy = "MARK_AS_CANCELED_IMMEDIATELY" if is_dead else "SAFE_TERMINATE"
+        variables = {"ids": list(run_ids), "policy": policy}
         if run_ids:
-            self.graphql.ask_one(documents.TERMINATE_RUNS, {"ids": list(run_ids)}, expect="TerminateRunsResult")
+            self.graphql.ask_one(documents.TERMINATE_RUNS, variables, expect="TerminateRunsResult")
 
     def run_failures(self, run_id: str) -> list[str]:
         """The messages of a run's errors, with their causes, in order."""

@@ -99,8 +99,8 @@ query Runs($filter: RunsFilter!, $limit: Int) {{
 """
 
 TERMINATE_RUNS: Final = f"""
-mutation TerminateRuns($ids: [String!]!) {{
-  terminateRuns(runIds: $ids) {{ __typename {_ERROR} }}
+mutation TerminateRuns($ids: [String!]!, $policy: TerminateRunPolicy) {{
+  terminateRuns(runIds: $ids, terminatePolicy: $policy) {{ __typename {_ERROR} }}
 }}
 """
 

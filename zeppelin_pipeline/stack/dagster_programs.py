@@ -6,7 +6,7 @@ its own. It also reloads code on request without disturbing runs.
 
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -47,15 +47,15 @@ class DagsterPlan:
         return f"http://{LOOPBACK}:{self.web_port}"
 
 
-def start_dagster(supervisor: Supervisor, plan: DagsterPlan) -> DagsterClient:
-    """Start the three programs; return when the definitions are loaded and the daemon is well.
+def start_dagster(supervisor: Supervisor, plan: DagsterPlan, *, beside: Sequence[Program] = ()) -> DagsterClient:
+    """Start the three programs, and others beside them; return when definitions are loaded and the daemon is well.
 
     Raises:
         ProgramError: a program ended, or was not ready in time.
         DagsterError: the definitions do not load.
     """
     make_dagster_home(plan.home, plan.instance_file, location=LOCATION, code_server_port=plan.code_port)
-    supervisor.start(_code_server(plan), _webserver(plan), _daemon(plan))
+    supervisor.start(_code_server(plan), _webserver(plan), _daemon(plan), *beside)
     return DagsterClient(plan.url)
 
 

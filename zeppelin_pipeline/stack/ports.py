@@ -33,3 +33,8 @@ def free_port() -> int:
         if is_port_free(port):
             return port
     raise OSError(f"no free port found between {LOWEST_PORT} and {HIGHEST_PORT}")
+
+
+def preferred_port(port: int) -> int:
+    """The port asked for, or a free one when somebody has it."""
+    return port if is_port_free(port) else free_port()

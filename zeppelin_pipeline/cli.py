@@ -1,0 +1,105 @@
+"""The command line `zeppelin`: one short function a command; the work is elsewhere."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from zeppelin_pipeline.devnet.command import devnet_command
+from zeppelin_pipeline.errors import ConfigurationError, ZeppelinError
+from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.repos.plan import list_shards
+from zeppelin_pipeline.settings import Settings, describe_settings
+from zeppelin_pipeline.stack.demo import DemoNetwork, run_demo
+from zeppelin_pipeline.stack.running import warehouse_of
+from zeppelin_pipeline.stack.summary import print_status
+from zeppelin_pipeline.stack.tally import read_status
+from zeppelin_pipeline.stack.up import run_up
+from zeppelin_pipeline.warehouse.migrations import migrate
+
+EXIT_WRONG = 1
+EXIT_CONFIGURATION = 2
+EXIT_INTERRUPTED = 130
+
+# Without rich's markup: it would join the lines of the settings.
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _settings_help() -> str:
+    """The settings, one a paragraph, for the end of a command's help."""
+    paragraphs = [
+        f"\b\n{variable}{f' [{default}]' if default else ''}\n  {meaning}"
+        for variable, default, meaning in describe_settings()
+    ]
+    return "\n\n".join(["Settings, by the environment:", *paragraphs])
+
+
+@app.callback()
+def zeppelin() -> None:
+    """The whole AT Protocol network, verified from signature to row."""
+
+
+@app.command(epilog=_settings_help())
+def up(
+    *,
+    backfill: Annotated[bool, typer.Option(help="Whether to backfill what is missing, or only to serve.")] = True,
+) -> None:
+    """Start Postgres, Dagster and the API over a real network, backfill it, and stay until Ctrl-C."""
+    run_up(Settings.load(), Console(), is_backfilling=backfill)
+
+
+@app.command()
+def demo(
+    *,
+    repos: Annotated[int, typer.Option(min=1, help="Accounts of the network.")] = 300,
+    hosts: Annotated[int, typer.Option(min=1, help="PDS hosts of the network.")] = 4,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same network.")] = 1,
+    once: Annotated[
+        bool, typer.Option("--once", help="Check the answers and end; exit code 1 if any is wrong.")
+    ] = False,
+) -> None:
+    """Do the whole way over a small network on loopback, and stay until Ctrl-C. A second run resumes."""
+    if not run_demo(Settings.load(), DemoNetwork(repos, hosts, seed), Console(), is_once=once):
+        raise typer.Exit(EXIT_WRONG)
+
+
+@app.command("migrate")
+def migrate_command() -> None:
+    """Bring the warehouse to the current schema."""
+    with warehouse_of(Settings.load()) as settings:
+        for name in migrate(settings.require_postgres_url()) or ["nothing to do"]:
+            typer.echo(name)
+
+
+@app.command()
+def status() -> None:
+    """Show how much of the network is in the warehouse."""
+    with warehouse_of(Settings.load()) as settings:
+        migrate(settings.require_postgres_url())
+        shards = len(list_shards(Lake(settings.lake_url)))
+        print_status(Console(), read_status(settings.require_postgres_url()), shards)
+
+
+app.command("devnet")(devnet_command)
+
+
+def main() -> None:
+    """The entry point: errors of ours become one line and an exit code."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _fail(error, EXIT_CONFIGURATION)
+    except ZeppelinError as error:
+        _fail(error, EXIT_WRONG)
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+
+
+def _fail(error: ZeppelinError, code: int) -> None:
+    typer.echo(f"zeppelin: {error}", err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

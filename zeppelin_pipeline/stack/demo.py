@@ -1,0 +1,111 @@
+"""`zeppelin demo`: the whole way over a small network of our own on loopback, and a check of its own answers.
+
+Each network (its size and seed) has a home folder of its own, so that the data of different ones never mix and a
+second run goes on where the first stopped.
+"""
+
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from rich.console import Console
+
+from zeppelin_pipeline.errors import ConfigurationError
+from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.stack.answers import check_answers
+from zeppelin_pipeline.stack.child import Program
+from zeppelin_pipeline.stack.ports import is_port_free
+from zeppelin_pipeline.stack.running import running_stack
+from zeppelin_pipeline.stack.summary import print_addresses
+from zeppelin_pipeline.stack.supervisor import Supervisor, terminating_as_interrupt
+from zeppelin_pipeline.stack.truth import read_truth
+from zeppelin_pipeline.stack.up import backfill, stay
+
+SHARDS: Final = 12
+SMALLEST_SHARD: Final = 20
+REQUESTS_PER_REPOSITORY: Final = 4
+LEAST_REQUESTS: Final = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class DemoNetwork:
+    """The network to make: accounts, PDS hosts, and the seed of every choice."""
+
+    repos: int
+    hosts: int
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """The name of its home below the settings' home."""
+        return f"demo-{self.repos}-{self.hosts}-{self.seed}"
+
+
+def run_demo(settings: Settings, network: DemoNetwork, console: Console, *, is_once: bool) -> bool:
+    """Start everything, backfill, and stay until a signal; or check the answers and end.
+
+    Returns:
+        Whether every shard was loaded and, when checked, every answer was right.
+
+    Raises:
+        ZeppelinError: something could not be started, or ended by itself.
+    """
+    home = settings.home / network.folder
+    with terminating_as_interrupt(), Supervisor(home / "logs") as supervisor:
+        console.print(f"Demo: {network.repos:,} accounts on {network.hosts} hosts; everything is kept in {home}")
+        urls = _start_network(settings, network, home, supervisor)
+        demo = _settings_over(settings, network, home, urls)
+        with running_stack(demo, supervisor, console.print) as stack:
+            report = backfill(stack, console)
+            print_addresses(console, stack)
+            is_good = not report.shards_failed and not report.hosts_failed
+            if not is_once:
+                stay(stack, console)
+            wrong = check_answers(stack, read_truth(urls["hosts"]), console)
+            return is_good and not wrong
+
+
+def _start_network(settings: Settings, network: DemoNetwork, home: Path, supervisor: Supervisor) -> dict[str, Any]:
+    """Start the network; its description, with the URLs of the PLC directory, the relay and the hosts.
+
+    The ports are fixed, so that the hosts keep their names between runs.
+    """
+    ports = range(settings.devnet_port, settings.devnet_port + network.hosts + 2)
+    taken = [port for port in ports if not is_port_free(port)]
+    if taken:
+        raise ConfigurationError(f"port {taken[0]} for the demo's network is taken: set ZEPPELIN_DEVNET_PORT")
+    description = home / "devnet.json"
+    description.unlink(missing_ok=True)
+    options = {
+        "repos": network.repos,
+        "hosts": network.hosts,
+        "seed": network.seed,
+        "base-port": settings.devnet_port,
+        "data-dir": home / "devnet",
+        "description": description,
+        "requests-per-window": max(LEAST_REQUESTS, REQUESTS_PER_REPOSITORY * network.repos),
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    command = (sys.executable, "-m", "zeppelin_pipeline.cli", "devnet", *words)
+    supervisor.start(Program("devnet", command, settings.environment(), description.exists))
+    return cast("dict[str, Any]", json.loads(description.read_text(encoding="utf-8")))
+
+
+def _settings_over(settings: Settings, network: DemoNetwork, home: Path, urls: dict[str, Any]) -> Settings:
+    """The settings for the demo's network: its witnesses alone, its hosts allowed, and shards small enough to watch."""
+    shard_size = max(SMALLEST_SHARD, network.repos // SHARDS)
+    return settings.model_copy(
+        update={
+            "home": home,
+            "lake_url": str(home / "lake"),
+            "relay_urls": (urls["relay_url"],),
+            "plc_url": urls["plc_url"],
+            "hosts": (),
+            "scrape_state": None,
+            "allow_private_hosts": True,
+            "shard_size": shard_size,
+            "tail_limit": shard_size,
+        }
+    )

@@ -1,0 +1,128 @@
+"""A whole stack that runs: Postgres, Dagster, the API; each started in order, all stopped at the end of the block."""
+
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.stack.child import Program, answers
+from zeppelin_pipeline.stack.dagster_client import UNFINISHED_RUNS, DagsterClient
+from zeppelin_pipeline.stack.dagster_home import dagster_environment, find_instance_file, make_dagster_database
+from zeppelin_pipeline.stack.dagster_programs import DagsterPlan, start_dagster
+from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
+from zeppelin_pipeline.stack.ports import free_port, preferred_port
+from zeppelin_pipeline.stack.supervisor import Supervisor
+from zeppelin_pipeline.warehouse.migrations import migrate
+
+DATABASE: Final = "zeppelin"
+DEFINITIONS: Final = "zeppelin_pipeline.definitions"
+LOADER_POOL: Final = "pg_loader"
+PLAN_POOL: Final = "shard_plan"
+
+Say = Callable[[str], None]
+"""Takes one line for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStack:
+    """What runs, and where.
+
+    Attributes:
+        settings: with the warehouse's URL and the ports in use.
+        supervisor: of all programs.
+        dagster: the client of the webserver.
+        dagster_url: the webserver's pages.
+        api_url: the API.
+    """
+
+    settings: Settings
+    supervisor: Supervisor
+    dagster: DagsterClient
+    dagster_url: str
+    api_url: str
+
+
+@contextmanager
+def warehouse_of(settings: Settings) -> Generator[Settings]:
+    """The settings with a warehouse's URL: the configured one, or the embedded server's, which runs in the block."""
+    server = embedded_postgres(settings) if settings.postgres_url is None else None
+    with server or nullcontext():
+        if server is None:
+            yield settings
+        else:
+            yield settings.model_copy(update={"postgres_url": server.create_database(DATABASE)})
+
+
+def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
+    """The server of the home folder; not started."""
+    return EmbeddedPostgres(settings.home / "postgres", settings.postgres_port, bindir=settings.postgres_bindir)
+
+
+@contextmanager
+def running_stack(settings: Settings, supervisor: Supervisor, say: Say) -> Generator[RunningStack]:
+    """Start everything; the supervisor stops it when its own block ends.
+
+    Args:
+        settings: of the whole stack.
+        supervisor: entered by the caller, so that programs of its own can stand below ours.
+        say: told what is being started.
+    """
+    say("starting Postgres" if settings.postgres_url is None else "connecting to Postgres")
+    with warehouse_of(settings) as with_warehouse:
+        url = with_warehouse.require_postgres_url()
+        applied = migrate(url)
+        say(f"warehouse: {f'migrated ({len(applied)} new)' if applied else 'up to date'}")
+        chosen = _choose_ports(with_warehouse, url)
+        try:
+            yield _start(chosen, supervisor, say)
+        finally:
+            supervisor.stop()
+
+
+def _choose_ports(settings: Settings, warehouse_url: str) -> Settings:
+    return settings.model_copy(
+        update={
+            "dagster_postgres_url": settings.dagster_postgres_url or make_dagster_database(warehouse_url),
+            "dagster_port": preferred_port(settings.dagster_port),
+            "api_port": preferred_port(settings.api_port),
+        }
+    )
+
+
+def _start(settings: Settings, supervisor: Supervisor, say: Say) -> RunningStack:
+    say("starting Dagster and the API")
+    home = settings.home / "home"
+    plan = DagsterPlan(
+        home=home,
+        instance_file=find_instance_file(),
+        module=DEFINITIONS,
+        environment=dagster_environment(settings, home),
+        web_port=settings.dagster_port,
+        code_port=free_port(),
+    )
+    dagster = start_dagster(supervisor, plan, beside=[api_program(settings)])
+    _settle(dagster, settings)
+    return RunningStack(settings, supervisor, dagster, plan.url, f"http://{settings.api_host}:{settings.api_port}")
+
+
+def api_program(settings: Settings) -> Program:
+    """The API on its port; its DID is of the local host unless the environment names another."""
+    environment = settings.environment()
+    local = {
+        "ZEPPELIN_API_DID": f"did:web:{quote(f'localhost:{settings.api_port}', safe='')}",
+        "ZEPPELIN_API_SIGNING_KEY_FILE": str(settings.home / "api-signing-key"),
+    }
+    health = f"http://{settings.api_host}:{settings.api_port}/xrpc/_health"
+    return Program("api", (sys.executable, "-m", "zeppelin_api"), local | environment, answers(health))
+
+
+def _settle(dagster: DagsterClient, settings: Settings) -> None:
+    """Bring Dagster's memory in line with the world: we hold the folder's lock, so no run of an earlier stack lives."""
+    dagster.set_pool_limit(LOADER_POOL, settings.load_concurrency)
+    dagster.set_pool_limit(PLAN_POOL, 1)
+    for backfill in dagster.unfinished_backfills():
+        dagster.cancel_backfill(backfill)
+    dagster.terminate_runs([run.run_id for run in dagster.runs(statuses=UNFINISHED_RUNS)], is_dead=True)
