@@ -5,10 +5,10 @@ its 32 bytes. The data model allows no other; CAR files are framed by what a CID
 `parse_cid` can step over any.
 """
 
-import base64
-import binascii
 from hashlib import sha256
 from mmap import mmap
+
+import libipld
 
 from zeppelin_pipeline.errors import InvalidDataError
 
@@ -35,7 +35,7 @@ def is_cid_bytes(data: bytes) -> bool:
 
 def cid_to_text(cid: bytes) -> str:
     """Return the text form: multibase `b`, base32 in lower case, no padding; 59 characters."""
-    return "b" + base64.b32encode(cid).decode("ascii").lower().rstrip("=")
+    return libipld.encode_multibase("b", cid)
 
 
 def cid_from_text(text: str) -> bytes:
@@ -45,10 +45,10 @@ def cid_from_text(text: str) -> bytes:
         InvalidDataError: `cid-syntax` for other multibases, versions, codecs, hashes or lengths, and for texts that
             are not canonical.
     """
-    if len(text) == _TEXT_LENGTH and text.startswith("b") and text.isascii() and text == text.lower():
+    if len(text) == _TEXT_LENGTH and text.startswith("b"):
         try:
-            cid = base64.b32decode(text[1:].upper() + "======")
-        except binascii.Error as error:
+            _, cid = libipld.decode_multibase(text)
+        except ValueError as error:
             raise InvalidDataError("cid-syntax", text) from error
         # The last character has two spare bits: only one of its four spellings is canonical.
         if is_cid_bytes(cid) and cid_to_text(cid) == text:
