@@ -8,6 +8,7 @@ A link (CID) is 36 bytes after decoding. It cannot be told from a byte string th
 typed collections holds byte strings, so a value of that form is taken for a link.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -21,6 +22,8 @@ from zeppelin_pipeline.errors import InvalidDataError
 _SAFE_INTEGER: Final = (1 << 53) - 1
 #: A character takes at most 4 bytes of UTF-8.
 _UTF8_CHARACTER_BYTES: Final = 4
+# The form of nearly all language tags, known to be valid at one glance.
+_USUAL_LANGUAGE: Final = re.compile(r"[a-z]{2}(?:-[A-Z]{2})?")
 _GRAPHEME: Final = regex.compile(r"\X")
 _BLOB_FIELDS: Final = frozenset({"$type", "mimeType", "ref", "size"})
 _LEGACY_BLOB_FIELDS: Final = frozenset({"cid", "mimeType"})
@@ -94,7 +97,7 @@ def check_uri(value: Any, field: str) -> str:
 def check_language(value: Any, field: str) -> str:
     """A BCP 47 language tag."""
     text = check_text(value, field)
-    if not is_language(text):
+    if not _USUAL_LANGUAGE.fullmatch(text) and not is_language(text):
         raise InvalidDataError(f"{field}-not-a-language", repr(text[:200]))
     return text
 

@@ -13,9 +13,8 @@ Reference: TypeAlias = tuple[str | None, str | None, str | None, bytes | None]
 
 NO_REFERENCE: Final[Reference] = (None, None, None, None)
 
-# The form of nearly all references of the network, known to be valid at one glance; the rest takes the long way.
+# The URI of nearly all references of the network, known to be valid at one glance; the rest takes the long way.
 _USUAL_URI: Final = re.compile(r"at://(did:plc:[a-z2-7]{24})/(app\.bsky\.feed\.post)/([a-z2-7]{13})")
-_USUAL_CID: Final = re.compile(r"bafyrei[a-h][a-z2-7]{50}[aeimquy4]")
 
 
 def read_reference(value: Any, field: str) -> Reference:
@@ -28,12 +27,12 @@ def read_reference(value: Any, field: str) -> Reference:
         InvalidDataError: `value` is no strong reference.
     """
     if type(value) is dict and len(value) == 2:
-        uri, cid = value.get("uri"), value.get("cid")
-        if type(uri) is str and type(cid) is str and _USUAL_CID.fullmatch(cid):
-            match = _USUAL_URI.fullmatch(uri)
-            if match:
+        uri, cid_text = value.get("uri"), value.get("cid")
+        if type(uri) is str and type(cid_text) is str:
+            match, cid = _USUAL_URI.fullmatch(uri), _dag_cbor_cid(cid_text)
+            if match and cid:
                 did, collection, rkey = match.groups()
-                return did, collection, rkey, cid_from_text(cid)
+                return did, collection, rkey, cid
     return _read_unusual(*check_strong_ref(value, field))
 
 
