@@ -31,6 +31,7 @@ _LINK_HEADS = (b"\xd8\x2a\x58\x25\x00\x01\x71\x12\x20", b"\xd8\x2a\x58\x25\x00\x
 _LINK_TAG_NUMBER = 42
 _UNREADABLE = frozenset(("cbor-tag", "cbor-map-key", "cbor-duplicate-key"))
 _SUSPICIOUS = re.compile(rb"[\xfa\xfb]|[\x1b\x3b][\x80-\xff]")
+_INTEGER_LIMIT = 1 << 63
 _CONTAINER_HEADERS = frozenset(range(0x80, 0xC0))
 _NOT_CONTAINER_HEADERS = bytes(byte for byte in range(256) if byte not in _CONTAINER_HEADERS)
 
@@ -50,7 +51,7 @@ def decode(data: bytes | memoryview) -> Any:
     except (ValueError, RecursionError) as error:
         faults = find_faults(block)
         raise InvalidDataError(faults[0] if faults else "cbor-malformed", str(error)[:200]) from error
-    if _needs_scan(block) or not _is_own_encoding(value, block):
+    if _needs_scan(value, block) or not _is_own_encoding(value, block):
         _refuse_faults(block)
     return value
 
@@ -93,15 +94,40 @@ def encode(value: Any) -> bytes:
             block = b"".join(_encode_slowly(value))
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
         raise InvalidDataError("cbor-encode", str(error)[:200]) from error
-    if _needs_scan(block):
+    if _needs_scan(value, block):
         _refuse_faults(block)
     return block
 
 
-def _needs_scan(block: bytes) -> bool:
-    if _SUSPICIOUS.search(block) or _has_odd_links(block):
+def _needs_scan(value: Any, block: bytes) -> bool:
+    """Whether only a scan can tell. A look at the bytes spares most blocks the look at their values, and that the scan."""
+    return _has_odd_links(block) or (_is_suspicious(block) and not _is_plain(value))
+
+
+def _is_suspicious(block: bytes) -> bool:
+    """Whether the bytes could hold a float, a large integer or deep nesting; texts and hashes often look as if."""
+    if _SUSPICIOUS.search(block):
         return True
     return len(block) > MAX_DEPTH and len(block.translate(None, _NOT_CONTAINER_HEADERS)) > MAX_DEPTH
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether there is no float and no large integer, and nothing as deep as to be near the limit."""
+    layer = [value]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for item in layer:
+            kind = type(item)
+            if kind is dict:
+                below.extend(item.values())
+            elif kind is list:
+                below += item
+            elif kind is float or (kind is int and not -_INTEGER_LIMIT <= item < _INTEGER_LIMIT):
+                return False
+        if not below:
+            return True
+        layer = below
+    return False
 
 
 def _has_odd_links(block: bytes) -> bool:

@@ -32,7 +32,6 @@ __all__ = [
 _MAX_DID_LENGTH = 2048
 _MAX_HANDLE_LENGTH = 253
 _MAX_NSID_LENGTH = 317
-_MAX_NSID_AUTHORITY_LENGTH = 253
 _MAX_URI_LENGTH = 8192
 
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
@@ -62,10 +61,8 @@ def is_at_identifier(text: str) -> bool:
 
 
 def is_nsid(text: str) -> bool:
-    """Whether the text is an NSID: a reversed domain of at most 253 characters and a name (spec: NSID)."""
-    if len(text) > _MAX_NSID_LENGTH or _NSID.fullmatch(text) is None:
-        return False
-    return text.rindex(".") <= _MAX_NSID_AUTHORITY_LENGTH
+    """Whether the text is an NSID: a reversed domain and a name, at most 317 characters (spec: NSID)."""
+    return len(text) <= _MAX_NSID_LENGTH and _NSID.fullmatch(text) is not None
 
 
 def is_record_key(text: str) -> bool:
@@ -141,7 +138,7 @@ _SUBTAG_SCRIPT = re.compile(r"[a-zA-Z]{4}")
 _SUBTAG_REGION = re.compile(r"[a-zA-Z]{2}|[0-9]{3}")
 _SUBTAG_VARIANT = re.compile(r"[a-zA-Z0-9]{5,8}|[0-9][a-zA-Z0-9]{3}")
 _PRIVATE_USE = re.compile(r"[xX](?:-[a-zA-Z0-9]{1,8})+")
-_EXTENSIONS = re.compile(r"(?:(?:^|-)[0-9a-wy-zA-WY-Z](?:-[a-zA-Z0-9]{2,8})+)*")
+_EXTENSIONS = re.compile(r"(?:-[0-9a-wy-zA-WY-Z](?:-[a-zA-Z0-9]{2,8})+)*")
 _PRIMARY = re.compile(r"[a-z]{2,3}")
 # RFC 5646 section 2.1, rules `irregular` and `regular`: tags from before the grammar that do not follow it.
 _GRANDFATHERED = re.compile(
@@ -180,7 +177,10 @@ def _is_language_head(text: str) -> bool:
     variants = [subtag.lower() for subtag in subtags[at:variants_end]]
     singletons = [subtag.lower() for subtag in subtags[variants_end:] if len(subtag) == 1]
     has_repeats = len(set(variants)) < len(variants) or len(set(singletons)) < len(singletons)
-    return not has_repeats and _EXTENSIONS.fullmatch("-".join(subtags[variants_end:])) is not None
+    return (
+        not has_repeats
+        and _EXTENSIONS.fullmatch("".join(f"-{subtag}" for subtag in subtags[variants_end:])) is not None
+    )
 
 
 def _skip(subtags: list[str], at: int, pattern: re.Pattern[str], *, at_most: int) -> int:

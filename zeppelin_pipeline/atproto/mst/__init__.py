@@ -6,7 +6,18 @@ and proves its shape, `build` makes a tree from sorted entries, `diff` compares 
 
 from zeppelin_pipeline.atproto.mst.build import Mst, build, root_of
 from zeppelin_pipeline.atproto.mst.diff import Change, diff
-from zeppelin_pipeline.atproto.mst.node import common_prefix_length, key_height
-from zeppelin_pipeline.atproto.mst.walk import walk, walk_runs
+from zeppelin_pipeline.atproto.mst.node import Entry, common_prefix_length, key_height
+from zeppelin_pipeline.atproto.mst.walk import check_keys, walk, walk_runs
 
-__all__ = ["Change", "Mst", "build", "common_prefix_length", "diff", "key_height", "root_of", "walk", "walk_runs"]
+__all__ = [
+    "Change",
+    "Mst",
+    "build",
+    "check_keys",
+    "common_prefix_length",
+    "diff",
+    "key_height",
+    "root_of",
+    "walk",
+    "walk_runs",
+]
