@@ -268,14 +268,14 @@ def test_a_repository_that_was_refused_is_loaded_when_it_is_mended_at_the_same_r
 
 def test_a_failed_fetch_changes_nothing_of_what_is_held(connection: psycopg.Connection, keys: KeySpace):
     load_shard(connection, every_kind().batches())
-    failed = NOTHING | {"state": "failed", "status": None, "reason": "timeout"}
+    failed: dict[str, Any] = NOTHING | {"state": "failed", "status": None, "reason": "timeout"}
     load_shard(connection, FakeShard().repository(ALICE, hours=1, **failed).batches("second"))
     assert repo(connection, keys, ALICE) == (5, "synchronized", "active", None, 0, 8)
     assert count(connection, "like") == 1
 
 
 def test_a_failed_repository_is_known_by_its_last_outcome(connection: psycopg.Connection, keys: KeySpace):
-    failed = NOTHING | {"state": "failed", "status": None}
+    failed: dict[str, Any] = NOTHING | {"state": "failed", "status": None}
     load_shard(connection, FakeShard().repository(ALICE, hours=1, reason="timeout", **failed).batches())
     load_shard(connection, FakeShard().repository(ALICE, hours=2, reason="reset", **failed).batches("second"))
     load_shard(connection, FakeShard().repository(ALICE, hours=0, reason="late", **failed).batches("third"))

@@ -14,7 +14,7 @@ from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.warehouse.queries import load_queries, sql_folder
 
 _STATEMENT: Final = re.compile(
-    r"CREATE (?P<unique>UNIQUE )?INDEX IF NOT EXISTS (?P<name>\w+) ON (?P<table>\"?\w+\"?) [^;]*;", re.DOTALL
+    r"CREATE (?P<unique>UNIQUE )?INDEX IF NOT EXISTS (?P<name>\w+)\s+ON (?P<table>\"?\w+\"?) [^;]*;", re.DOTALL
 )
 #: Any two builders wait for each other on this advisory lock ("zepindx" in ASCII).
 _LOCK: Final = 0x7A6570696E6478

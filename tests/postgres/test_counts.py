@@ -1,0 +1,185 @@
+"""Derived counts: what a count of the rows by hand gives, range by range."""
+
+import random
+from collections import defaultdict
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, range_bounds, range_names, recompute
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+POST, LIST = 1, 10
+#: Accounts at both ends of a range and of all keys.
+ACTORS = [-(2**63), -(2**63) + 1, -1, 0, 1, 2**63 - 1, *range_bounds("07"), *range_bounds("30")]
+
+
+def insert(connection: psycopg.Connection, table: str, rows: list[dict[str, Any]]) -> None:
+    names = list(rows[0])
+    statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+        sql.Identifier(table),
+        sql.SQL(", ").join(map(sql.Identifier, names)),
+        sql.SQL(", ").join(map(sql.Placeholder, names)),
+    )
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+
+
+def base_rows(dice: random.Random) -> dict[str, list[dict[str, Any]]]:
+    """Rows of the tables that are counted; few accounts and posts, so that many count twice or name one thing."""
+    actors = [*ACTORS, *(dice.randrange(-(2**63), 2**63) for _ in range(10))]
+
+    def owned(number: int, **columns: Any) -> dict[str, Any]:
+        return {"actor_id": dice.choice(actors), "rkey": number, "created_at": NOW, **columns}
+
+    def engagement(number: int) -> dict[str, Any]:
+        subject = {"subject_actor": dice.choice([*actors, None]), "subject_rkey": dice.randrange(4)}
+        return owned(number, **subject, subject_collection=dice.choice([POST, POST, POST, LIST, None]))
+
+    def post(number: int) -> dict[str, Any]:
+        parent, quote = dice.choice([*actors, None]), dice.choice([*actors, None])
+        return owned(
+            number,
+            reply_parent_actor=parent,
+            reply_parent_rkey=None if parent is None else dice.randrange(4),
+            quote_actor=quote,
+            quote_rkey=None if quote is None else dice.randrange(4),
+            quote_collection=dice.choice([POST, LIST]),
+            embed=0,
+            raw=b"",
+        )
+
+    return {
+        "like": [engagement(number) for number in range(1500)],
+        "repost": [engagement(number) for number in range(400)],
+        "post": [post(number) for number in range(300)],
+        "follow": [owned(number, subject_actor=dice.choice(actors)) for number in range(500)],
+    }
+
+
+def post_counts(rows: dict[str, list[dict[str, Any]]]) -> dict[tuple[int, int], tuple[int, ...]]:
+    """(likes, reposts, replies, quotes) of each post; an account counts once however often it likes one."""
+    likers, reposters = (defaultdict[tuple[int, int], set[int]](set) for _ in range(2))
+    for table, found in (("like", likers), ("repost", reposters)):
+        for row in rows[table]:
+            if row["subject_actor"] is not None and row["subject_collection"] == POST:
+                found[row["subject_actor"], row["subject_rkey"]].add(row["actor_id"])
+    replies, quotes = (defaultdict[tuple[int, int], int](int) for _ in range(2))
+    for row in rows["post"]:
+        if row["reply_parent_actor"] is not None:
+            replies[row["reply_parent_actor"], row["reply_parent_rkey"]] += 1
+        if row["quote_actor"] is not None and row["quote_collection"] == POST:
+            quotes[row["quote_actor"], row["quote_rkey"]] += 1
+    keys = {*likers, *reposters, *replies, *quotes}
+    return {key: (len(likers[key]), len(reposters[key]), replies[key], quotes[key]) for key in keys}
+
+
+def actor_counts(rows: dict[str, list[dict[str, Any]]]) -> dict[int, tuple[int, ...]]:
+    """(followers, follows, posts) of each account; two follows of one account by one count once."""
+    pairs = {(row["actor_id"], row["subject_actor"]) for row in rows["follow"]}
+    actors = {actor for pair in pairs for actor in pair} | {row["actor_id"] for row in rows["post"]}
+    return {
+        actor: (
+            sum(subject == actor for _, subject in pairs),
+            sum(follower == actor for follower, _ in pairs),
+            sum(row["actor_id"] == actor for row in rows["post"]),
+        )
+        for actor in actors
+    }
+
+
+def stored(connection: psycopg.Connection) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    """Both tables of counts."""
+    posts = connection.execute("SELECT actor_id, rkey, likes, reposts, replies, quotes FROM post_counts")
+    actors = connection.execute("SELECT actor_id, followers, follows, posts FROM actor_counts")
+    found = {row[:2]: row[2:] for row in posts}, {row[0]: row[1:] for row in actors}
+    connection.commit()
+    return found
+
+
+def recompute_all(connection: psycopg.Connection) -> None:
+    for aggregate in AGGREGATES:
+        for key_range in range_names():
+            recompute(connection, aggregate, key_range)
+
+
+@pytest.fixture
+def rows(connection: psycopg.Connection) -> dict[str, list[dict[str, Any]]]:
+    """Base rows, and they are in the tables."""
+    made = base_rows(random.Random(7))
+    for table, of_table in made.items():
+        insert(connection, table, of_table)
+    connection.commit()
+    return made
+
+
+def test_counts_are_those_of_a_count_by_hand(connection: psycopg.Connection, rows: dict[str, list[dict[str, Any]]]):
+    recompute_all(connection)
+    assert stored(connection) == (post_counts(rows), actor_counts(rows))
+
+
+def test_recomputing_gives_the_same_and_follows_the_base_tables(
+    connection: psycopg.Connection, rows: dict[str, list[dict[str, Any]]]
+):
+    recompute_all(connection)
+    before = stored(connection)
+    recompute_all(connection)
+    assert stored(connection) == before
+    connection.execute('DELETE FROM "like" WHERE rkey % 2 = 0')
+    connection.execute("DELETE FROM follow WHERE rkey > 10")
+    connection.commit()
+    rows["like"] = [row for row in rows["like"] if row["rkey"] % 2]
+    rows["follow"] = [row for row in rows["follow"] if row["rkey"] <= 10]
+    recompute_all(connection)
+    assert stored(connection) == (post_counts(rows), actor_counts(rows))
+    assert stored(connection) != before
+
+
+def test_a_range_is_recomputed_without_the_others(
+    connection: psycopg.Connection, rows: dict[str, list[dict[str, Any]]]
+):
+    low, high = range_bounds("07")
+    result = recompute(connection, "post_counts", "07")
+    expected = {key: counts for key, counts in post_counts(rows).items() if low <= key[0] <= high}
+    assert stored(connection) == (expected, {})
+    assert result.rows == len(expected) > 0
+    likes_and_reposts = [
+        row["subject_actor"] for table in ("like", "repost") for row in rows[table] if row["subject_collection"] == POST
+    ]
+    replies = [row["reply_parent_actor"] for row in rows["post"]]
+    quotes = [row["quote_actor"] for row in rows["post"] if row["quote_collection"] == POST]
+    counted = [actor for actor in likes_and_reposts + replies + quotes if actor is not None and low <= actor <= high]
+    assert result.base_rows == len(counted)
+
+
+def test_when_a_range_was_computed_is_kept(connection: psycopg.Connection, rows: dict[str, list[dict[str, Any]]]):
+    query = "SELECT aggregate, key_range, rows, base_rows, computed_at FROM aggregate_range"
+    first = recompute(connection, "actor_counts", "07")
+    [row] = connection.execute(query).fetchall()
+    assert row[:4] == ("actor_counts", "07", first.rows, first.base_rows)
+    connection.commit()
+    recompute(connection, "actor_counts", "07")
+    [again] = connection.execute(query).fetchall()
+    assert again[:4] == row[:4]
+    assert again[4] > row[4]
+
+
+def test_an_empty_warehouse_has_no_counts(connection: psycopg.Connection):
+    result = recompute(connection, "post_counts", "00")
+    assert (result.rows, result.base_rows) == (0, 0)
+    assert stored(connection) == ({}, {})
+
+
+def test_readers_see_the_old_counts_until_the_new_ones_are_whole(
+    connection: psycopg.Connection, rows: dict[str, list[dict[str, Any]]], postgres_url: str
+):
+    recompute_all(connection)
+    before = stored(connection)
+    with psycopg.connect(postgres_url) as writer, writer.transaction(force_rollback=True):
+        writer.execute("DELETE FROM post")
+        recompute(writer, "post_counts", "07")
+        assert stored(connection) == before
+    assert stored(connection) == before
