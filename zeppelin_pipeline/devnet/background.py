@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from zeppelin_pipeline.atproto.crypto import PublicKey
 from zeppelin_pipeline.devnet.faults import Fault
 from zeppelin_pipeline.devnet.host import StandingFault
 from zeppelin_pipeline.devnet.model import Account, AccountStatus, DevnetConfig
@@ -80,6 +81,14 @@ class DevnetHandle:
     def rev_of(self, did: str) -> str:
         """The revision of an account's repository as it stands."""
         return self._devnet.state.repository(self._account(did)).rev
+
+    def last_seq(self) -> int:
+        """Sequence number of the newest event on the firehose."""
+        return self._devnet.firehose.last_seq
+
+    def signing_key_of(self, did: str) -> PublicKey:
+        """The key that an account's commits verify by."""
+        return self._devnet.state.population.signing_key(self._account(did)).public_key
 
     def _account(self, did: str) -> Account:
         return self._devnet.state.population.by_did[did]

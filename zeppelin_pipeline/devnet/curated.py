@@ -25,6 +25,7 @@ STARTER_PACK = "app.bsky.graph.starterpack"
 LIST_OWNER_SHARE = 0.08
 GENERATOR_OWNER_SHARE = 0.03
 STARTER_PACK_OWNER_SHARE = 0.03
+FEED_NAMES = ("lighthouses", "bread", "Trains_and.Trams", "cats", "sea")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class _CuratedMaker:
         about.tag("devnet")
         return self._add(
             GENERATOR,
-            f"{phrase('en', self._number()).split()[0].lower().strip(',')}-feed",
+            f"{FEED_NAMES[self._number() % len(FEED_NAMES)]}-feed",
             {
                 "did": "did:web:feeds.devnet.test",
                 "displayName": "Mostly lighthouses",

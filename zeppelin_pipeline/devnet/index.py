@@ -111,11 +111,10 @@ def make_index(population: Population) -> NetworkIndex:
 
 
 def _fill_post_cids(index: NetworkIndex) -> None:
-    writer, filled = index.post_writer(), index.post_cids.data.cast("B")
+    writer = index.post_writer()
     for number in range(len(index.posts.author)):
-        block = encode_record(writer.record(number))
-        start = number * CID_CHARACTERS
-        filled[start : start + CID_CHARACTERS] = cid_text(record_cid(block)).encode()
+        text = cid_text(record_cid(encode_record(writer.record(number))))
+        index.post_cids[number] = np.frombuffer(text.encode(), np.uint8)
 
 
 def _fill_repost_cids(index: NetworkIndex, batch: int = 20_000) -> None:

@@ -19,7 +19,7 @@ from zeppelin_pipeline.devnet.model import Account, AccountStatus, LiveConfig
 from zeppelin_pipeline.devnet.seeds import stream
 from zeppelin_pipeline.devnet.state import NetworkState
 from zeppelin_pipeline.devnet.texts import phrase
-from zeppelin_pipeline.devnet.timeline import draw_before
+from zeppelin_pipeline.devnet.timeline import NONE, draw_before
 
 TICK_SECONDS = 0.02
 DELETE_SHARE = 0.12
@@ -46,13 +46,15 @@ class LiveFeed:
         self._last_micros = 0
 
     async def run(self) -> None:
-        """Make events at the configured rate until cancelled."""
+        """Make events at the configured rate until cancelled, or the last is made."""
         if not self._config.events_per_second or not self._writers:
             return
         started, made = time.monotonic(), 0
         while True:
             due = int((time.monotonic() - started) * self._config.events_per_second)
             while made < due:
+                if self._firehose.last_seq == self._config.last_seq:
+                    return
                 await self.step()
                 made += 1
             await asyncio.sleep(TICK_SECONDS)
@@ -129,7 +131,7 @@ class LiveFeed:
                 root = int(self._index.posts.root[post])
                 parent_ref = self._index.post_ref(post)
                 record["reply"] = {
-                    "root": self._index.post_ref(root) if root >= 0 else parent_ref,
+                    "root": self._index.post_ref(root) if root != NONE else parent_ref,
                     "parent": parent_ref,
                 }
             return record

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zeppelin_pipeline.atproto.crypto import Curve
 from zeppelin_pipeline.devnet.faults import Fault
+from zeppelin_pipeline.errors import ConfigurationError
 
 FIRST_MICROS = 1_700_000_000_000_000
 """When the network's history begins (2023-11-14): fixed, so that a seed gives the same bytes on any day."""
@@ -45,6 +46,7 @@ class LiveConfig:
         sync_share: share of events that are `#sync`.
         accounts: how many accounts write at most; their trees are held in memory.
         first_seq: sequence number of the first event. A relay that starts anew should go on above its old ones.
+        last_seq: after this event there are no more; None for no end.
     """
 
     events_per_second: float = 0.0
@@ -55,6 +57,7 @@ class LiveConfig:
     sync_share: float = 0.002
     accounts: int = 1_000
     first_seq: int = 1
+    last_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,14 @@ class DevnetConfig:
     faults: tuple[tuple[int, Fault], ...] = ()
     base_port: int = 0
     data_dir: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be made; ConfigurationError."""
+        if self.repos < 1 or self.hosts < 1 or self.mean_records < 1:
+            raise ConfigurationError("a devnet has at least one repository, one host and one record a repository")
+        for host, fault in self.faults:
+            if not 0 <= host < self.hosts:
+                raise ConfigurationError(f"there is no host {host} for {fault.kind}: hosts are 0 to {self.hosts - 1}")
 
 
 @dataclass(frozen=True, slots=True)

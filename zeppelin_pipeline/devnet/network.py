@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -39,6 +41,11 @@ class DevnetUrls:
     def to_json(self) -> dict[str, Any]:
         """The content of a description file."""
         return {"plc_url": self.plc, "relay_url": self.relay, "hosts": self.hosts, "pid": os.getpid()}
+
+    def lines(self) -> list[str]:
+        """For a person to read."""
+        hosts = [f"host {number}  {url}" for number, url in enumerate(self.hosts)]
+        return [f"plc     {self.plc}", f"relay   {self.relay}", *hosts]
 
 
 class Devnet:
@@ -124,12 +131,15 @@ class Devnet:
         return Host(number, url, self.state.population.on_host(number), limiter, standing)
 
 
-async def run_devnet(config: DevnetConfig, description: Path | None = None) -> None:
+async def run_devnet(
+    config: DevnetConfig, description: Path | None = None, tell: Callable[[str], None] | None = None
+) -> None:
     """Serve a network until SIGTERM or SIGINT.
 
     Args:
         config: the network.
         description: where to write its URLs as JSON, once it serves; removed at the end.
+        tell: is told the URLs, a line each.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -138,9 +148,16 @@ async def run_devnet(config: DevnetConfig, description: Path | None = None) -> N
     async with Devnet(config) as devnet:
         if description is not None:
             _write_description(description, devnet.urls)
+        if tell is not None:
+            tell("\n".join(devnet.urls.lines()))
         await stop.wait()
     if description is not None:
         _remove_description(description)
+
+
+def wall_clock_seq() -> int:
+    """A first sequence number above those of any earlier run: milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 def _remove_description(path: Path) -> None:

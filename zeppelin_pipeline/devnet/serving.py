@@ -74,7 +74,7 @@ class BrokenResponse(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         body = bytes(self.body)
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-        await asyncio.sleep(0.02)  # a reset drops what the client has not read: let it read the half
+        await asyncio.sleep(0.05)  # a reset drops what the client has not read: let it read the half
         reset_connection(scope)
 
 
