@@ -32,7 +32,6 @@ Progress: TypeAlias = Callable[[int, int, int], None]
 _GET_REPO: Final = "/xrpc/com.atproto.sync.getRepo"
 _PUBLISHED_FAULTS: Final = ("commit-", "mst-", "cbor-")
 _LEAST_WORKERS: Final = 4
-_TICK_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,7 @@ class FetchSettings:
         max_in_flight: requests of the whole shard at once; hosts share it evenly, and each has at least 4.
         breaker_failures, breaker_seconds: when a host is given up for this run (`HostBreaker`).
         check_threads: threads that walk downloaded repositories.
+        progress_seconds: between two calls of `progress`, and between two looks at the age of what is not durable yet.
         pack: when rows become durable.
     """
 
@@ -56,6 +56,7 @@ class FetchSettings:
     breaker_failures: int = 10
     breaker_seconds: float = 30.0
     check_threads: int = 2
+    progress_seconds: float = 5.0
     pack: PackSettings = field(default_factory=PackSettings)
 
 
@@ -80,7 +81,7 @@ async def fetch_shard(
         clients: of all hosts.
         resolver: for the accounts' DID documents.
         settings: limits.
-        progress: called about once a second.
+        progress: called every `progress_seconds`, and at the end.
         now: the clock that rows are stamped with.
 
     Returns:
@@ -159,7 +160,7 @@ class _Run:
 
     async def _tick(self, total: int, progress: Progress) -> None:
         while True:
-            await asyncio.sleep(_TICK_SECONDS)
+            await asyncio.sleep(self._settings.progress_seconds)
             progress(self.counts.done, total, self.counts.downloaded_bytes)
             await self._in_thread(self.pack.flush_old)
 
