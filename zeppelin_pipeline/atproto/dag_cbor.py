@@ -30,7 +30,7 @@ _LINK_TAG = b"\xd8\x2a"
 _LINK_HEADS = (b"\xd8\x2a\x58\x25\x00\x01\x71\x12\x20", b"\xd8\x2a\x58\x25\x00\x01\x55\x12\x20")
 _LINK_TAG_NUMBER = 42
 _UNREADABLE = frozenset(("cbor-tag", "cbor-map-key", "cbor-duplicate-key"))
-_SUSPICIOUS = re.compile(rb"[\xfa\xfb]|[\x1b\x3b][\x80-\xff]")
+_LARGE_INTEGER = re.compile(rb"[\x1b\x3b][\x80-\xff]")
 _INTEGER_LIMIT = 1 << 63
 _CONTAINER_HEADERS = frozenset(range(0x80, 0xC0))
 _NOT_CONTAINER_HEADERS = bytes(byte for byte in range(256) if byte not in _CONTAINER_HEADERS)
@@ -100,13 +100,15 @@ def encode(value: Any) -> bytes:
 
 
 def _needs_scan(value: Any, block: bytes) -> bool:
-    """Whether only a scan can tell. A look at the bytes spares most blocks the look at their values, and that the scan."""
+    """Whether only a scan can tell. A look at the bytes spares most blocks one at their values, and that the scan."""
     return _has_odd_links(block) or (_is_suspicious(block) and not _is_plain(value))
 
 
 def _is_suspicious(block: bytes) -> bool:
     """Whether the bytes could hold a float, a large integer or deep nesting; texts and hashes often look as if."""
-    if _SUSPICIOUS.search(block):
+    if b"\xfa" in block or b"\xfb" in block:
+        return True
+    if (b"\x1b" in block or b"\x3b" in block) and _LARGE_INTEGER.search(block):
         return True
     return len(block) > MAX_DEPTH and len(block.translate(None, _NOT_CONTAINER_HEADERS)) > MAX_DEPTH
 
