@@ -1,0 +1,40 @@
+"""A PostgreSQL server of the benches' own, and empty warehouses in it; nothing is measured here."""
+
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
+from zeppelin_pipeline.warehouse.migrations import migrate
+
+
+@contextmanager
+def temporary_server() -> Generator[EmbeddedPostgres]:
+    """A server with the settings of the stack, all durability on, removed at the end.
+
+    Its folder is open to all users: as root the server runs under another account.
+    """
+    with tempfile.TemporaryDirectory(prefix="zeppelin-bench-") as folder:
+        Path(folder).chmod(0o755)
+        with EmbeddedPostgres(Path(folder) / "postgres") as server:
+            yield server
+
+
+@contextmanager
+def empty_warehouse(server: EmbeddedPostgres) -> Generator[Connection[TupleRow]]:
+    """A connection in autocommit to a migrated database, dropped at the end; earlier writes are flushed already."""
+    name = f"bench_{uuid4().hex}"
+    url = server.create_database(name)
+    try:
+        migrate(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+            yield connection
+    finally:
+        server.drop_database(name)
