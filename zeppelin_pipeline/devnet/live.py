@@ -56,6 +56,7 @@ class LiveFeed:
                 if self._firehose.last_seq == self._config.last_seq:
                     return
                 await self.step()
+                await asyncio.sleep(0)  # requests come first when the rate is more than can be made
                 made += 1
             await asyncio.sleep(TICK_SECONDS)
 
@@ -69,7 +70,7 @@ class LiveFeed:
             return self.change_status(account, AccountStatus.DEACTIVATED)
         if chance < config.account_share + config.identity_share:
             return self.rename(account)
-        repository = await asyncio.to_thread(self._state.live, account)
+        repository = self._state.opened(account) or await asyncio.to_thread(self._state.live, account)
         if chance < config.account_share + config.identity_share + config.sync_share:
             return self.sync(account, repository)
         return self.write(account, repository, [self._some_write(account, repository)])

@@ -111,8 +111,12 @@ class NetworkState:
             made = self._maker.build(account, live.rev, records, fault)
         return RemadeRepository(made.rev, made.head, made.car)
 
+    def opened(self, account: Account) -> LiveRepository | None:
+        """The account's repository if it has been written to before: at hand at once."""
+        return self._live.get(account.index)
+
     def live(self, account: Account) -> LiveRepository:
-        """The account's repository, to be written to."""
+        """The account's repository, to be written to; made when it is first asked for."""
         with self._lock:
             found = self._live.get(account.index)
             if found is None:
