@@ -1,6 +1,6 @@
-"""The API under test in this process: a client of it, its counted queries, and its answers checked against the lexicons."""
+"""The API under test in this process: a client, its counted queries, its answers checked against the lexicons."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -87,7 +87,7 @@ class ApiClient:
 
 
 @asynccontextmanager
-async def running_api(postgres_url: str, **settings: Any) -> AsyncIterator[ApiClient]:
+async def running_api(postgres_url: str, **settings: Any) -> AsyncGenerator[ApiClient]:
     """The API over that database, without a socket."""
     statements: list[str] = []
     named = set(load_queries().values())

@@ -1,7 +1,7 @@
 """Fixtures that several kinds of tests share: the PostgreSQL server of a worker, and databases in it."""
 
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -72,7 +72,7 @@ def warehouse(postgres_url: str) -> "Iterator[WarehouseFactory]":
 
 
 @pytest.fixture
-async def api(postgres_url: str) -> "AsyncIterator[ApiClient]":
+async def api(postgres_url: str) -> "AsyncGenerator[ApiClient]":
     """A client of the API over the fresh database of `postgres_url`, with the default settings."""
     from tests.api_client import running_api  # noqa: PLC0415 - only tests that need it pay for it
 

@@ -30,7 +30,7 @@ class ApiSettings(BaseSettings):
     pool_min_connections: int = Field(default=1, ge=0)
     pool_max_connections: int = Field(default=10, ge=1)
     pool_max_waiting: int = Field(
-        default=200, ge=0, description="Requests that may wait for a connection; more are answered 503."
+        default=200, ge=1, description="Requests that may wait for a connection; more are answered 503."
     )
     pool_timeout_seconds: float = Field(default=2.0, gt=0, description="How long a request waits for a connection.")
     statement_timeout_seconds: float = Field(default=5.0, gt=0)

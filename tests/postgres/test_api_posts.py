@@ -85,7 +85,8 @@ async def test_media_are_shown_by_their_urls(api: ApiClient, warehouse: Warehous
     }
     gallery_item = {"$type": "app.bsky.embed.gallery#image", "image": image, "alt": "g", "aspectRatio": ratio}
     gallery = {"$type": "app.bsky.embed.gallery", "items": [gallery_item] * 12}
-    video = {"$type": "app.bsky.embed.video", "video": blob("video", "video/mp4"), "alt": "v", "aspectRatio": ratio}
+    mp4 = blob("video", "video/mp4")
+    video = {"$type": "app.bsky.embed.video", "video": mp4, "alt": "v", "aspectRatio": ratio}
     external = {
         "$type": "app.bsky.embed.external",
         "external": {"uri": "https://example.test/", "title": "t", "description": "d", "thumb": image},
@@ -103,7 +104,7 @@ async def test_media_are_shown_by_their_urls(api: ApiClient, warehouse: Warehous
     assert len((await _post(api, warehouse.post(alice, embed=gallery)))["embed"]["items"]) == 10
     video_view = (await _post(api, warehouse.post(alice, embed=video)))["embed"]
     assert video_view["playlist"] == (
-        f"https://video.bsky.app/watch/{alice.did.replace(':', '%3A')}/{video['video']['ref']['$link']}/playlist.m3u8"
+        f"https://video.bsky.app/watch/{alice.did.replace(':', '%3A')}/{mp4['ref']['$link']}/playlist.m3u8"
     )
     assert (await _post(api, warehouse.post(alice, embed=external)))["embed"]["external"] == {
         "uri": "https://example.test/",

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 
 from zeppelin_pipeline.atproto.syntax import AtUri, parse_at_uri
 from zeppelin_pipeline.errors import InvalidDataError
+from zeppelin_pipeline.records.canonical import record_uri
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace, tid_of_key
 
 POST: Final = "app.bsky.feed.post"
@@ -14,10 +15,6 @@ POSTGATE: Final = "app.bsky.feed.postgate"
 LIST: Final = "app.bsky.graph.list"
 STARTER_PACK: Final = "app.bsky.graph.starterpack"
 LABELER: Final = "app.bsky.labeler.service"
-LIKE: Final = "app.bsky.feed.like"
-FOLLOW: Final = "app.bsky.graph.follow"
-BLOCK: Final = "app.bsky.graph.block"
-REPOST: Final = "app.bsky.feed.repost"
 PROFILE: Final = "app.bsky.actor.profile"
 STATUS: Final = "app.bsky.actor.status"
 NOTIFICATION_DECLARATION: Final = "app.bsky.notification.declaration"
@@ -78,11 +75,6 @@ def rkey_of(key: int, text: str | None) -> str:
     return tid_of_key(key) if text is None else text
 
 
-def uri_of(did: str, collection: str, rkey: str) -> str:
-    """A record's AT URI."""
-    return f"at://{did}/{collection}/{rkey}"
-
-
 def did_of(uri: str) -> str:
     """The authority of a record's URI."""
     return uri.removeprefix("at://").partition("/")[0]
@@ -96,4 +88,4 @@ def collection_of(uri: str) -> str:
 def sibling_uri(uri: str, collection: str) -> str:
     """The record of another collection with the same account and record key, as gates have with their posts."""
     did, _, rkey = uri.removeprefix("at://").split("/", 2)
-    return uri_of(did, collection, rkey)
+    return record_uri(did, collection, rkey)

@@ -108,7 +108,6 @@ class Repost:
     uri: str
     cid: str
     did: str
-    subject_uri: str
     sort_at: datetime
 
 

@@ -1,0 +1,55 @@
+"""`com.atproto.repo.getRecord`: byte for byte, from columns too."""
+
+from typing import Any
+
+from tests.api_client import ApiClient
+from tests.factories import Ref, WarehouseFactory, blob
+
+NSID = "com.atproto.repo.getRecord"
+
+
+async def _record(api: ApiClient, ref: Ref) -> dict[str, Any]:
+    repo, collection, rkey = ref.uri.removeprefix("at://").split("/")
+    return await api.get(NSID, repo=repo, collection=collection, rkey=rkey)
+
+
+async def test_records_of_every_table_are_given_back_with_their_cids(api: ApiClient, warehouse: WarehouseFactory):
+    alice, bob = warehouse.account("alice.test"), warehouse.account("bob.test")
+    post = warehouse.post(alice, embed={"$type": "app.bsky.embed.images", "images": [{"image": blob("i"), "alt": ""}]})
+    odd_post = warehouse.post(alice, rkey="odd:key")
+    repost = warehouse.repost(bob, odd_post)
+    refs = [
+        post,
+        warehouse.profile(alice, displayName="Alice"),
+        warehouse.like(alice, post),
+        warehouse.like(bob, post, via=repost),
+        repost,
+        warehouse.follow(alice, bob),
+        warehouse.block(alice, bob),
+        warehouse.record(alice, "app.bsky.graph.list", {"name": "l", "purpose": "p"}),
+        warehouse.record(alice, "test.unknown.thing", {"link": blob("x")["ref"], "bytes": {"$bytes": "AAEC"}}),
+        warehouse.record(alice, "app.bsky.feed.post", {"text": 1}, reason="text-not-a-string"),
+    ]
+
+    for ref in refs:
+        assert await _record(api, ref) == {"uri": ref.uri, "cid": ref.cid, "value": ref.value}
+
+
+async def test_a_record_is_found_by_handle_and_by_its_cid(api: ApiClient, warehouse: WarehouseFactory):
+    alice = warehouse.account("alice.test")
+    post, other = warehouse.post(alice), warehouse.post(alice, "other")
+    name = {"repo": "alice.test", "collection": "app.bsky.feed.post", "rkey": post.uri.rpartition("/")[2]}
+
+    assert (await api.get(NSID, **name, cid=post.cid))["uri"] == post.uri
+    assert await api.error(NSID, **name, cid=other.cid) == (400, "RecordNotFound")
+
+
+async def test_missing_records_and_hidden_accounts_are_refused(api: ApiClient, warehouse: WarehouseFactory):
+    alice, gone = warehouse.account("alice.test"), warehouse.account("gone.test", status="takendown")
+    rkey = warehouse.post(gone).uri.rpartition("/")[2]
+
+    for collection in ("app.bsky.feed.post", "app.bsky.feed.like", "test.unknown.thing"):
+        missing = {"repo": alice.did, "collection": collection, "rkey": rkey}
+        assert await api.error(NSID, **missing) == (400, "RecordNotFound")
+    hidden = {"repo": gone.did, "collection": "app.bsky.feed.post", "rkey": rkey}
+    assert await api.error(NSID, **hidden) == (400, "InvalidRequest")
