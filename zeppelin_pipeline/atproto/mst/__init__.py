@@ -11,6 +11,7 @@ from zeppelin_pipeline.atproto.mst.walk import check_keys, walk, walk_runs
 
 __all__ = [
     "Change",
+    "Entry",
     "Mst",
     "build",
     "check_keys",
