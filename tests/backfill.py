@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -40,7 +41,7 @@ class Backfill:
         """Hosts found, listed, and cut into shards."""
         self.materialize("pds_list")
         for host in self.instance.get_dynamic_partitions(str(PDS_HOSTS.name)):
-            self.materialize("repo_listing", host)
+            self.materialize("repo_listing", partition=host)
         self.materialize("shard_plan")
 
     @property
@@ -49,10 +50,9 @@ class Backfill:
         return list(self.instance.get_dynamic_partitions(str(REPO_SHARDS.name)))
 
     def take_in(self, shards: Iterable[str]) -> None:
-        """Shards fetched, extracted and loaded."""
+        """Shards fetched, extracted and loaded, each in one run."""
         for shard in shards:
-            for stage in SHARD_STAGES:
-                self.materialize(stage, shard)
+            self.materialize(*SHARD_STAGES, partition=shard)
 
     def finish(self) -> None:
         """Indexes and counts."""
@@ -67,20 +67,26 @@ class Backfill:
         return [metadata for (name, _), metadata in self.metadata.items() if name == asset]
 
     def materialize(
-        self, asset: str, partition: str | None = None, *, tags: dict[str, str] | None = None, raises: bool = True
+        self, *assets: str, partition: str | None = None, tags: dict[str, str] | None = None, raises: bool = True
     ) -> dg.ExecuteInProcessResult:
-        """One run of one asset."""
+        """One run of some assets."""
         result = dg.materialize(
-            load_assets(),
-            selection=[asset],
+            _assets(),
+            selection=list(assets),
             partition_key=partition,
             instance=self.instance,
             resources=build_resources(self.settings),
             tags=tags,
             raise_on_error=raises,
         )
-        for event in result.asset_materializations_for_node(asset):
-            self.metadata[asset, partition] = {name: value.value for name, value in event.metadata.items()}
+        for asset in assets:
+            for event in result.asset_materializations_for_node(asset):
+                self.metadata[asset, partition] = {name: value.value for name, value in event.metadata.items()}
         for check in result.get_asset_check_evaluations():
             self.checks[check.check_name, partition] = check.passed
         return result
+
+
+@cache
+def _assets() -> list[dg.AssetsDefinition]:
+    return load_assets()

@@ -17,7 +17,6 @@ refresh_indexes = dg.define_asset_job(
 recount = dg.define_asset_job(
     "recount",
     selection=[post_counts, actor_counts],
-    partitions_def=KEY_RANGES,
     description="Recompute the counts of a key range from the base tables.",
 )
 
