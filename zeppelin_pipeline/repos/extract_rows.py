@@ -2,10 +2,11 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from zeppelin_pipeline.atproto.car import CarData
 from zeppelin_pipeline.atproto.repository import Repository
 from zeppelin_pipeline.errors import CorruptStateError, InvalidDataError
 from zeppelin_pipeline.identity.documents import DidDocument, parse_document
@@ -132,12 +133,17 @@ def _add_records(repository: Repository, row: PackRow, output: ExtractOutput) ->
         prefix_bytes = key.index(b"/") + 1
         # "0" follows "/": the first key of another collection is not below it.
         end = bisect_left(entries, (key[: prefix_bytes - 1] + b"0",), start)
-        run = entries[start : min(end, start + _ENTRIES_AT_ONCE)]
-        rkeys = [key[prefix_bytes:] for key, _ in run]
-        cids = [cid for _, cid in run]
-        blocks = [bytes(data[first:last]) for first, last in map(places.__getitem__, cids)]
+        keys, cids = zip(*entries[start : min(end, start + _ENTRIES_AT_ONCE)], strict=True)
+        rkeys = [key[prefix_bytes:] for key in keys]
+        blocks = _cut(data, map(places.__getitem__, cids))
         output.add_records(source, key[: prefix_bytes - 1].decode(), rkeys, cids, blocks)
-        start += len(run)
+        start += len(keys)
+
+
+def _cut(data: CarData, places: Iterable[tuple[int, int]]) -> list[bytes]:
+    if isinstance(data, bytes):
+        return [data[first:last] for first, last in places]
+    return [bytes(data[first:last]) for first, last in places]
 
 
 def micros_of(moment: datetime) -> int:
