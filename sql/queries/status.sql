@@ -14,12 +14,12 @@ SELECT concat_ws(', ', state, reason), count(*) FROM repo GROUP BY 1 ORDER BY 2 
 
 -- name: status_rows
 -- Rows by table, as the ledger counted them.
-SELECT name, sum(rows::bigint)::bigint FROM load, jsonb_each_text(load.rows) AS counted (name, rows)
+SELECT counted.name, sum(counted.n::bigint)::bigint FROM load, jsonb_each_text(load.rows) AS counted (name, n)
 GROUP BY 1 ORDER BY 2 DESC, 1;
 
 -- name: status_rejected
 -- Record entries by the reason for which they were set aside, alone or with their whole repository.
-SELECT reason, sum(entries::bigint)::bigint FROM load, jsonb_each_text(load.rejected) AS counted (reason, entries)
+SELECT counted.reason, sum(counted.n::bigint)::bigint FROM load, jsonb_each_text(load.rejected) AS counted (reason, n)
 GROUP BY 1 ORDER BY 2 DESC, 1;
 
 -- name: status_bytes

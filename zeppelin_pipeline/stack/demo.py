@@ -60,11 +60,12 @@ def run_demo(settings: Settings, network: DemoNetwork, console: Console, *, is_o
         with running_stack(demo, supervisor, console.print) as stack:
             report = backfill(stack, console)
             print_addresses(console, stack)
-            is_good = not report.shards_failed and not report.hosts_failed
-            if not is_once:
+            wrong: list[str] = []
+            if is_once:
+                wrong = check_answers(stack, read_truth(urls["hosts"]), console)
+            else:
                 stay(stack, console)
-            wrong = check_answers(stack, read_truth(urls["hosts"]), console)
-            return is_good and not wrong
+            return not (wrong or report.shards_failed or report.hosts_failed)
 
 
 def _start_network(settings: Settings, network: DemoNetwork, home: Path, supervisor: Supervisor) -> dict[str, Any]:

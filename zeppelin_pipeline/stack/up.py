@@ -39,6 +39,9 @@ def backfill(stack: RunningStack, console: Console) -> BackfillReport:
 
 
 def stay(stack: RunningStack, console: Console) -> None:
-    """Watch over the programs until a signal."""
+    """Watch over the programs until a signal, which is the ordinary end."""
     console.print("\nRunning. Ctrl-C stops everything.")
-    stack.supervisor.watch()
+    try:
+        stack.supervisor.watch()
+    except KeyboardInterrupt:
+        console.print("Stopping.")
