@@ -9,14 +9,12 @@ import dagster as dg
 
 from tests.network.official import Network
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, range_names
-from zeppelin_pipeline.defs.assets import network as network_assets
-from zeppelin_pipeline.defs.assets import shards as shard_assets
-from zeppelin_pipeline.defs.assets import warehouse as warehouse_assets
-from zeppelin_pipeline.defs.code_location import build_resources
+from zeppelin_pipeline.defs.code_location import build_definitions
 from zeppelin_pipeline.defs.partitions import PDS_HOSTS, REPO_SHARDS
 from zeppelin_pipeline.settings import Settings
 
 SHARD_STAGES = ("fetched_repos", "record_batches", "warehouse_tables")
+QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 
@@ -74,11 +72,11 @@ class Backfill:
         tags: dict[str, str] | None = None,
     ) -> None:
         result = dg.materialize(
-            dg.load_assets_from_modules([network_assets, shard_assets, warehouse_assets]),
+            build_definitions(self.settings).resolve_asset_graph().assets_defs,
             selection=[asset],
             partition_key=partition,
             instance=instance,
-            resources=build_resources(self.settings),
+            run_config=QUIET,
             tags=tags,
         )
         for event in result.asset_materializations_for_node(asset):

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import ExitStack, closing
 from typing import Any
 from uuid import uuid4
 
@@ -11,17 +11,21 @@ import pytest
 import uvicorn
 
 from tests.network.backfill import Backfill, settings_for
-from tests.network.expectations import expected_answers
+from tests.network.expectations import Expectations
 from tests.network.node import install_packages
 from tests.network.official import Network, Seed, running_network, seed_network
-from tests.network.truth import delete_account
+from tests.network.truth import RepositoryReader, delete_account
 from zeppelin_api.app import create_app
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 
+#: The first test waits for all this: npm's install and a compilation, the seeding, the backfill.
+SETUP_SECONDS = 900
 #: Deleted when it is already listed and planned: its repository is gone when it is asked for.
 DELETED = "heidi"
-#: Whose content the network gives to nobody.
+#: Moved to another host and silent since: the key that signed the head commit is no more the account's.
+UNPROVEN = "trent"
+#: Deactivated, taken down, deleted.
 HIDDEN = frozenset({"grace", "ivan", DELETED})
 
 
@@ -55,8 +59,22 @@ def backfill(
 
 
 @pytest.fixture(scope="session")
+def hosts(network: Network) -> Iterator[dict[str, RepositoryReader]]:
+    """The official PDSes by their names."""
+    with ExitStack() as stack:
+        yield {name: stack.enter_context(closing(RepositoryReader(url))) for name, url in network.pds_urls.items()}
+
+
+@pytest.fixture(scope="session")
+def homes(backfill: Backfill, hosts: dict[str, RepositoryReader]) -> dict[str, RepositoryReader]:
+    """Each DID that is active somewhere after the backfill, and its host."""
+    del backfill
+    return {did: host for host in hosts.values() for did, state in host.repositories().items() if state == "active"}
+
+
+@pytest.fixture(scope="session")
 def expected(seed: Seed) -> dict[str, Any]:
-    return expected_answers(seed, HIDDEN)
+    return Expectations(seed, HIDDEN, frozenset({UNPROVEN})).document()
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +82,9 @@ def api_url(backfill: Backfill) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        settings = ApiSettings(postgres_url=backfill.settings.require_postgres_url(), did=f"did:web:localhost%3A{port}")
+        settings = ApiSettings.model_validate(
+            {"postgres_url": backfill.settings.require_postgres_url(), "did": f"did:web:localhost%3A{port}"}
+        )
         server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api")
         thread.start()

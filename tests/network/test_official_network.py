@@ -1,27 +1,22 @@
 """What the official PDSes hold is in our warehouse: every record, byte for byte, and nothing more."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 
 from tests.network.backfill import Backfill
-from tests.network.conftest import DELETED
+from tests.network.conftest import DELETED, SETUP_SECONDS, UNPROVEN
 from tests.network.official import Network, Seed
-from tests.network.truth import OfficialHost
+from tests.network.truth import GivenRecord, RepositoryReader
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 from zeppelin_pipeline.atproto.dag_cbor import encode, from_json
 from zeppelin_pipeline.repos.audit import audit_repositories, read_records
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.timeout(SETUP_SECONDS)]
 
-
-@pytest.fixture(scope="module")
-def hosts(network: Network) -> Iterator[dict[str, OfficialHost]]:
-    hosts = {name: OfficialHost(url) for name, url in network.pds_urls.items()}
-    yield hosts
-    for host in hosts.values():
-        host.close()
+REQUESTS_AT_ONCE = 8
 
 
 @pytest.fixture(scope="module")
@@ -37,44 +32,49 @@ def stored(warehouse: psycopg.Connection) -> dict[str, bytes]:
     return {f"at://{dids[it.actor_id]}/{it.collection}/{it.rkey}": it.block for it in read_records(warehouse, dids)}
 
 
-def active_accounts(hosts: dict[str, OfficialHost]) -> dict[str, str]:
-    """DID to the name of the host where it is active."""
-    return {
-        did: name for name, host in hosts.items() for did, state in host.repositories().items() if state == "active"
-    }
-
-
 def test_the_warehouse_holds_each_record_that_list_records_gives_and_nothing_more(
-    hosts: dict[str, OfficialHost], stored: dict[str, bytes], seed: Seed
+    homes: dict[str, RepositoryReader], stored: dict[str, bytes], seed: Seed
 ):
     official = {
         uri: record.cid
-        for did, host in active_accounts(hosts).items()
-        for uri, record in hosts[host].records(did).items()
+        for did, host in homes.items()
+        if did != seed.accounts[UNPROVEN].did
+        for uri, record in host.records(did).items()
     }
     assert len(official) > 2 * seed.bulk_posts
     assert {uri: cid_to_text(cid_of(block)) for uri, block in stored.items()} == official
 
 
-def test_each_block_is_the_encoding_of_what_get_record_gives(hosts: dict[str, OfficialHost], stored: dict[str, bytes]):
-    homes = active_accounts(hosts)
-    for uri, block in stored.items():
-        record = hosts[homes[uri.split("/")[2]]].record(uri)
-        assert record.cid == cid_to_text(cid_of(block))
-        assert encode(from_json(record.value)) == block, uri
+def test_each_block_is_the_encoding_of_what_get_record_gives(
+    homes: dict[str, RepositoryReader], stored: dict[str, bytes]
+):
+    def ask(uri: str) -> GivenRecord:
+        return homes[uri.split("/")[2]].record(uri)
+
+    with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+        for record in pool.map(ask, stored):
+            block = stored[record.uri]
+            assert record.cid == cid_to_text(cid_of(block))
+            assert encode(from_json(record.value)) == block, record.uri
 
 
 def test_each_repository_is_rebuilt_to_its_signed_root_at_the_hosts_latest_rev(
-    hosts: dict[str, OfficialHost], warehouse: psycopg.Connection
+    homes: dict[str, RepositoryReader], warehouse: psycopg.Connection, seed: Seed
 ):
     ids = dict(warehouse.execute("SELECT did, id FROM actor").fetchall())
     audits = {audit.did: audit for audit in audit_repositories(warehouse, ids.values())}
-    homes = active_accounts(hosts)
-    assert audits.keys() == homes.keys()
     assert [audit for audit in audits.values() if not audit.is_exact] == []
     assert {did: audit.rev for did, audit in audits.items()} == {
-        did: hosts[host].latest_rev(did) for did, host in homes.items()
+        did: host.latest_rev(did) for did, host in homes.items() if did != seed.accounts[UNPROVEN].did
     }
+
+
+def test_a_repository_that_the_current_key_did_not_sign_is_set_aside_and_counted(
+    homes: dict[str, RepositoryReader], warehouse: psycopg.Connection, seed: Seed
+):
+    did = seed.accounts[UNPROVEN].did
+    row = warehouse.execute("SELECT scope, reason, records FROM quarantine WHERE did = %s", (did,)).fetchone()
+    assert row == ("repository", "signature-invalid", len(homes[did].records(did)))
 
 
 def test_accounts_that_give_nothing_are_kept_with_their_state(warehouse: psycopg.Connection, seed: Seed):
@@ -85,6 +85,7 @@ def test_accounts_that_give_nothing_are_kept_with_their_state(warehouse: psycopg
         seed.accounts["ivan"].did: ("absent", "takendown", 0),
         seed.accounts[DELETED].did: ("absent", "not-found", 0),
         seed.accounts["frank"].did: ("synchronized", "active", 0),
+        seed.accounts[UNPROVEN].did: ("invalid", None, 0),
     }
     assert {did: states.get(did) for did in expected_states} == expected_states
     assert states.keys() == {account.did for account in seed.accounts.values()}
@@ -103,7 +104,7 @@ def test_an_account_that_moved_is_taken_from_its_new_host_alone(
     url = network.pds_urls["beta"]
     assert row == (url.removeprefix("http://"), "synchronized", url, "olivia.beta.test")
     [plan] = backfill.of("shard_plan")
-    assert plan["listed_twice"] == 1
+    assert plan["listed_twice"] == 2
 
 
 def test_records_that_break_their_lexicon_are_kept_with_a_reason_and_only_they_have_one(
@@ -122,11 +123,12 @@ def test_nothing_that_was_deleted_is_held(stored: dict[str, bytes], seed: Seed):
     assert seed.deleted_uris.isdisjoint(stored)
 
 
-def test_the_accounts_of_every_shard_close(backfill: Backfill, seed: Seed):
-    assert len(backfill.of("warehouse_tables")) >= 3
+def test_the_accounts_of_every_shard_close(homes: dict[str, RepositoryReader], backfill: Backfill, seed: Seed):
+    loads = backfill.of("warehouse_tables")
+    assert len(loads) >= 3
     assert backfill.checks
     assert all(backfill.checks.values()), backfill.checks
-    entries = sum(shard["entries"] for shard in backfill.of("warehouse_tables"))
-    rejected = sum(shard["rejected"] for shard in backfill.of("record_batches"))
-    assert entries > 2 * seed.bulk_posts
-    assert rejected == len(seed.invalid_uris)
+    official = sum(len(host.records(did)) for did, host in homes.items())
+    unproven = seed.accounts[UNPROVEN].did
+    assert sum(load["entries"] for load in loads) == official
+    assert sum(load["quarantined"] for load in loads) == len(homes[unproven].records(unproven))

@@ -1,4 +1,4 @@
-"""What the official PDSes say that they hold, by their own read methods: what the warehouse is compared with."""
+"""What a server says that it holds, by the protocol's public read methods: what the warehouse is compared with."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -13,16 +13,16 @@ PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class OfficialRecord:
-    """A record as a PDS gives it: the CID in text form, the value in the JSON form of the data model."""
+class GivenRecord:
+    """A record as a server gives it: the CID in text form, the value in the JSON form of the data model."""
 
     uri: str
     cid: str
     value: dict[str, Any]
 
 
-class OfficialHost:
-    """One PDS, asked through its public methods."""
+class RepositoryReader:
+    """A PDS, or whoever else answers its methods. May be used by several threads."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx2.Client(base_url=f"{url}/xrpc/", timeout=30, trust_env=False)
@@ -35,20 +35,20 @@ class OfficialHost:
         pages = self._pages("com.atproto.sync.listRepos", "repos")
         return {repo["did"]: "active" if repo["active"] else repo["status"] for repo in pages}
 
-    def records(self, did: str) -> dict[str, OfficialRecord]:
+    def records(self, did: str) -> dict[str, GivenRecord]:
         """All records of all collections that `describeRepo` names, by URI."""
         collections = self._get("com.atproto.repo.describeRepo", repo=did)["collections"]
         return {
-            item["uri"]: OfficialRecord(item["uri"], item["cid"], item["value"])
+            item["uri"]: GivenRecord(item["uri"], item["cid"], item["value"])
             for collection in collections
             for item in self._pages("com.atproto.repo.listRecords", "records", repo=did, collection=collection)
         }
 
-    def record(self, uri: str) -> OfficialRecord:
+    def record(self, uri: str) -> GivenRecord:
         """One record by `getRecord`."""
         _, _, did, collection, rkey = uri.split("/")
         item = self._get("com.atproto.repo.getRecord", repo=did, collection=collection, rkey=rkey)
-        return OfficialRecord(item["uri"], item["cid"], item["value"])
+        return GivenRecord(item["uri"], item["cid"], item["value"])
 
     def latest_rev(self, did: str) -> str:
         """The revision of the repository's newest commit."""

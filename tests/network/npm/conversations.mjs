@@ -41,7 +41,8 @@ export async function editProfile(person) {
   await person.agent.upsertProfile((profile) => ({ ...profile, description: person.description }))
 }
 
-export async function writePosts(ledger, { alice, bob, carol, dan, erin, grace, judy, mallory, niaj, olivia }) {
+export async function writePosts(ledger, people) {
+  const { alice, bob, carol, dan, erin, grace, judy, mallory, niaj, olivia, trent } = people
   await ledger.post('hello', alice, { text: 'Hello, network', langs: ['en'], tags: ['greeting'] })
   await ledger.reply('answer', bob, 'hello', { text: 'Hello, Alice', langs: ['en'] })
   await ledger.reply('answer-to-answer', carol, 'answer', { text: 'Hello, both' })
@@ -56,6 +57,7 @@ export async function writePosts(ledger, { alice, bob, carol, dan, erin, grace, 
   const labels = { $type: 'com.atproto.label.defs#selfLabels', values: [{ val: 'nudity' }] }
   await ledger.post('labelled', mallory, { text: 'Labelled by its author', labels })
   await ledger.post('traveller', olivia, { text: 'Written before I moved' })
+  await ledger.post('last-words', trent, { text: 'Signed by the key that I had before I moved' })
   await ledger.post('empty', dan, { text: '' })
   await ledger.post('gone', dan, { text: 'This will be deleted' })
   await ledger.reply('orphan', erin, 'gone', { text: 'An answer to what is gone' })
@@ -102,8 +104,8 @@ export async function writeEmbeds(ledger, { alice, bob, dan, erin, judy, mallory
 }
 
 export async function react(ledger, people) {
-  const { alice, bob, carol, dan, erin, grace, heidi, ivan, judy, mallory, niaj, olivia } = people
-  for (const person of [bob, carol, dan, erin, grace, heidi, ivan, judy, mallory, niaj, olivia]) {
+  const { alice, bob, carol, dan, erin, grace, heidi, ivan, judy, mallory, niaj, olivia, trent } = people
+  for (const person of [bob, carol, dan, erin, grace, heidi, ivan, judy, mallory, niaj, olivia, trent]) {
     await ledger.like(person, 'hello')
     await ledger.follow(person, alice)
   }

@@ -76,7 +76,7 @@ export async function writeUnknownLexicon(ledger, { bob, judy }) {
     depth: -3,
     isPerennial: true,
     neighbour: null,
-    seeds: { $bytes: 'AAECAwT/' },
+    seeds: { $bytes: 'AAECAwQ' },
     image: { $link: 'bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku' },
     beds: [[], {}, { row: [1, 2, [3]] }],
     large: Number.MAX_SAFE_INTEGER,

@@ -12,7 +12,7 @@ import { Ledger } from './ledger.mjs'
 import { deactivate, move, signUp, takeDown } from './people.mjs'
 
 const HOMES = {
-  alpha: ['alice', 'bob', 'carol', 'dan', 'erin', 'frank', 'grace', 'heidi', 'ivan', 'olivia', 'peggy'],
+  alpha: ['alice', 'bob', 'carol', 'dan', 'erin', 'frank', 'grace', 'heidi', 'ivan', 'olivia', 'peggy', 'trent'],
   beta: ['judy', 'mallory', 'niaj'],
 }
 const BULK_POSTS = 900
@@ -36,7 +36,10 @@ await curiosities.writeUnknownLexicon(ledger, people)
 await curiosities.writeInvalid(ledger, people)
 await curiosities.writeInBulk(people.peggy, BULK_POSTS)
 
+// Both move; the first commit after a move is the first that the new key signs, and trent makes none.
 people.olivia = await move(network, people.olivia, 'beta')
+people.trent = await move(network, people.trent, 'beta')
+await ledger.post('settled', people.olivia, { text: 'Written where I live now' })
 await deactivate(people.grace)
 await takeDown(network, people.ivan)
 
