@@ -16,6 +16,7 @@ from zeppelin_pipeline.stack.running import warehouse_of
 from zeppelin_pipeline.stack.summary import print_status
 from zeppelin_pipeline.stack.tally import read_status
 from zeppelin_pipeline.stack.up import run_up
+from zeppelin_pipeline.stack.verify import AuditRequest, run_verify
 from zeppelin_pipeline.warehouse.migrations import migrate
 
 EXIT_WRONG = 1
@@ -79,6 +80,21 @@ def status() -> None:
         migrate(settings.require_postgres_url())
         shards = len(list_shards(Lake(settings.lake_url)))
         print_status(Console(), read_status(settings.require_postgres_url()), shards)
+
+
+@app.command()
+def verify(
+    dids: Annotated[list[str] | None, typer.Argument(help="Accounts whose repositories are verified.")] = None,
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="All repositories that are held.")] = False,
+    sample: Annotated[int, typer.Option(min=0, help="So many repositories at random.")] = 0,
+    shard: Annotated[str | None, typer.Option(help="Only those of a shard: all of it, or a sample of it.")] = None,
+) -> None:
+    """Rebuild repositories from the warehouse alone and compare them with what their owners signed."""
+    request = AuditRequest(tuple(dids or ()), is_all=everything, sample=sample, shard=shard)
+    with warehouse_of(Settings.load()) as settings:
+        if not run_verify(settings.require_postgres_url(), request, Console()):
+            raise typer.Exit(EXIT_WRONG)
 
 
 app.command("devnet")(devnet_command)

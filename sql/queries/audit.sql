@@ -7,6 +7,10 @@ SELECT r.actor_id, a.did, r.commit, r.records, r.status
 FROM repo r JOIN actor a ON a.id = r.actor_id
 WHERE r.actor_id = ANY(%(actors)s) AND r.state = 'synchronized';
 
+-- name: count_held_repositories
+-- How many repositories are wholly held, of a shard or of all.
+SELECT count(*) FROM repo WHERE state = 'synchronized' AND (%(shard)s::text IS NULL OR shard = %(shard)s);
+
 -- name: sample_repositories
 -- Some repositories at random, of a shard or of all.
 SELECT actor_id FROM repo

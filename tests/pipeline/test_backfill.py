@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from tests.backfill import Backfill
-from tests.pipeline.tables import comparable_tables, fix_hash_key, network_settings
+from tests.pipeline.tables import QUIET, comparable_tables, fix_hash_key, network_settings
 from zeppelin_pipeline.atproto.cid import cid_of
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.faults import Fault, FaultKind
@@ -18,9 +18,6 @@ from zeppelin_pipeline.devnet.model import DevnetConfig
 from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories, read_records
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.migrations import migrate
-
-#: Dagster's own log of each step would drown what a failing test says.
-QUIET = {"python_logs": {"python_log_level": "WARNING"}}
 
 #: Small, but with shards of one host, a bundle, and accounts that are not active.
 NETWORK = DevnetConfig(repos=48, hosts=4, seed=7, mean_records=60, inactive_share=0.08)

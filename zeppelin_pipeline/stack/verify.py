@@ -1,0 +1,85 @@
+"""`zeppelin verify`: repositories rebuilt from the warehouse and proven, with progress, for a person."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from rich.console import Console
+from rich.progress import Progress
+
+from zeppelin_pipeline.errors import ConfigurationError
+from zeppelin_pipeline.repos.audit import Audit, all_repositories, audit_repositories, sample_repositories
+from zeppelin_pipeline.warehouse.connection import connect, read_key_space
+from zeppelin_pipeline.warehouse.keys import KeySpace
+from zeppelin_pipeline.warehouse.queries import load_queries
+
+#: Repositories rebuilt at once: memory is bounded by the records of so many.
+PAGE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRequest:
+    """Which repositories are asked for: those of some accounts, a sample, a shard, or all."""
+
+    dids: tuple[str, ...]
+    is_all: bool
+    sample: int
+    shard: str | None
+
+    def check(self) -> None:
+        """Raises ConfigurationError unless exactly one way of choosing is used."""
+        ways = [bool(self.dids), self.is_all, bool(self.sample) or self.shard is not None]
+        if sum(ways) != 1:
+            raise ConfigurationError("give DIDs, or --sample N, or --shard KEY, or --all")
+
+
+def run_verify(url: str, request: AuditRequest, console: Console) -> bool:
+    """Audit what is asked for; say what differs, and how much was proven.
+
+    Returns:
+        Whether every repository that was asked for is held, complete and exact.
+    """
+    request.check()
+    proven = records = 0
+    faults: list[str] = []
+    with connect(url, application="zeppelin verify", autocommit=True) as connection, Progress(console=console) as bar:
+        task = bar.add_task("repositories", total=_total(connection, request))
+        for page in _pages(connection, request, read_key_space(connection)):
+            audits = audit_repositories(connection, page)
+            proven += sum(audit.is_exact for audit in audits)
+            records += sum(audit.records for audit in audits)
+            faults += [_fault(audit) for audit in audits if not audit.is_exact]
+            faults += [f"{who}: no repository is wholly held" for who in _not_held(request, audits)]
+            bar.advance(task, len(page))
+    for fault in faults:
+        console.print(fault)
+    console.print(f"{proven:,} repositories with {records:,} records are complete and exact; {len(faults):,} are not")
+    return not faults
+
+
+def _fault(audit: Audit) -> str:
+    return f"{audit.did} at rev {audit.rev}: {audit.detail}"
+
+
+def _not_held(request: AuditRequest, audits: list[Audit]) -> list[str]:
+    held = {audit.did for audit in audits}
+    return [did for did in request.dids if did not in held]
+
+
+def _total(connection: Connection[TupleRow], request: AuditRequest) -> int:
+    if request.dids:
+        return len(request.dids)
+    row = connection.execute(load_queries()["count_held_repositories"], {"shard": request.shard}).fetchone()
+    held = int(row[0]) if row else 0
+    return min(held, request.sample) if request.sample else held
+
+
+def _pages(connection: Connection[TupleRow], request: AuditRequest, keys: KeySpace) -> Iterator[list[int]]:
+    if request.dids:
+        yield [keys.actor_id(did) for did in request.dids]
+    elif request.sample:
+        sample = sample_repositories(connection, shard=request.shard, limit=request.sample)
+        yield from (sample[start : start + PAGE] for start in range(0, len(sample), PAGE))
+    else:
+        yield from all_repositories(connection, shard=request.shard, page=PAGE)
