@@ -1,7 +1,7 @@
 """Shards of synthetic batches in the mix of a real network, made column by column; nothing is measured here.
 
 Of 100 records 62 are likes, 17 follows, 12 posts, 7 reposts and 2 blocks, beside a profile for each repository.
-Subjects are skewed: a few accounts get most likes and follows. A like in fifty is in a form that only its bytes give back.
+Subjects are skewed: a few accounts get most of them. A like in fifty is in a form that only its bytes give back.
 """
 
 from collections.abc import Iterator, Mapping

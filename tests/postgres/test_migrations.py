@@ -22,8 +22,8 @@ CATALOGS = {
     "relations": """SELECT c.relname, c.relkind, c.relpersistence, c.reloptions, obj_description(c.oid)
         FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace ORDER BY 1""",
     "columns": """SELECT c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-            a.attstorage, a.attcompression, a.attidentity, a.attgenerated, a.attstattarget, pg_get_expr(d.adbin, d.adrelid),
-            col_description(c.oid, a.attnum)
+            a.attstorage, a.attcompression, a.attidentity, a.attgenerated, a.attstattarget,
+            pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
         LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
         WHERE c.relnamespace = 'public'::regnamespace AND a.attnum > 0 AND NOT a.attisdropped ORDER BY 1, 2""",
