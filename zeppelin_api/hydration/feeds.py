@@ -42,8 +42,8 @@ FEED_FILTERS: Final[Mapping[str, FeedFilter]] = {
     "posts_with_replies": FeedFilter(),
     "posts_no_replies": FeedFilter(replies="none"),
     "posts_with_media": FeedFilter(embed_bits=_IMAGES | _GALLERY, with_reposts=False),
-    "posts_with_video": FeedFilter(embed_bits=_VIDEO, with_reposts=False),
     "posts_and_author_threads": FeedFilter(replies="own-threads", is_self_threads_only=True),
+    "posts_with_video": FeedFilter(embed_bits=_VIDEO, with_reposts=False),
 }
 
 

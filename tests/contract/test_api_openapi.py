@@ -1,0 +1,102 @@
+"""The documentation says of every parameter what its lexicon says."""
+
+from typing import Any, Final
+
+import pytest
+
+from zeppelin_api.app import create_app
+from zeppelin_api.settings import ApiSettings
+
+LIMIT: Final = {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}
+CURSOR: Final = {"type": "string"}
+ACTOR: Final = {"type": "string", "format": "at-identifier", "required": True}
+URI: Final = {"type": "string", "format": "at-uri", "required": True}
+CID: Final = {"type": "string", "format": "cid"}
+SORT: Final = {"type": "string", "knownValues": ["latest", "top"]}
+#: Written down from the published lexicons.
+PARAMETERS: Final[dict[str, dict[str, dict[str, Any]]]] = {
+    "app.bsky.actor.getProfile": {"actor": ACTOR},
+    "app.bsky.actor.getProfiles": {
+        "actors": {"type": "array", "maxItems": 25, "items": "at-identifier", "required": True},
+    },
+    "app.bsky.feed.getAuthorFeed": {
+        "actor": ACTOR,
+        "limit": LIMIT,
+        "cursor": CURSOR,
+        "filter": {
+            "type": "string",
+            "default": "posts_with_replies",
+            "knownValues": [
+                "posts_with_replies",
+                "posts_no_replies",
+                "posts_with_media",
+                "posts_and_author_threads",
+                "posts_with_video",
+            ],
+        },
+        "includePins": {"type": "boolean", "default": False},
+    },
+    "app.bsky.feed.getPosts": {"uris": {"type": "array", "maxItems": 25, "items": "at-uri", "required": True}},
+    "app.bsky.feed.getPostThread": {
+        "uri": URI,
+        "depth": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 6},
+        "parentHeight": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 80},
+    },
+    "app.bsky.feed.getLikes": {"uri": URI, "cid": CID, "limit": LIMIT, "cursor": CURSOR},
+    "app.bsky.feed.getRepostedBy": {"uri": URI, "cid": CID, "limit": LIMIT, "cursor": CURSOR},
+    "app.bsky.graph.getFollowers": {"actor": ACTOR, "limit": LIMIT, "cursor": CURSOR, "sort": SORT},
+    "app.bsky.graph.getFollows": {"actor": ACTOR, "limit": LIMIT, "cursor": CURSOR, "sort": SORT},
+    "com.atproto.identity.resolveHandle": {"handle": {"type": "string", "format": "handle", "required": True}},
+    "com.atproto.repo.getRecord": {
+        "repo": ACTOR,
+        "collection": {"type": "string", "format": "nsid", "required": True},
+        "rkey": {"type": "string", "format": "record-key", "required": True},
+        "cid": CID,
+    },
+}
+KEYWORDS: Final = ("type", "format", "minimum", "maximum", "default", "maxItems", "knownValues")
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return create_app(ApiSettings(postgres_url="postgresql://127.0.0.1:1/nothing")).openapi()
+
+
+def _described(parameter: dict[str, Any]) -> dict[str, Any]:
+    """What the documentation says of a parameter, in the words of the table above."""
+    schema: dict[str, Any] = parameter["schema"]
+    schema = schema | schema.get("anyOf", [{}])[0]
+    described = {key: schema[key] for key in KEYWORDS if key in schema}
+    if "items" in schema:
+        described["items"] = schema["items"]["format"]
+    return described | ({"required": True} if parameter.get("required") else {})
+
+
+@pytest.mark.parametrize("nsid", PARAMETERS)
+def test_a_method_has_the_parameters_of_its_lexicon(document: dict[str, Any], nsid: str):
+    parameters = document["paths"][f"/xrpc/{nsid}"]["get"]["parameters"]
+
+    assert {parameter["name"]: _described(parameter) for parameter in parameters} == PARAMETERS[nsid]
+
+
+def test_every_method_is_in_the_table(document: dict[str, Any]):
+    methods = {path.removeprefix("/xrpc/") for path in document["paths"] if path.startswith("/xrpc/")}
+
+    assert methods - {"_health"} == set(PARAMETERS)
+
+
+@pytest.mark.parametrize(
+    ("nsid", "names"),
+    [
+        ("app.bsky.actor.getProfile", ["AccountTakedown", "AccountDeactivated"]),
+        ("app.bsky.feed.getAuthorFeed", ["BlockedActor", "BlockedByActor"]),
+        ("app.bsky.feed.getPostThread", ["NotFound"]),
+        ("com.atproto.identity.resolveHandle", ["HandleNotFound"]),
+        ("com.atproto.repo.getRecord", ["RecordNotFound"]),
+    ],
+)
+def test_a_methods_own_errors_are_documented(document: dict[str, Any], nsid: str, names: list[str]):
+    answer = document["paths"][f"/xrpc/{nsid}"]["get"]["responses"]["400"]
+
+    assert all(f"`{name}`" in answer["description"] for name in names)
+    assert answer["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorBody")

@@ -1,0 +1,69 @@
+"""Every query of the API finds its rows by an index, whatever the size of the tables."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any, LiteralString, cast
+
+import psycopg
+import pytest
+
+from zeppelin_pipeline.warehouse.queries import load_queries, sql_folder
+
+AT = datetime(2024, 1, 1, tzinfo=UTC)
+PAGE = {"before_at": AT, "before_rkey": 5, "before_actor": 5, "limit": 50}
+SUBJECT = {"actor": 1, "collection": 1, "rkey": 2, "cid": None}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "find_accounts_by_handle": {"handles": ["a.test"]},
+    "get_accounts": {"actors": [1, 2], "self_rkey": -1},
+    "get_profile_counts": {"actors": [1, 2]},
+    "get_posts": {"actors": [1, 2], "rkeys": [3, 4]},
+    "get_author_feed": {
+        "actor": 1,
+        "replies": "all",
+        "embed_bits": 0,
+        "with_reposts": True,
+        "before_at": AT,
+        "before_rkey": 5,
+        "before_is_repost": 1,
+        "limit": 50,
+    },
+    "get_thread_ancestors": {"actor": 1, "rkey": 2, "height": 80},
+    "get_thread_descendants": {"actor": 1, "rkey": 2, "depth": 6, "limit": 100},
+    "get_likes": {**SUBJECT, **PAGE},
+    "get_reposters": {**SUBJECT, **PAGE},
+    "get_likes_by_actor": {"actor": 1, "actors": [1, 2], "rkeys": [3, 4]},
+    "get_followers": {"actor": 1, **PAGE},
+    "get_follows": {"actor": 1, **PAGE},
+    "get_blocked_pairs": {"ones": [1, 2], "others": [3, 4]},
+    "get_records": {"actors": [1, 2], "collections": [7, 10], "rkeys": [3, 4]},
+    "get_dids": {"actors": [1, 2]},
+    "get_raw_record": {"actor": 1, "collection": 1, "rkey": 2},
+    "get_column_record": {"actor": 1, "collection": 2, "rkey": 2},
+}
+
+
+@pytest.fixture
+def indexed(postgres_url: str) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        script = (sql_folder() / "indexes.sql").read_text(encoding="utf-8")
+        connection.execute(cast("LiteralString", script))
+        connection.execute("SET enable_seqscan = off")  # empty tables would be read whole otherwise
+        yield connection
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_no_table_is_read_whole(indexed: psycopg.Connection, name: str):
+    plan = indexed.execute("EXPLAIN " + load_queries()[name], PARAMETERS[name]).fetchall()
+
+    lines = [line for (line,) in plan]
+    assert any("Index" in line for line in lines), lines
+    assert not [line for line in lines if "Seq Scan" in line], lines
+
+
+def test_a_feed_and_its_pages_are_read_in_the_order_of_an_index(indexed: psycopg.Connection):
+    plan = indexed.execute("EXPLAIN " + load_queries()["get_author_feed"], PARAMETERS["get_author_feed"]).fetchall()
+
+    text = "\n".join(line for (line,) in plan)
+    assert "using post_author" in text
+    assert "using repost_author" in text
+    assert text.count("ROW(LEAST(") >= 2
