@@ -1,6 +1,7 @@
 """A host on loopback whose every answer a test decides: status, headers, body, and where the connection breaks."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -109,10 +110,10 @@ class HttpHost:
 
 
 @asynccontextmanager
-async def serving(answer: Answer) -> AsyncGenerator[HttpHost]:
+async def serving(answer: Answer, *, tls: ssl.SSLContext | None = None) -> AsyncGenerator[HttpHost]:
     """Serves on a free port of loopback while the context is open."""
     host = HttpHost(answer)
-    server = await asyncio.start_server(host.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(host.serve, "127.0.0.1", 0, ssl=tls)
     host.port = server.sockets[0].getsockname()[1]
     try:
         yield host

@@ -172,6 +172,17 @@ async def test_no_more_than_the_limit_is_in_flight() -> None:
         assert host.most_in_flight == 5
 
 
+async def test_a_connection_that_the_host_closed_is_not_used_again() -> None:
+    async with serving(lambda _: json_reply({})) as host, HostClients(ONCE) as clients:
+        client = clients.client(host.host)
+        await client.query("com.example.method")
+        for _ in range(3):
+            await host.close()
+            await asyncio.sleep(0.01)
+            await client.query("com.example.method")
+        assert len(host.requests) == 4
+
+
 async def test_a_url_is_fetched_through_its_hosts_client() -> None:
     async with serving(lambda request: Reply(request.query["a"].encode())) as host, HostClients(ONCE) as clients:
         assert await clients.get_url(f"{host.host.url}/x?a=1%202") == b"1 2"

@@ -1,10 +1,13 @@
 """The door that every connection goes through: public addresses only, judged at the moment of connecting."""
 
+import ssl
 from ipaddress import ip_address
+from pathlib import Path
 
 import httpx2
 import pytest
 
+from tests.fakes.certificates import make_tls
 from tests.fakes.http_host import Reply, serving
 from zeppelin_pipeline.errors import UpstreamError
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients
@@ -77,8 +80,8 @@ async def test_a_private_host_is_refused_before_anything_is_sent(host: str) -> N
     assert not caught.value.is_transient
 
 
-async def _ask_through(backend: GuardedBackend, url: str) -> httpx2.Response:
-    transport = GuardedTransport(backend, tls=httpx2.create_ssl_context(), limits=httpx2.Limits())
+async def _ask_through(backend: GuardedBackend, url: str, tls: ssl.SSLContext | None = None) -> httpx2.Response:
+    transport = GuardedTransport(backend, tls=tls or httpx2.create_ssl_context(), limits=httpx2.Limits())
     async with httpx2.AsyncClient(transport=transport) as http:
         return await http.get(url)
 
@@ -106,6 +109,19 @@ async def test_a_name_is_resolved_once_and_connected_to_as_judged() -> None:
     assert response.content == b"ok"
     assert len(answers) == 1
     assert inside.requests[0].headers["host"].startswith("rebinding.example")
+
+
+async def test_the_certificate_is_that_of_the_name_though_the_address_is_connected_to(tmp_path: Path) -> None:
+    async def resolve_name(_name: str, _port: int) -> list[Address]:
+        return [ip_address("127.0.0.1")]
+
+    server, client = make_tls(tmp_path, "pds.example")
+    backend = GuardedBackend(allow_private=True, resolve_name=resolve_name)
+    async with serving(lambda _: Reply(b"ok"), tls=server) as inside:
+        assert (await _ask_through(backend, f"https://pds.example:{inside.port}/", client)).content == b"ok"
+        with pytest.raises(httpx2.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+            await _ask_through(backend, f"https://other.example:{inside.port}/", client)
+        assert len(inside.requests) == 1
 
 
 async def test_a_dead_address_is_passed_over_for_the_next() -> None:
