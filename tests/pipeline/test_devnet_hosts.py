@@ -1,6 +1,7 @@
 """The devnet's PLC directory, hosts and relay over HTTP: what they answer agrees with each other and with the truth."""
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,9 +18,15 @@ from zeppelin_pipeline.atproto.cid import RAW_PREFIX, cid_from_text, cid_to_text
 from zeppelin_pipeline.atproto.commit import verify_commit
 from zeppelin_pipeline.atproto.crypto import PublicKey
 from zeppelin_pipeline.atproto.repository import open_repository
+from zeppelin_pipeline.devnet import listing
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.blobs import referenced_blobs
+from zeppelin_pipeline.devnet.faults import Fault, FaultKind
 from zeppelin_pipeline.devnet.model import Account, AccountStatus, DevnetConfig, RateLimit
+from zeppelin_pipeline.devnet.repositories import make_repository_maker
+from zeppelin_pipeline.devnet.state import NetworkState
+from zeppelin_pipeline.devnet.store import RepositoryStore
+from zeppelin_pipeline.errors import ConfigurationError
 
 CONFIG = DevnetConfig(repos=40, hosts=3, seed=5, mean_records=60.0, inactive_share=0.1)
 
@@ -244,6 +251,37 @@ def test_a_kept_folder_gives_the_same_repositories_on_the_same_accounts(tmp_path
             cars.append([client.car(devnet.hosts[0].url, account) for account in devnet.accounts()])
     assert cars[0] == cars[1]
     assert len(list(tmp_path.rglob("*.car"))) == 4
+
+
+def test_a_port_that_is_taken_is_named():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with (
+            pytest.raises(ConfigurationError, match=f"port {port} "),
+            running_devnet(DevnetConfig(repos=1, hosts=1, mean_records=1.0, base_port=port)),
+        ):
+            pytest.fail("it came to serve")
+
+
+def test_a_fault_needs_a_host():
+    with pytest.raises(ConfigurationError, match="no host 3"):
+        DevnetConfig(hosts=3, faults=((3, Fault(FaultKind.DEAD)),))
+
+
+def test_a_page_that_takes_too_long_to_make_ends_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(listing, "PAGE_SECONDS", 0.0)
+    maker = make_repository_maker(DevnetConfig(repos=4, hosts=1, mean_records=3.0))
+    state, accounts = NetworkState(maker, RepositoryStore(maker, tmp_path)), maker.population.accounts
+    found: list[str] = []
+    cursor: str | None = "0"
+    while cursor is not None:
+        page = listing.list_repos(state, accounts, 1000, int(cursor), lambda _: None)
+        assert len(page["repos"]) == 1
+        found.append(page["repos"][0]["did"])
+        cursor = page.get("cursor")
+    assert found == [account.did for account in accounts]
 
 
 def test_the_command_serves_until_it_is_told_to_stop(tmp_path: Path, client: DevnetClient):

@@ -15,6 +15,7 @@ from zeppelin_pipeline.devnet.blobs import find_blob, mime_type, referenced_blob
 from zeppelin_pipeline.devnet.directory import Directory
 from zeppelin_pipeline.devnet.faults import FaultKind, fault_from_json, fault_to_json
 from zeppelin_pipeline.devnet.host import Host, StandingFault
+from zeppelin_pipeline.devnet.listing import list_repos
 from zeppelin_pipeline.devnet.model import Account, AccountStatus
 from zeppelin_pipeline.devnet.state import NetworkState, StoredRecord
 from zeppelin_pipeline.devnet.xrpc import (
@@ -84,13 +85,10 @@ class PdsMethods:
 
     async def _list_repos(self, parameters: Parameters) -> Response:
         limit, start = parameters.limit(500, 1000), parameters.number_cursor()
-        listed = [account for account in self._host.accounts if account.index >= start]
-        page = listed[:limit]
-        repos = await asyncio.to_thread(lambda: [self._listing(account) for account in page])
-        answered: dict[str, Any] = {"repos": [repo for repo in repos if repo is not None]}
-        if len(listed) > limit:
-            answered["cursor"] = str(page[-1].index + 1)
-        return json_response(answered)
+        page = await asyncio.to_thread(
+            list_repos, self._state, self._host.accounts, limit, start, self._host.content_fault
+        )
+        return json_response(page)
 
     async def _get_repo(self, parameters: Parameters) -> Response:
         account = self._active(parameters.did())
@@ -177,16 +175,6 @@ class PdsMethods:
 
     async def _records(self, account: Account) -> list[StoredRecord]:
         return await asyncio.to_thread(self._state.records, account, self._host.content_fault(account))
-
-    def _listing(self, account: Account) -> dict[str, Any] | None:
-        status = self._status(account)
-        if status is AccountStatus.DELETED:
-            return None
-        served = self._state.repository(account, self._host.content_fault(account))
-        listing = {"did": account.did, "head": cid_to_text(served.head), "rev": served.rev, "active": True}
-        if status is not AccountStatus.ACTIVE:
-            listing |= {"active": False, "status": status.value}
-        return listing
 
     def _status(self, account: Account) -> AccountStatus:
         return self._state.status(account)

@@ -8,10 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
-from zeppelin_pipeline.atproto.cid import cid_to_text
 from zeppelin_pipeline.devnet.firehose import SUBSCRIBE_PATH, Firehose
 from zeppelin_pipeline.devnet.host import Host
-from zeppelin_pipeline.devnet.model import Account, AccountStatus
+from zeppelin_pipeline.devnet.listing import list_repos
 from zeppelin_pipeline.devnet.state import NetworkState
 from zeppelin_pipeline.devnet.xrpc import (
     EXCEPTION_HANDLERS,
@@ -60,12 +59,8 @@ class RelayMethods:
     async def _list_repos(self, parameters: Parameters) -> Response:
         limit, start = parameters.limit(500, 1000), parameters.number_cursor()
         accounts = self._state.population.accounts
-        page = accounts[start : start + limit]
-        repos = await asyncio.to_thread(lambda: [self._listing(account) for account in page])
-        answered: dict[str, Any] = {"repos": [repo for repo in repos if repo is not None]}
-        if start + limit < len(accounts):
-            answered["cursor"] = str(start + limit)
-        return json_response(answered)
+        page = await asyncio.to_thread(list_repos, self._state, accounts, limit, start, lambda _: None)
+        return json_response(page)
 
     def _view(self, host: Host) -> dict[str, Any]:
         return {
@@ -74,16 +69,6 @@ class RelayMethods:
             "accountCount": len(host.accounts),
             "status": "active",
         }
-
-    def _listing(self, account: Account) -> dict[str, Any] | None:
-        status = self._state.status(account)
-        if status is AccountStatus.DELETED:
-            return None
-        served = self._state.repository(account)
-        listing = {"did": account.did, "head": cid_to_text(served.head), "rev": served.rev, "active": True}
-        if status is not AccountStatus.ACTIVE:
-            listing |= {"active": False, "status": status.value}
-        return listing
 
 
 def relay_app(hosts: list[Host], state: NetworkState, firehose: Firehose) -> Starlette:
