@@ -1,6 +1,6 @@
 """A certificate for one name, made on the spot, with the contexts of its server and of a client that trusts it."""
 
-import datetime
+import datetime as dt
 import ssl
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def make_tls(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """A server's context with a certificate for the name, and a client's that trusts just that certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    start = datetime.datetime.now(datetime.UTC) - datetime.timedelta(hours=1)
+    start = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -22,7 +22,7 @@ def make_tls(folder: Path, name: str) -> tuple[ssl.SSLContext, ssl.SSLContext]:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(start)
-        .not_valid_after(start + datetime.timedelta(days=1))
+        .not_valid_after(start + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
