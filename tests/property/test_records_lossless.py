@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.records.samples import BLOCK, FOLLOW, LIKE, POST, REPOST, SOURCE
+from tests.unit.records.samples import BLOCK, FOLLOW, LIKE, POST, REPOST, SOURCE, encode_row
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, RAW_PREFIX, cid_of, cid_to_text
 from zeppelin_pipeline.atproto.dag_cbor import encode
 from zeppelin_pipeline.atproto.syntax import format_datetime
@@ -68,18 +68,6 @@ def read(collection: str, blocks: list[bytes]) -> list[dict[str, Any]]:
     rows = reading.rows.to_pylist() + invalid_records(pending, reading.faults).to_pylist()
     assert len(rows) == len(blocks)
     return sorted(rows, key=lambda row: row["rkey"])
-
-
-def encode_row(collection: str, row: dict[str, Any]) -> bytes:
-    """The block of a row: `raw`, or what its columns encode to."""
-    if row["raw"] is not None:
-        return row["raw"]
-    created_at = round(row["created_at"].timestamp() * 1000) * 1000
-    if collection in {FOLLOW, BLOCK}:
-        return encode_relation(collection, row["subject_did"], created_at)
-    via = None if row["via_did"] is None else (row["via_did"], row["via_rkey"], row["via_cid"])
-    subject = (row["subject_did"], row["subject_collection"], row["subject_rkey"], row["subject_cid"])
-    return encode_engagement(collection, subject, created_at, via)
 
 
 @given(

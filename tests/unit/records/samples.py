@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 from zeppelin_pipeline.atproto.dag_cbor import encode
+from zeppelin_pipeline.records.canonical import encode_engagement, encode_relation
 from zeppelin_pipeline.records.pending import Pending, Source
 from zeppelin_pipeline.records.reading import Reading, read_family
 from zeppelin_pipeline.records.registry import FAMILIES
@@ -85,3 +86,15 @@ def reason_of(record: dict[str, Any]) -> str:
     assert reading.rows.num_rows == 0
     (fault,) = reading.faults
     return fault.reason
+
+
+def encode_row(collection: str, row: dict[str, Any]) -> bytes:
+    """The block that a row of a collection's dataset stands for: `raw`, or what its columns encode to."""
+    if row["raw"] is not None:
+        return row["raw"]
+    created_at = round(row["created_at"].timestamp() * 1000) * 1000
+    if collection in {FOLLOW, BLOCK}:
+        return encode_relation(collection, row["subject_did"], created_at)
+    via = None if row["via_did"] is None else (row["via_did"], row["via_rkey"], row["via_cid"])
+    subject = (row["subject_did"], row["subject_collection"], row["subject_rkey"], row["subject_cid"])
+    return encode_engagement(collection, subject, created_at, via)
