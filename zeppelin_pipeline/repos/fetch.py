@@ -9,10 +9,10 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Self, TypeAlias
 
 from zeppelin_pipeline.atproto.repository import open_repository
@@ -23,6 +23,7 @@ from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.fetch_body import SpooledBody
 from zeppelin_pipeline.repos.fetch_outcome import FetchResult, HostBreaker, OutcomeCounts, state_of
+from zeppelin_pipeline.repos.fetch_threads import RepositoryThreads
 from zeppelin_pipeline.repos.pack import ABSENT, FETCHED, PackRow, PackSettings, PackWriter, settled_dids
 from zeppelin_pipeline.repos.plan import ManifestRow, read_manifest
 
@@ -44,7 +45,8 @@ class FetchSettings:
         spool_bytes: a download's bytes in memory; more of them go to a temporary file.
         max_in_flight: requests of the whole shard at once; hosts share it evenly, and each has at least 4.
         breaker_failures, breaker_seconds: when a host is given up for this run (`HostBreaker`).
-        check_threads: threads that walk downloaded repositories.
+        threads: that check and write downloaded repositories.
+        large_bytes: of larger repositories only one is checked or written at a time.
         progress_seconds: between two calls of `progress`, and between two looks at the age of what is not durable yet.
         pack: when rows become durable.
     """
@@ -55,7 +57,8 @@ class FetchSettings:
     max_in_flight: int = 400
     breaker_failures: int = 10
     breaker_seconds: float = 30.0
-    check_threads: int = 2
+    threads: int = 2
+    large_bytes: int = 8_000_000
     progress_seconds: float = 5.0
     pack: PackSettings = field(default_factory=PackSettings)
 
@@ -131,7 +134,7 @@ class _Run:
         self._resolver = resolver
         self._settings = settings
         self._now = now
-        self._threads = ThreadPoolExecutor(settings.check_threads, thread_name_prefix="fetch")
+        self._threads = RepositoryThreads(settings.threads, settings.large_bytes)
 
     async def fetch(self, waiting: list[ManifestRow], progress: Progress) -> None:
         by_host: dict[Host, list[ManifestRow]] = defaultdict(list)
@@ -155,20 +158,20 @@ class _Run:
 
     def close(self) -> None:
         """Makes durable what is in hand."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._threads.close()
         self.pack.flush()
 
     async def _tick(self, total: int, progress: Progress) -> None:
         while True:
             await asyncio.sleep(self._settings.progress_seconds)
             progress(self.counts.done, total, self.counts.downloaded_bytes)
-            await self._in_thread(self.pack.flush_old)
+            await self._threads.run(0, self.pack.flush_old)
 
     async def _work(self, client: HostClient, breaker: HostBreaker, queue: Iterator[ManifestRow]) -> None:
         for row in queue:
             with _Download(row, client, breaker, self._settings, self._threads) as download:
                 outcome = await self._outcome(row, download)
-                await self._in_thread(lambda outcome=outcome: self.pack.add(outcome))
+                await self._threads.run(len(outcome.car or b""), partial(self.pack.add, outcome))
                 self.counts.add(outcome)
 
     async def _outcome(self, row: ManifestRow, download: "_Download") -> PackRow:
@@ -190,9 +193,6 @@ class _Run:
             reason = error.reason if error.reason.startswith("did-") else f"did-{error.reason}"
             raise UpstreamError(reason, error.detail, is_transient=False) from error
 
-    async def _in_thread(self, call: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._threads, call)
-
 
 class _Download:
     """The attempts to get one repository; holds the last body that arrived whole, sound or damaged."""
@@ -203,7 +203,7 @@ class _Download:
         client: HostClient,
         breaker: HostBreaker,
         settings: FetchSettings,
-        threads: ThreadPoolExecutor,
+        threads: RepositoryThreads,
     ) -> None:
         self._row = row
         self._client = client
@@ -230,7 +230,7 @@ class _Download:
         self._breaker.succeed()
         self._replace(body)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, _check, body.view(), self._row.did)
+            return await self._threads.run(body.size_bytes, lambda: _check(body.view(), self._row.did))
         except InvalidDataError as error:
             raise UpstreamError(error.reason, error.detail, is_transient=True) from error
 

@@ -14,7 +14,6 @@ class SpooledBody:
         self._memory_bytes = memory_bytes
         self._memory = bytearray()
         self._file: IO[bytes] | None = None
-        self._map: mmap.mmap | None = None
 
     def write(self, chunk: bytes) -> None:
         """Appends a chunk; raises OSError when the disk is full."""
@@ -29,17 +28,14 @@ class SpooledBody:
         self._file.write(chunk)
 
     def view(self) -> memoryview:
-        """All bytes; nothing is appended after it."""
+        """All bytes; nothing is appended after it. A file is mapped for as long as the view is in use."""
         if self._file is None:
             return memoryview(self._memory)
-        if self._map is None:
-            self._file.flush()
-            self._map = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
-        return memoryview(self._map)
+        self._file.flush()
+        return memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
 
     def close(self) -> None:
         """Releases the file; a view that is still in use keeps its pages until it is dropped."""
-        self._map = None
         self._memory = bytearray()
         if self._file is not None:
             self._file.close()

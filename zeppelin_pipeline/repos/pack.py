@@ -4,6 +4,7 @@ A later part wins for a DID, and within a part the later row. A part is durable 
 its row groups are small, so that a reader needs memory for one of them only.
 """
 
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -188,9 +189,15 @@ def _parts(lake: Lake, shard: str) -> list[str]:
 
 def _to_table(rows: list[PackRow]) -> pa.Table:
     columns = {name: [getattr(row, name) for row in rows] for name in PACK.names if name != "car"}
-    # A view of a mapped file is copied here, once; the row group's size bounds how much.
-    cars = pa.array([row.car for row in rows], pa.large_binary())
-    return pa.table({**columns, "car": cars}, schema=PACK)
+    return pa.table({**columns, "car": _to_cars([row.car for row in rows])}, schema=PACK)
+
+
+def _to_cars(cars: list[bytes | memoryview | None]) -> pa.Array:
+    """The column of CARs. A large one is alone in its row group, and is then not copied."""
+    if len(cars) == 1 and cars[0]:
+        offsets = pa.py_buffer(struct.pack("=2q", 0, len(cars[0])))
+        return pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(cars[0])])
+    return pa.array(cars, pa.large_binary())
 
 
 def _to_row(table: pa.Table, index: int) -> PackRow:
