@@ -11,10 +11,10 @@ from zeppelin_api.hydration.keys import (
     NOTIFICATION_DECLARATION,
     SELF_RKEY,
     STATUS,
+    uri_of,
 )
 from zeppelin_api.hydration.records import read_declaration, read_record, stored_record
 from zeppelin_api.hydration.state import Account, Hydration, StoredRecord
-from zeppelin_pipeline.records.canonical import record_uri
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,4 +116,4 @@ def _account(row: _AccountRow) -> Account:
 def _live_status(row: _AccountRow) -> StoredRecord | None:
     if row.live_status is None or row.live_status_at is None:
         return None
-    return stored_record(record_uri(row.did, STATUS, SELF_RKEY), row.did, STATUS, row.live_status, row.live_status_at)
+    return stored_record(uri_of(row.did, STATUS, SELF_RKEY), row.did, STATUS, row.live_status, row.live_status_at)

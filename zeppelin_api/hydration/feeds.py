@@ -6,15 +6,14 @@ from datetime import datetime
 from typing import Final
 
 from zeppelin_api.db import Session
-from zeppelin_api.hydration.keys import POST, PostKey, rkey_of
+from zeppelin_api.hydration.columns import RecordReference, encode_engagement
+from zeppelin_api.hydration.keys import POST, REPOST, PostKey, rkey_of, uri_of
 from zeppelin_api.hydration.posts import hydrate_posts
 from zeppelin_api.hydration.state import Hydration, Post, Repost
 from zeppelin_api.pagination import Page, Position
 from zeppelin_api.policy import Policy
-from zeppelin_api.times import to_micros
-from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, cid_of, cid_to_text
+from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 from zeppelin_pipeline.errors import CorruptStateError
-from zeppelin_pipeline.records.canonical import REPOST, encode_repost, record_uri
 
 _IMAGES: Final = 1
 _VIDEO: Final = 8
@@ -139,7 +138,7 @@ async def _reposts(session: Session, did: str, rows: Iterable[_FeedRow], posts: 
 
 def _repost(did: str, row: _FeedRow, subject: Post, dids: Mapping[int, str]) -> Repost:
     raw = row.raw if row.raw is not None else _encode(row, subject, dids)
-    uri = record_uri(did, REPOST, rkey_of(row.rkey, row.rkey_text))
+    uri = uri_of(did, REPOST, rkey_of(row.rkey, row.rkey_text))
     return Repost(uri, cid_to_text(cid_of(raw)), did, row.sort_at)
 
 
@@ -149,11 +148,12 @@ def _encode(row: _FeedRow, subject: Post, dids: Mapping[int, str]) -> bytes:
         raise CorruptStateError(f"a repost of {subject.uri} has neither bytes nor the CID of what it reposts")
     via = None
     if row.via_actor is not None and row.via_rkey is not None and row.via_cid is not None:
-        via = (dids[row.via_actor], rkey_of(row.via_rkey, row.via_rkey_text), DAG_CBOR_PREFIX + row.via_cid)
-    rkey = subject.uri.rpartition("/")[2]
-    return encode_repost((subject.did, POST, rkey, DAG_CBOR_PREFIX + row.subject_cid), to_micros(row.created_at), via)
+        via_rkey = rkey_of(row.via_rkey, row.via_rkey_text)
+        via = RecordReference(dids[row.via_actor], REPOST, via_rkey, row.via_cid)
+    reposted = RecordReference(subject.did, POST, subject.uri.rpartition("/")[2], row.subject_cid)
+    return encode_engagement(REPOST, reposted, row.created_at, via)
 
 
 def _item(did: str, row: _FeedRow, post: Post) -> FeedItem:
-    repost_uri = record_uri(did, REPOST, rkey_of(row.rkey, row.rkey_text)) if row.is_repost else None
+    repost_uri = uri_of(did, REPOST, rkey_of(row.rkey, row.rkey_text)) if row.is_repost else None
     return FeedItem(post.uri, repost_uri)

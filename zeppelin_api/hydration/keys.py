@@ -5,7 +5,6 @@ from typing import Final, NamedTuple
 
 from zeppelin_pipeline.atproto.syntax import AtUri, parse_at_uri
 from zeppelin_pipeline.errors import InvalidDataError
-from zeppelin_pipeline.records.canonical import record_uri
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace, tid_of_key
 
 POST: Final = "app.bsky.feed.post"
@@ -14,6 +13,10 @@ THREADGATE: Final = "app.bsky.feed.threadgate"
 POSTGATE: Final = "app.bsky.feed.postgate"
 LIST: Final = "app.bsky.graph.list"
 STARTER_PACK: Final = "app.bsky.graph.starterpack"
+LIKE: Final = "app.bsky.feed.like"
+REPOST: Final = "app.bsky.feed.repost"
+FOLLOW: Final = "app.bsky.graph.follow"
+BLOCK: Final = "app.bsky.graph.block"
 LABELER: Final = "app.bsky.labeler.service"
 PROFILE: Final = "app.bsky.actor.profile"
 STATUS: Final = "app.bsky.actor.status"
@@ -75,6 +78,11 @@ def rkey_of(key: int, text: str | None) -> str:
     return tid_of_key(key) if text is None else text
 
 
+def uri_of(did: str, collection: str, rkey: str) -> str:
+    """A record's AT URI."""
+    return str(AtUri(did, collection, rkey))
+
+
 def did_of(uri: str) -> str:
     """The authority of a record's URI."""
     return uri.removeprefix("at://").partition("/")[0]
@@ -88,4 +96,4 @@ def collection_of(uri: str) -> str:
 def sibling_uri(uri: str, collection: str) -> str:
     """The record of another collection with the same account and record key, as gates have with their posts."""
     did, _, rkey = uri.removeprefix("at://").split("/", 2)
-    return record_uri(did, collection, rkey)
+    return uri_of(did, collection, rkey)

@@ -19,11 +19,11 @@ from zeppelin_api.hydration.keys import (
     post_key,
     record_key,
     rkey_of,
+    uri_of,
 )
 from zeppelin_api.hydration.records import load_records, read_record
 from zeppelin_api.hydration.state import Hydration, Post
 from zeppelin_api.policy import Policy
-from zeppelin_pipeline.records.canonical import record_uri
 
 #: A post shows the posts that it embeds, and those that these embed, but nothing below.
 EMBED_DEPTH: Final = 2
@@ -94,7 +94,7 @@ def _post(row: _PostRow) -> Post:
     record, cid = read_record(row.raw)
     return Post(
         key=PostKey(row.actor_id, row.rkey),
-        uri=record_uri(row.did, POST, rkey_of(row.rkey, row.rkey_text)),
+        uri=uri_of(row.did, POST, rkey_of(row.rkey, row.rkey_text)),
         cid=cid,
         did=row.did,
         record=record,

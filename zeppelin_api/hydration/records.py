@@ -19,12 +19,12 @@ from zeppelin_api.hydration.keys import (
     THREADGATE,
     RecordKey,
     rkey_of,
+    uri_of,
 )
 from zeppelin_api.hydration.state import Hydration, JsonRecord, StoredRecord
 from zeppelin_api.times import read_time
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
-from zeppelin_pipeline.records.canonical import record_uri
 from zeppelin_pipeline.warehouse.keys import nsid_of_number
 
 #: Fields that views read of records which the pipeline keeps unvalidated: the type of each, and whether it must be
@@ -110,7 +110,7 @@ async def load_records(session: Session, state: Hydration, keys: Iterable[Record
         collection = nsid_of_number(row.collection)
         if collection is None:
             continue  # no view is made of collections that are not well-known
-        uri = record_uri(row.did, collection, rkey_of(row.rkey, row.rkey_text))
+        uri = uri_of(row.did, collection, rkey_of(row.rkey, row.rkey_text))
         record = stored_record(uri, row.did, collection, row.raw, row.indexed_at)
         if record is not None:
             state.records[uri] = record

@@ -5,11 +5,9 @@ from datetime import datetime
 from typing import Final
 
 from zeppelin_api.db import Session
-from zeppelin_api.hydration.keys import rkey_of
-from zeppelin_api.times import to_micros
-from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX
+from zeppelin_api.hydration.columns import RecordReference, encode_engagement, encode_relation
+from zeppelin_api.hydration.keys import BLOCK, FOLLOW, LIKE, REPOST, rkey_of
 from zeppelin_pipeline.errors import CorruptStateError
-from zeppelin_pipeline.records.canonical import BLOCK, FOLLOW, LIKE, REPOST, encode_engagement, encode_relation
 from zeppelin_pipeline.warehouse.keys import nsid_of_number
 
 _COLUMN_COLLECTIONS: Final = frozenset({LIKE, REPOST, FOLLOW, BLOCK})
@@ -57,14 +55,14 @@ def _encode(collection: str, row: _ColumnRow) -> bytes:
     if row.subject_did is None:
         raise CorruptStateError(f"a {collection} names an account that has no row in actor: {row.subject_actor}")
     if row.subject_collection is None or row.subject_rkey is None or row.subject_cid is None:
-        return encode_relation(collection, row.subject_did, to_micros(row.created_at))
-    subject = (
+        return encode_relation(collection, row.subject_did, row.created_at)
+    subject = RecordReference(
         row.subject_did,
         nsid_of_number(row.subject_collection) or "",
         rkey_of(row.subject_rkey, row.subject_rkey_text),
-        DAG_CBOR_PREFIX + row.subject_cid,
+        row.subject_cid,
     )
     via = None
     if row.via_did is not None and row.via_rkey is not None and row.via_cid is not None:
-        via = (row.via_did, rkey_of(row.via_rkey, row.via_rkey_text), DAG_CBOR_PREFIX + row.via_cid)
-    return encode_engagement(collection, subject, to_micros(row.created_at), via)
+        via = RecordReference(row.via_did, REPOST, rkey_of(row.via_rkey, row.via_rkey_text), row.via_cid)
+    return encode_engagement(collection, subject, row.created_at, via)

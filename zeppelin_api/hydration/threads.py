@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from zeppelin_api.db import Session
-from zeppelin_api.hydration.keys import PostKey, did_of, rkey_of
+from zeppelin_api.hydration.keys import LIKE, PostKey, did_of, rkey_of, uri_of
 from zeppelin_api.hydration.posts import hydrate_posts
 from zeppelin_api.hydration.state import Hydration, Post
 from zeppelin_api.policy import Policy
-from zeppelin_pipeline.records.canonical import LIKE, record_uri
 
 #: JSON is written to 254 levels at most; a reply takes two, a parent one, and a post within up to 30.
 MAX_DEPTH: Final = 100
@@ -82,6 +81,6 @@ async def _root_author_likes(session: Session, root_did: str, posts: list[Post])
         rkeys=[key.rkey for key in uris],
     )
     return {
-        uris[PostKey(row.subject_actor, row.subject_rkey)]: record_uri(root_did, LIKE, rkey_of(row.rkey, row.rkey_text))
+        uris[PostKey(row.subject_actor, row.subject_rkey)]: uri_of(root_did, LIKE, rkey_of(row.rkey, row.rkey_text))
         for row in rows
     }

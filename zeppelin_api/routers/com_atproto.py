@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from zeppelin_api.errors import ApiError, invalid_request
 from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers
+from zeppelin_api.hydration.keys import uri_of
 from zeppelin_api.hydration.repo import load_raw_record
 from zeppelin_api.hydration.state import Hydration
 from zeppelin_api.lexicon.repo import GetRecordOutput, ResolveHandleOutput
@@ -16,7 +17,6 @@ from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import SessionDep
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
-from zeppelin_pipeline.records.canonical import record_uri
 
 identity_router: Final = XrpcRouter("com.atproto.identity")
 repo_router: Final = XrpcRouter("com.atproto.repo")
@@ -50,7 +50,7 @@ async def get_record(
     await load_accounts(session, state, [did])
     if state.active_account(did) is None:
         raise invalid_request(f"Could not find repo: {repo}")
-    uri = record_uri(did, collection, rkey)
+    uri = uri_of(did, collection, rkey)
     raw = await load_raw_record(session, did, collection, rkey)
     found_cid = None if raw is None else cid_to_text(cid_of(raw))
     if raw is None or (cid is not None and cid != found_cid):

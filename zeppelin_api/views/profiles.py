@@ -4,13 +4,12 @@ from datetime import timedelta
 from typing import Any, Final
 
 from zeppelin_api.hydration.accounts import ProfileCounts
-from zeppelin_api.hydration.keys import PROFILE, SELF_RKEY
+from zeppelin_api.hydration.keys import PROFILE, SELF_RKEY, uri_of
 from zeppelin_api.hydration.state import Account, StoredRecord
 from zeppelin_api.times import iso
 from zeppelin_api.views.context import View, ViewContext, is_of_type, present
 from zeppelin_api.views.labels import self_labels
 from zeppelin_api.views.media import external_view
-from zeppelin_pipeline.records.canonical import record_uri
 
 INVALID_HANDLE: Final = "handle.invalid"
 #: A live status lasts as long as its record says, within these bounds.
@@ -81,7 +80,7 @@ def _basic(context: ViewContext, account: Account) -> View:
         pronouns=record.get("pronouns"),
         avatar=context.urls.image("avatar", account.did, record.get("avatar")),
         associated=_associated(account),
-        labels=self_labels(record_uri(account.did, PROFILE, SELF_RKEY), account.profile_cid, account.profile),
+        labels=self_labels(uri_of(account.did, PROFILE, SELF_RKEY), account.profile_cid, account.profile),
         createdAt=None if account.created_at is None else iso(account.created_at),
         status=_status(context, account),
     )
