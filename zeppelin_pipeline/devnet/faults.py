@@ -56,7 +56,8 @@ class Fault:
     Attributes:
         kind: what goes wrong.
         share: which share of the accounts (of requests without an account: all or none at 0) is hit, fixed by DID.
-        first: only the first so many hits; None for no end.
+        first: only the first so many hits; None for no end. Faults of content stand until mended: a listed head must
+            be that of the repository which is fetched next.
         method: only this XRPC method (`com.atproto.sync.getRepo`); None for all that the kind can touch.
         delay_seconds: for SLOW, before each answer.
         retry_after_seconds: for RATE_LIMIT.

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import RLock
 
-from zeppelin_pipeline.atproto.car import write_car
+from zeppelin_pipeline.atproto.car import index_blocks, write_car
 from zeppelin_pipeline.atproto.cid import cid_of
 from zeppelin_pipeline.atproto.commit import encode_commit, sign_commit
 from zeppelin_pipeline.atproto.crypto import PrivateKey
@@ -139,7 +139,7 @@ class LiveRepository:
 
     def _record_blocks(self) -> dict[bytes, bytes]:
         car = self._stored.car()
-        seeded = {cid: car[start:end] for cid, (start, end) in open_repository(car).blocks.items()}
+        seeded = {cid: car[start:end] for cid, (start, end) in index_blocks(car)[1].items()}
         return seeded | self._written
 
     def _entries_at(self, rev: str) -> dict[bytes, bytes]:

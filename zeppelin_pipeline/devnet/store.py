@@ -37,6 +37,10 @@ class RepositoryStore:
         self._known: dict[tuple[int, FaultKind | None], StoredRepository] = {}
         self._lock = RLock()
 
+    def known(self, account: Account, fault: FaultKind | None = None) -> StoredRepository | None:
+        """The same if this process has made or read it before: at hand at once."""
+        return self._known.get((account.index, fault))
+
     def load(self, account: Account, fault: FaultKind | None = None) -> StoredRepository:
         """The seeded repository of an account as this fault (None: none) leaves it; made and kept if it is not yet."""
         with self._lock:
