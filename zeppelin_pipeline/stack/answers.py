@@ -27,14 +27,14 @@ def check_answers(stack: RunningStack, truth: Truth, console: Console) -> list[s
     chooser = random.Random(len(truth.posts))  # noqa: S311 - a sample, the same at each run over the same network
     status = read_status(stack.settings.require_postgres_url())
     with httpx2.Client(base_url=stack.api_url, timeout=TIMEOUT_SECONDS, trust_env=False) as http:
-        api = _Api(http)
+        api = ApiClient(http)
         accounts = _sample(chooser, truth.active, lambda did: len(truth.followers[did]))
         posts = _sample(chooser, truth.posts, lambda uri: len(truth.likes[uri]))
         wrong = [
-            *_check_totals(status, truth),
-            *(line for did in accounts for line in _check_profile(api, truth, did)),
-            *(line for uri in posts for line in _check_post(api, truth, uri)),
-            *(line for did in accounts[:FEED_ACCOUNTS] for line in _check_feed(api, truth, did)),
+            *check_totals(status, truth),
+            *(line for did in accounts for line in check_profile(api, truth, did)),
+            *(line for uri in posts for line in check_post(api, truth, uri)),
+            *(line for did in accounts[:FEED_ACCOUNTS] for line in check_feed(api, truth, did)),
         ]
     for line in wrong:
         console.print(f"WRONG: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
@@ -44,16 +44,18 @@ def check_answers(stack: RunningStack, truth: Truth, console: Console) -> list[s
     return wrong
 
 
-class _Api:
+class ApiClient:
     """The API as a client sees it."""
 
     def __init__(self, http: httpx2.Client) -> None:
         self._http = http
 
     def get(self, method: str, **parameters: str) -> Json:
+        """The answer of a method."""
         return cast("Json", self._http.get(f"/xrpc/{method}", params=parameters).raise_for_status().json())
 
     def pages(self, method: str, key: str, **parameters: str) -> Iterator[Json]:
+        """The items of all pages of a method."""
         cursor: dict[str, str] = {}
         while True:
             page = self.get(method, limit=str(PAGE), **parameters, **cursor)
@@ -70,7 +72,7 @@ def _sample(chooser: random.Random, among: Iterable[str], weight: Callable[[str]
     return heaviest + chooser.sample(others, min(SAMPLE - len(heaviest), len(others)))
 
 
-def _check_totals(status: Status, truth: Truth) -> Wrong:
+def check_totals(status: Status, truth: Truth) -> Wrong:
     """Every entry that the hosts hold is in a table or in quarantine; every repository is accounted for."""
     tally = status.tally
     yield from _differ("record entries in the ledger", tally.entries, truth.entries)
@@ -80,7 +82,8 @@ def _check_totals(status: Status, truth: Truth) -> Wrong:
     yield from _differ("repositories", sum(status.repositories.values()), len(truth.active | truth.inactive))
 
 
-def _check_profile(api: _Api, truth: Truth, did: str) -> Wrong:
+def check_profile(api: ApiClient, truth: Truth, did: str) -> Wrong:
+    """A profile's texts and counts, and its handle resolved back."""
     profile = api.get("app.bsky.actor.getProfile", actor=did)
     record = truth.profiles.get(did, {})
     expected = {
@@ -97,7 +100,8 @@ def _check_profile(api: _Api, truth: Truth, did: str) -> Wrong:
     yield from _differ(f"DID of {profile['handle']}", resolved["did"], did)
 
 
-def _check_post(api: _Api, truth: Truth, uri: str) -> Wrong:
+def check_post(api: ApiClient, truth: Truth, uri: str) -> Wrong:
+    """A post's record, whole, and its counts."""
     found = api.get("app.bsky.feed.getPosts", uris=uri)["posts"]
     if len(found) != 1:
         yield f"getPosts of {uri}: {len(found)} posts"
@@ -114,7 +118,7 @@ def _check_post(api: _Api, truth: Truth, uri: str) -> Wrong:
         yield from _differ(f"{name} of {uri}", found[0].get(name), value)
 
 
-def _check_feed(api: _Api, truth: Truth, did: str) -> Wrong:
+def check_feed(api: ApiClient, truth: Truth, did: str) -> Wrong:
     """All pages of an author's feed together have each of their posts once."""
     feed = api.pages("app.bsky.feed.getAuthorFeed", "feed", actor=did, filter="posts_with_replies")
     own = [item["post"]["uri"] for item in feed if "reason" not in item]
