@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from zeppelin_pipeline.atproto.cid import cid_to_text
 from zeppelin_pipeline.atproto.syntax import format_datetime
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.devnet.blobs import blob_ref
-from zeppelin_pipeline.devnet.encoding import cid_text, encode_record, record_cid
+from zeppelin_pipeline.devnet.encoding import encode_record, record_cid
 from zeppelin_pipeline.devnet.model import LAST_MICROS, Account
 from zeppelin_pipeline.devnet.population import Population
 from zeppelin_pipeline.devnet.seeds import stream
@@ -144,7 +145,7 @@ class _CuratedMaker:
         created_at = format_datetime(self._micros // 1000 * 1000)
         block = encode_record({"$type": collection, **fields, "createdAt": created_at})
         uri = f"at://{self._owner.did}/{collection}/{rkey}"
-        strong_ref = {"cid": cid_text(record_cid(block)), "uri": uri}
+        strong_ref = {"cid": cid_to_text(record_cid(block)), "uri": uri}
         record = CuratedRecord(self._owner.did, collection, rkey, block, strong_ref)
         self.made.append(record)
         return record

@@ -1,4 +1,4 @@
-"""The network's own records to DAG-CBOR, and CIDs to text, as fast as libipld does it.
+"""The network's own records to DAG-CBOR, as fast as libipld does it.
 
 `atproto` checks what strangers wrote, and what we write for them; that care takes several times the encoding.
 What is encoded here is of our own making, has no floats, is shallow, and holds no byte strings that libipld could take
@@ -20,8 +20,3 @@ def encode_record(record: dict[str, Any]) -> bytes:
 def record_cid(block: bytes) -> bytes:
     """The CID of a record's block."""
     return cids_of((block,))[0]
-
-
-def cid_text(cid: bytes) -> str:
-    """The text form of a CID, 59 characters."""
-    return libipld.encode_cid(cid)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zeppelin_pipeline.devnet.encoding import cid_text, encode_record, record_cid
+from zeppelin_pipeline.atproto.cid import cid_to_text
+from zeppelin_pipeline.devnet.encoding import encode_record, record_cid
 from zeppelin_pipeline.devnet.population import Population
 from zeppelin_pipeline.devnet.post_records import POST, PostWriter
 from zeppelin_pipeline.devnet.rows import (
@@ -113,7 +114,7 @@ def make_index(population: Population) -> NetworkIndex:
 def _fill_post_cids(index: NetworkIndex) -> None:
     writer = index.post_writer()
     for number in range(len(index.posts.author)):
-        text = cid_text(record_cid(encode_record(writer.record(number))))
+        text = cid_to_text(record_cid(encode_record(writer.record(number))))
         index.post_cids[number] = np.frombuffer(text.encode(), np.uint8)
 
 
