@@ -13,20 +13,11 @@ import uvicorn
 from tests.network.backfill import Backfill, settings_for
 from tests.network.expectations import Expectations
 from tests.network.node import install_packages
-from tests.network.official import Network, Seed, running_network, seed_network
+from tests.network.official import DELETED, HIDDEN, UNPROVEN, Network, Seed, running_network, seed_network
 from tests.network.truth import RepositoryReader, delete_account
 from zeppelin_api.app import create_app
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
-
-#: The first test waits for all this: npm's install and a compilation, the seeding, the backfill.
-SETUP_SECONDS = 900
-#: Deleted when it is already listed and planned: its repository is gone when it is asked for.
-DELETED = "heidi"
-#: Moved to another host and silent since: the key that signed the head commit is no more the account's.
-UNPROVEN = "trent"
-#: Deactivated, taken down, deleted.
-HIDDEN = frozenset({"grace", "ivan", DELETED})
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,15 @@ from tests.network.node import NODE, PACKAGE, node_environment, run_node
 START_SECONDS = 60
 STOP_SECONDS = 20
 SEED_SECONDS = 120
+#: The first test waits for all this: npm's install and a compilation, the seeding, the backfill.
+SETUP_SECONDS = 900
+
+#: Deleted by the tests when it is already listed and planned: its repository is gone when it is asked for.
+DELETED = "heidi"
+#: Moved to another host and silent since: the key that signed the head commit is no more the account's.
+UNPROVEN = "trent"
+#: Deactivated, taken down, deleted.
+HIDDEN = frozenset({"grace", "ivan", DELETED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,9 @@ from atproto.exceptions import BadRequestError, RequestErrorBase
 from atproto_client.models.base import ModelBase
 from atproto_client.models.utils import get_model_as_dict, get_or_create
 
-from tests.network.conftest import SETUP_SECONDS, UNPROVEN
 from tests.network.expectations import BULK_AUTHOR
 from tests.network.node import run_node
-from tests.network.official import Seed
+from tests.network.official import SETUP_SECONDS, UNPROVEN, Seed
 from tests.network.truth import RepositoryReader
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(SETUP_SECONDS)]

@@ -7,8 +7,7 @@ import psycopg
 import pytest
 
 from tests.network.backfill import Backfill
-from tests.network.conftest import DELETED, SETUP_SECONDS, UNPROVEN
-from tests.network.official import Network, Seed
+from tests.network.official import DELETED, SETUP_SECONDS, UNPROVEN, Network, Seed
 from tests.network.truth import GivenRecord, RepositoryReader
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 from zeppelin_pipeline.atproto.dag_cbor import encode, from_json
