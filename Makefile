@@ -21,6 +21,7 @@ PYTHON_FOLDERS := zeppelin_pipeline zeppelin_api tests bench tools
 PROMISES := TODO|FIXME|XXX|NotImplementedError|pytest\.skip|mark\.skip|importorskip|unittest\.skip|xfail
 
 export DAGSTER_DISABLE_TELEMETRY := yes
+export VIRTUAL_ENV := $(CURDIR)/.venv
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .PHONY: help demo up test check test-network bench clean

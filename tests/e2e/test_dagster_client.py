@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.process_marks import processes_marked
 from zeppelin_pipeline.stack.dagster_client import UNFINISHED_RUNS, DagsterClient
 from zeppelin_pipeline.stack.dagster_programs import DagsterPlan, start_dagster
 from zeppelin_pipeline.stack.graphql import DagsterError
 from zeppelin_pipeline.stack.ports import free_port
-from zeppelin_pipeline.stack.process_table import PROC
 from zeppelin_pipeline.stack.supervisor import Supervisor
 
 pytestmark = pytest.mark.e2e
@@ -50,19 +50,9 @@ def plan_in(folder: Path, module: str) -> DagsterPlan:
     return DagsterPlan(home, folder / "instance.yaml", module, environment, free_port(), free_port())
 
 
-def processes_marked(folder: Path) -> list[str]:
-    """Every living process that was started with this folder's environment, whoever its parent is now."""
-    found: list[str] = []
-    for process in PROC.iterdir():
-        if process.name.isdigit():
-            try:
-                environment = (process / "environ").read_bytes()
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except OSError:
-                continue
-            if f"{MARK}={folder}/faults".encode() in environment.split(b"\0") and command:
-                found.append(command)
-    return found
+def processes_of(folder: Path) -> list[str]:
+    """Every living process that was started over this folder."""
+    return processes_marked(f"{MARK}={folder}/faults")
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +62,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
         client = start_dagster(supervisor, plan_in(folder, "tiny_location"))
         run = client.launch_run(["planned"], config={"ops": {"planned": {"config": {"count": 3}}}})
         assert client.wait_for_runs([run], timeout_seconds=60)[0].status == "SUCCESS"
-        assert processes_marked(folder)
+        assert processes_of(folder)
         yield Tiny(client, folder / "faults")
         endless = client.launch_run(["endless"])
         while client.run(endless).status != "STARTED":
             supervisor.check()
-    assert processes_marked(folder) == [], "a run in progress was left behind by the supervisor"
+    assert processes_of(folder) == [], "a run in progress was left behind by the supervisor"
 
 
 def test_assets_partitions_and_metadata_are_read_back(tiny: Tiny) -> None:
@@ -160,7 +150,7 @@ def test_definitions_that_do_not_load_end_the_start_with_the_reason(tmp_path: Pa
     plan = plan_in(tmp_path, "broken_location")
     with Supervisor(tmp_path / "logs") as supervisor, pytest.raises(Exception, match="no such definitions"):
         start_dagster(supervisor, plan)
-    assert processes_marked(tmp_path) == []
+    assert processes_of(tmp_path) == []
 
 
 def test_a_webserver_that_is_not_there_is_one_clear_error() -> None:

@@ -3,12 +3,12 @@
 With DAGSTER_HOME set, only the `dagster.yaml` inside it counts, so the project's own is copied there at each start.
 """
 
+import json
 import shutil
 from pathlib import Path
 from typing import Final
 
 import psycopg
-import yaml
 from psycopg import sql
 
 from zeppelin_pipeline.errors import ConfigurationError
@@ -30,7 +30,8 @@ def make_dagster_home(home: Path, instance_file: Path, *, location: str, code_se
     home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(instance_file, home / "dagster.yaml")
     server = {"host": "127.0.0.1", "port": code_server_port, "location_name": location}
-    (home / WORKSPACE_FILE).write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}), encoding="utf-8")
+    workspace = json.dumps({"load_from": [{"grpc_server": server}]})  # all JSON is YAML
+    (home / WORKSPACE_FILE).write_text(workspace, encoding="utf-8")
     return home
 
 

@@ -40,8 +40,8 @@ def backfill(stack: RunningStack, console: Console) -> BackfillReport:
 
 def stay(stack: RunningStack, console: Console) -> None:
     """Watch over the programs until a signal, which is the ordinary end."""
-    console.print("\nRunning. Ctrl-C stops everything.")
     try:
+        console.print("\nRunning. Ctrl-C stops everything.")
         stack.supervisor.watch()
     except KeyboardInterrupt:
         console.print("Stopping.")
