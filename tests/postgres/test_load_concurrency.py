@@ -10,6 +10,7 @@ import pytest
 
 from tests.fakes.batches import FakeShard, did, random_shard, tid
 from tests.postgres.warehouse_contents import contents, count
+from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.load import LoadResult, load_shard
 
 PATIENCE_SECONDS = 30.0
@@ -22,17 +23,17 @@ def watcher(postgres_url: str):
         yield opened
 
 
-def wait_until_one_waits(watcher: psycopg.Connection) -> None:
-    """Returns when a session of the database waits for another's lock."""
+def wait_until_waiting(watcher: psycopg.Connection, sessions: int = 1) -> None:
+    """Returns when that many sessions of the database wait for others' locks."""
     query = """SELECT count(*) FROM pg_stat_activity
                WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()"""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         row = watcher.execute(query).fetchone()
-        if row is not None and row[0]:
+        if row is not None and row[0] >= sessions:
             return
         time.sleep(0.01)
-    raise AssertionError("no session came to wait")
+    raise AssertionError(f"{sessions} sessions never came to wait")
 
 
 def load(url: str, fake: FakeShard, fingerprint: str = "first", report: Callable[[str, int], None] | None = None):
@@ -50,7 +51,7 @@ def load_over_another(
     def hold(table: str, rows: int) -> None:
         if table == "like":
             in_the_midst.set()
-            wait_until_one_waits(watcher)
+            wait_until_waiting(watcher)
 
     with ThreadPoolExecutor(2) as pool:
         one: Future[LoadResult] = pool.submit(load, url, first, report=hold)
@@ -77,12 +78,26 @@ def test_two_shards_with_one_repository_hold_its_newest_rev_once(
     assert watcher.execute('SELECT rkey - (1::bigint << 60) FROM "like"').fetchall() == [(max(first, second),)]
 
 
+@pytest.mark.parametrize(("first", "second", "copied"), [(2, 2, 0), (3, 2, 0), (2, 3, 1)])
+def test_two_shards_that_renew_one_repository_hold_its_newest_rev_once(
+    postgres_url: str, watcher: psycopg.Connection, first: int, second: int, copied: int
+):
+    fakes = [
+        FakeShard(f"{name}~00000").repository(did(1), rev).like(did(1), tid(rev), (did(2), tid(2)))
+        for name, rev in (("held", 1), ("a", first), ("b", second))
+    ]
+    load(postgres_url, fakes[0])
+    _, two = load_over_another(postgres_url, watcher, *fakes[1:])
+    assert two.copied == copied
+    assert watcher.execute('SELECT rkey - (1::bigint << 60) FROM "like"').fetchall() == [(max(first, second),)]
+
+
 def test_a_load_that_waited_for_one_that_failed_writes_its_rows(postgres_url: str, watcher: psycopg.Connection):
     in_the_midst = threading.Event()
 
     def hold(table: str, rows: int) -> None:
         in_the_midst.set()
-        wait_until_one_waits(watcher)
+        wait_until_waiting(watcher)
         raise KeyboardInterrupt
 
     with ThreadPoolExecutor(2) as pool:
@@ -118,6 +133,29 @@ def test_many_shards_with_the_same_accounts_and_repositories_load_side_by_side(p
         assert {table: len(held[table]) for table in winners[0].rows} == winners[0].rows
     assert len(held["repo"]) == 102
     assert len(held["load"]) == len(shards)
+
+
+def test_two_loads_take_repositories_in_one_order_whatever_the_order_of_their_rows(
+    postgres_url: str, watcher: psycopg.Connection
+):
+    """Both are stopped at the repository in the middle, each having taken what comes before it in its rows."""
+    keys = read_key_space(watcher)
+    one, middle, other = sorted(map(did, range(3)), key=keys.actor_id)
+    forth, back = FakeShard("a~00000"), FakeShard("b~00000")
+    for fake, owners in ((forth, (one, middle, other)), (back, (other, middle, one))):
+        for owner in owners:
+            fake.repository(owner).like(owner, tid(1), (did(9), tid(2)))
+    with psycopg.connect(postgres_url) as holder, ThreadPoolExecutor(2) as pool:
+        holder.execute(
+            "INSERT INTO repo (actor_id, records, fetched_at, host, shard, state) VALUES (%s, 0, now(), '', '', 'failed')",
+            (keys.actor_id(middle),),
+        )
+        loads = [pool.submit(load, postgres_url, fake) for fake in (forth, back)]
+        wait_until_waiting(watcher, 2)
+        holder.rollback()
+        copied = sorted(each.result(PATIENCE_SECONDS).copied for each in loads)
+    assert copied == [0, 3]
+    assert count(watcher, "like") == 3
 
 
 def test_shards_without_a_repository_in_common_do_not_wait_for_each_other(postgres_url: str):
