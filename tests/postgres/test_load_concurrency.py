@@ -147,7 +147,8 @@ def test_two_loads_take_repositories_in_one_order_whatever_the_order_of_their_ro
             fake.repository(owner).like(owner, tid(1), (did(9), tid(2)))
     with psycopg.connect(postgres_url) as holder, ThreadPoolExecutor(2) as pool:
         holder.execute(
-            "INSERT INTO repo (actor_id, records, fetched_at, host, shard, state) VALUES (%s, 0, now(), '', '', 'failed')",
+            "INSERT INTO repo (actor_id, records, fetched_at, host, shard, state)"
+            " VALUES (%s, 0, now(), '', '', 'failed')",
             (keys.actor_id(middle),),
         )
         loads = [pool.submit(load, postgres_url, fake) for fake in (forth, back)]
