@@ -21,6 +21,8 @@ PYTHON_FOLDERS := zeppelin_pipeline zeppelin_api tests bench tools
 PROMISES := TODO|FIXME|XXX|NotImplementedError|pytest\.skip|mark\.skip|importorskip|unittest\.skip|xfail
 
 export DAGSTER_DISABLE_TELEMETRY := yes
+# Every run of an asset is a new process: without compiled bytecode each would compile its imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
@@ -59,7 +61,7 @@ clean: ## Remove all that was made here, the demo's data included
 	find $(PYTHON_FOLDERS) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.synced: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --locked --python $(PYTHON)
+	$(UV) sync --locked --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 $(BOOTSTRAP)/bin/uv: tools/bootstrap_uv.py

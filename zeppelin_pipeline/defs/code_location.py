@@ -3,7 +3,7 @@
 import dagster as dg
 
 from zeppelin_pipeline.defs.assets import network, shards, warehouse
-from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, WarehouseResource
+from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, Warehouse
 from zeppelin_pipeline.defs.schedules import JOBS, SCHEDULES
 from zeppelin_pipeline.defs.sensors import SENSORS
 from zeppelin_pipeline.settings import Settings
@@ -31,7 +31,7 @@ def build_resources(settings: Settings) -> dict[str, object]:
     """The resources by the names that assets ask for."""
     return {
         "lake": LakeResource(url=settings.lake_url),
-        "warehouse": WarehouseResource(url=settings.postgres_url),
+        "warehouse": Warehouse(settings.postgres_url),
         "network": NetworkResource(
             relay_urls=list(settings.relay_urls),
             plc_url=settings.plc_url,

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import dagster as dg
 from psycopg import Connection
@@ -31,10 +32,14 @@ class LakeResource(dg.ConfigurableResource["LakeResource"]):
         return Lake(self.url)
 
 
-class WarehouseResource(dg.ConfigurableResource["WarehouseResource"]):
-    """The warehouse by its URL; without one, every use says which setting is missing."""
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """The warehouse by its URL; without one, every use says which setting is missing.
 
-    url: str | None
+    A plain object: the fields of a configurable resource are shown in Dagster's pages, and a URL holds a password.
+    """
+
+    url: str | None = field(repr=False)
 
     @contextmanager
     def connect(self, application: str) -> Generator[Connection[TupleRow], None, None]:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from zeppelin_pipeline.defs.metadata import markdown_table, rate
 from zeppelin_pipeline.defs.partitions import PDS_HOSTS, REPO_SHARDS
-from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, WarehouseResource
+from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, Warehouse
 from zeppelin_pipeline.hosts.directory import PARKED, Directory, find_host, refresh_directory
 from zeppelin_pipeline.hosts.host import Host
 from zeppelin_pipeline.repos.listing import ListingResult, list_host
@@ -21,7 +21,10 @@ GROUP = "network"
 
 @dg.asset(group_name=GROUP, kinds={"parquet", "postgres"}, owners=["team:zeppelin"])
 def pds_list(
-    context: dg.AssetExecutionContext, network: NetworkResource, lake: LakeResource, warehouse: WarehouseResource
+    context: dg.AssetExecutionContext,
+    network: NetworkResource,
+    lake: LakeResource,
+    warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult[Any]:
     """Which PDS hosts exist, who says so, and which of them answer. Hosts that answer become partitions."""
     directory = asyncio.run(_refresh(network, lake))

@@ -9,7 +9,7 @@ from pydantic import Field
 from zeppelin_pipeline.defs.assets.network import shard_plan
 from zeppelin_pipeline.defs.metadata import counts_table, markdown_table, rate
 from zeppelin_pipeline.defs.partitions import REPO_SHARDS
-from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, WarehouseResource
+from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, Warehouse
 from zeppelin_pipeline.repos.audit import Audit, audit_repositories, sample_repositories
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.fetch import FetchResult, fetch_shard
@@ -105,7 +105,7 @@ def record_batches(
     ],
 )
 def warehouse_tables(
-    context: dg.AssetExecutionContext, lake: LakeResource, warehouse: WarehouseResource
+    context: dg.AssetExecutionContext, lake: LakeResource, warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument] - with checks Dagster takes the bare name only
     """The shard's rows in Postgres: one transaction with its row in the ledger, never twice."""
     shard = context.partition_key

@@ -7,7 +7,7 @@ import dagster as dg
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, RangeResult, recompute
 from zeppelin_pipeline.defs.metadata import markdown_table, rate
 from zeppelin_pipeline.defs.partitions import KEY_RANGES
-from zeppelin_pipeline.defs.resources import WarehouseResource
+from zeppelin_pipeline.defs.resources import Warehouse
 from zeppelin_pipeline.warehouse.indexes import build_indexes
 from zeppelin_pipeline.warehouse.queries import load_queries
 
@@ -15,7 +15,9 @@ GROUP = "warehouse"
 
 
 @dg.asset(group_name=GROUP, deps=["warehouse_tables"], kinds={"postgres"}, owners=["team:zeppelin"])
-def warehouse_indexes(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
+def warehouse_indexes(
+    context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult[Any]:
     """Constraints and indexes of `sql/indexes.sql`: what is missing is built, all are verified."""
     with warehouse.connect("warehouse_indexes") as connection:
         indexes = build_indexes(
@@ -36,7 +38,7 @@ def warehouse_indexes(context: dg.AssetExecutionContext, warehouse: WarehouseRes
 
 
 @dg.asset(group_name=GROUP, deps=["warehouse_tables"], kinds={"postgres"}, owners=["team:zeppelin"])
-def load_epoch(warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
+def load_epoch(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[Any]:
     """How much is loaded so far. Counts hang behind this one asset, not behind every shard."""
     with warehouse.connect("load_epoch") as connection:
         row = connection.execute(load_queries()["load_epoch"]).fetchone()
@@ -67,7 +69,7 @@ def _counts_asset(name: str, description: str) -> dg.AssetsDefinition:
         kinds={"postgres"},
         owners=["team:zeppelin"],
     )
-    def counts(context: dg.AssetExecutionContext, warehouse: WarehouseResource) -> dg.MaterializeResult[Any]:
+    def counts(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[Any]:
         results: list[RangeResult] = []
         with warehouse.connect(name) as connection:
             for key_range in context.partition_keys:
