@@ -12,6 +12,9 @@ from zeppelin_pipeline.defs.code_location import build_resources, load_assets
 from zeppelin_pipeline.defs.partitions import PDS_HOSTS, REPO_SHARDS
 from zeppelin_pipeline.settings import Settings
 
+#: Settings of an instance whose log of each step does not drown what a failing test says.
+QUIET = {"python_logs": {"python_log_level": "WARNING"}}
+
 SHARD_STAGES = ("fetched_repos", "record_batches", "warehouse_tables")
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 

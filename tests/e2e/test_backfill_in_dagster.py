@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from tests.backfill import SHARD_STAGES, Backfill
-from tests.pipeline.tables import QUIET, comparable_tables, fix_hash_key, network_settings
+from tests.backfill import QUIET, SHARD_STAGES, Backfill
+from tests.pipeline.tables import comparable_tables, fix_hash_key, network_settings
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, range_names
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.faults import Fault, FaultKind

@@ -7,13 +7,15 @@ from contextlib import ExitStack, closing
 from typing import Any
 from uuid import uuid4
 
+import dagster as dg
 import pytest
 import uvicorn
 
-from tests.network.backfill import Backfill, settings_for
+from tests.backfill import QUIET, Backfill
 from tests.network.expectations import Expectations
 from tests.network.node import install_packages
 from tests.network.official import DELETED, HIDDEN, UNPROVEN, Network, Seed, running_network, seed_network
+from tests.network.settings import settings_for
 from tests.network.truth import RepositoryReader, delete_account
 from zeppelin_api.app import create_app
 from zeppelin_api.settings import ApiSettings
@@ -42,10 +44,12 @@ def backfill(
 ) -> Iterator[Backfill]:
     name = f"official_{uuid4().hex}"
     postgres_url = postgres_server.create_database(name, template=migrated_template)
-    backfill = Backfill(settings_for(network, postgres_url, tmp_path_factory.mktemp("home")))
+    settings = settings_for(network, postgres_url, tmp_path_factory.mktemp("home"))
     deleted = seed.accounts[DELETED]
-    backfill.run(before_fetch=lambda: delete_account(network, deleted.host, deleted.did))
-    yield backfill
+    with dg.DagsterInstance.ephemeral(settings=QUIET) as instance:
+        backfill = Backfill(settings, instance)
+        backfill.run(before_fetch=lambda: delete_account(network, deleted.host, deleted.did))
+        yield backfill
     postgres_server.drop_database(name)
 
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from tests.network.backfill import Backfill
+from tests.backfill import Backfill
 from tests.network.official import DELETED, SETUP_SECONDS, UNPROVEN, Network, Seed
 from tests.network.truth import GivenRecord, RepositoryReader
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text

@@ -8,9 +8,6 @@ from psycopg import sql
 
 from zeppelin_pipeline.settings import Settings
 
-#: Settings of an instance whose log of each step does not drown what a failing test says.
-QUIET = {"python_logs": {"python_log_level": "WARNING"}}
-
 #: The same secret for every warehouse of the tests, so that their keys can be compared.
 HASH_KEY = bytes(range(32))
 

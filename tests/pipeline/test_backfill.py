@@ -9,8 +9,8 @@ import dagster as dg
 import psycopg
 import pytest
 
-from tests.backfill import Backfill
-from tests.pipeline.tables import QUIET, comparable_tables, fix_hash_key, network_settings
+from tests.backfill import QUIET, Backfill
+from tests.pipeline.tables import comparable_tables, fix_hash_key, network_settings
 from zeppelin_pipeline.atproto.cid import cid_of
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.faults import Fault, FaultKind

@@ -9,8 +9,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from tests.backfill import Backfill
-from tests.pipeline.tables import QUIET, comparable_tables, fix_hash_key, network_settings
+from tests.backfill import QUIET, Backfill
+from tests.pipeline.tables import comparable_tables, fix_hash_key, network_settings
 from zeppelin_pipeline.devnet.background import running_devnet
 from zeppelin_pipeline.devnet.model import DevnetConfig
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
