@@ -3,8 +3,13 @@
 With DAGSTER_HOME set, only the `dagster.yaml` inside it counts, so the project's own is copied there at each start.
 """
 
+import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +20,7 @@ from zeppelin_pipeline.errors import ConfigurationError
 from zeppelin_pipeline.settings import Settings
 
 WORKSPACE_FILE: Final = "workspace.yaml"
+READY_FILE: Final = "storage-ready"
 DATABASE_SUFFIX: Final = "_dagster"
 
 
@@ -33,6 +39,28 @@ def make_dagster_home(home: Path, instance_file: Path, *, location: str, code_se
     workspace = json.dumps({"load_from": [{"grpc_server": server}]})  # all JSON is YAML
     (home / WORKSPACE_FILE).write_text(workspace, encoding="utf-8")
     return home
+
+
+def prepare_storage(home: Path, environment: Mapping[str, str]) -> None:
+    """Let one process make the tables of Dagster's storage before several programs want them.
+
+    Each program makes what is missing as it starts; at once, on SQLite, they stamp the schema's version twice, and
+    nothing starts ever after. Costs some seconds at a storage's first start, and nothing later.
+
+    Raises:
+        ConfigurationError: the storage cannot be opened; the message ends with what Dagster said.
+    """
+    mark = home / READY_FILE
+    storage = hashlib.sha256(environment.get("ZEPPELIN_DAGSTER_POSTGRES_URL", "").encode()).hexdigest()
+    if mark.is_file() and mark.read_text(encoding="utf-8") == storage:
+        return
+    command = [sys.executable, "-m", "dagster", "instance", "info"]
+    made = subprocess.run(  # noqa: S603 - our own interpreter, no text from outside
+        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+    if made.returncode:
+        raise ConfigurationError(f"Dagster's storage cannot be opened: {made.stderr.strip()[-2000:]}")
+    mark.write_text(storage, encoding="utf-8")
 
 
 def dagster_environment(settings: Settings, home: Path) -> dict[str, str]:

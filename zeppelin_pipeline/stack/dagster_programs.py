@@ -13,7 +13,7 @@ from typing import Final
 
 from zeppelin_pipeline.stack.child import Program, answers
 from zeppelin_pipeline.stack.dagster_client import LOCATION, DagsterClient
-from zeppelin_pipeline.stack.dagster_home import WORKSPACE_FILE, make_dagster_home
+from zeppelin_pipeline.stack.dagster_home import WORKSPACE_FILE, make_dagster_home, prepare_storage
 from zeppelin_pipeline.stack.graphql import DagsterError
 from zeppelin_pipeline.stack.supervisor import Supervisor
 
@@ -53,8 +53,10 @@ def start_dagster(supervisor: Supervisor, plan: DagsterPlan, *, beside: Sequence
     Raises:
         ProgramError: a program ended, or was not ready in time.
         DagsterError: the definitions do not load.
+        ConfigurationError: Dagster's storage cannot be opened.
     """
     make_dagster_home(plan.home, plan.instance_file, location=LOCATION, code_server_port=plan.code_port)
+    prepare_storage(plan.home, plan.environment)
     supervisor.start(_code_server(plan), _webserver(plan), _daemon(plan), *beside)
     return DagsterClient(plan.url)
 
