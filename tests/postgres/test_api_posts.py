@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.api_client import ApiClient, running_api
 from tests.factories import Account, Ref, WarehouseFactory, blob
 
@@ -188,6 +190,34 @@ async def test_a_made_record_that_breaks_its_lexicon_is_not_found(api: ApiClient
     embed = (await _post(api, warehouse.post(alice, embed=_quote(nameless))))["embed"]
 
     assert embed["record"]["$type"] == "app.bsky.embed.record#viewNotFound"
+
+
+@pytest.mark.parametrize(
+    "collection", ["app.bsky.graph.listitem", "app.bsky.graph.listblock", "app.bsky.graph.verification"]
+)
+async def test_an_embedded_record_of_a_collection_without_a_view_is_not_found(
+    api: ApiClient, warehouse: WarehouseFactory, collection: str
+):
+    alice = warehouse.account("alice.test")
+    without_view = warehouse.record(alice, collection, {"subject": alice.did})
+
+    embed = (await _post(api, warehouse.post(alice, embed=_quote(without_view))))["embed"]
+
+    assert embed["record"]["$type"] == "app.bsky.embed.record#viewNotFound"
+
+
+@pytest.mark.parametrize("values", [None, 5, "text", [1, {"val": 2}]])
+async def test_labels_of_no_known_form_in_an_unvalidated_record_are_none(
+    api: ApiClient, warehouse: WarehouseFactory, values: object
+):
+    alice = warehouse.account("alice.test")
+    labels = {"$type": "com.atproto.label.defs#selfLabels", "values": values}
+    labeler = {"policies": {"labelValues": []}, "labels": labels}
+    ref = warehouse.record(alice, "app.bsky.labeler.service", labeler, rkey="self")
+
+    embed = (await _post(api, warehouse.post(alice, embed=_quote(ref))))["embed"]
+
+    assert embed["record"]["labels"] == []
 
 
 async def test_the_first_post_of_a_thread_shows_its_gate(api: ApiClient, warehouse: WarehouseFactory):

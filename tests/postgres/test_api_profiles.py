@@ -1,5 +1,7 @@
 """`app.bsky.actor.*` over a real database."""
 
+import pytest
+
 from tests.api_client import ApiClient
 from tests.factories import WarehouseFactory, blob
 
@@ -109,6 +111,21 @@ async def test_a_live_status_ends_when_its_duration_is_over(api: ApiClient, ware
     assert status["status"] == "app.bsky.actor.status#live"
     assert status["expiresAt"] == "2024-01-01T00:31:00.000Z"
     assert status["isActive"] is False
+
+
+@pytest.mark.parametrize("external", [5, "text", {}, {"uri": "https://x.test/", "title": 1, "description": "d"}])
+async def test_a_status_with_a_malformed_embed_is_shown_without_it(
+    api: ApiClient, warehouse: WarehouseFactory, external: object
+):
+    alice = warehouse.account("alice.test")
+    embed = {"$type": "app.bsky.embed.external", "external": external}
+    status = {"status": "app.bsky.actor.status#live", "embed": embed}
+    warehouse.record(alice, "app.bsky.actor.status", status, rkey="self")
+
+    shown = (await api.get("app.bsky.actor.getProfile", actor=alice.did))["status"]
+
+    assert shown["status"] == "app.bsky.actor.status#live"
+    assert "embed" not in shown
 
 
 async def test_hidden_accounts_are_refused_with_the_reason(api: ApiClient, warehouse: WarehouseFactory):

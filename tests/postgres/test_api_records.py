@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.api_client import ApiClient
 from tests.factories import Ref, WarehouseFactory, blob
 
@@ -53,3 +55,13 @@ async def test_missing_records_and_hidden_accounts_are_refused(api: ApiClient, w
         assert await api.error(NSID, **missing) == (400, "RecordNotFound")
     hidden = {"repo": gone.did, "collection": "app.bsky.feed.post", "rkey": rkey}
     assert await api.error(NSID, **hidden) == (400, "InvalidRequest")
+
+
+@pytest.mark.parametrize("raw", [b"\xa1\x01\x61a", b"\xa1\x61n\x3b" + b"\xff" * 8])
+async def test_a_record_that_has_no_form_in_json_is_refused(api: ApiClient, warehouse: WarehouseFactory, raw: bytes):
+    alice = warehouse.account("alice.test")
+    warehouse.record(alice, "test.unknown.thing", {}, rkey="self", reason="cbor-map-key")
+    warehouse.connection.execute("UPDATE record SET raw = %s", [raw])
+
+    name = {"repo": alice.did, "collection": "test.unknown.thing", "rkey": "self"}
+    assert await api.error(NSID, **name) == (400, "InvalidRequest")

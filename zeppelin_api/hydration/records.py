@@ -108,8 +108,8 @@ async def load_records(session: Session, state: Hydration, keys: Iterable[Record
     )
     for row in rows:
         collection = nsid_of_number(row.collection)
-        if collection is None:
-            continue  # no view is made of collections that are not well-known
+        if collection is None or collection not in _FIELDS:
+            continue  # no view is made of these
         uri = uri_of(row.did, collection, rkey_of(row.rkey, row.rkey_text))
         record = stored_record(uri, row.did, collection, row.raw, row.indexed_at)
         if record is not None:

@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 from fastapi import Query
+from orjson import JSONEncodeError
 from starlette.responses import Response
 
 from zeppelin_api.errors import ApiError, invalid_request
@@ -17,6 +18,7 @@ from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import SessionDep
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
+from zeppelin_pipeline.errors import InvalidDataError
 
 identity_router: Final = XrpcRouter("com.atproto.identity")
 repo_router: Final = XrpcRouter("com.atproto.repo")
@@ -55,5 +57,8 @@ async def get_record(
     found_cid = None if raw is None else cid_to_text(cid_of(raw))
     if raw is None or (cid is not None and cid != found_cid):
         raise ApiError("RecordNotFound", f"Could not locate record: {uri}")
-    value, _ = dag_cbor.decode_lenient(raw)
-    return json_response({"uri": uri, "cid": found_cid, "value": dag_cbor.to_json(value)})
+    try:
+        value, _ = dag_cbor.decode_lenient(raw)
+        return json_response({"uri": uri, "cid": found_cid, "value": dag_cbor.to_json(value)})
+    except (InvalidDataError, JSONEncodeError) as error:
+        raise invalid_request(f"The record {uri} has no form in JSON: {error}") from error

@@ -7,9 +7,9 @@ from zeppelin_api.hydration.accounts import ProfileCounts
 from zeppelin_api.hydration.keys import PROFILE, SELF_RKEY, uri_of
 from zeppelin_api.hydration.state import Account, StoredRecord
 from zeppelin_api.times import iso
-from zeppelin_api.views.context import View, ViewContext, is_of_type, present
+from zeppelin_api.views.context import View, ViewContext, present
 from zeppelin_api.views.labels import self_labels
-from zeppelin_api.views.media import external_view
+from zeppelin_api.views.media import checked_external_view
 
 INVALID_HANDLE: Final = "handle.invalid"
 #: A live status lasts as long as its record says, within these bounds.
@@ -127,14 +127,13 @@ def _status(context: ViewContext, account: Account) -> View | None:
     stored = account.live_status
     if stored is None:
         return None
-    embed = stored.record.get("embed")
     expires_at = _expires_at(stored)
     return present(
         uri=stored.uri,
         cid=stored.cid,
         record=stored.record,
         status=stored.record["status"],
-        embed=external_view(context, account.did, embed) if is_of_type(embed, "app.bsky.embed.external") else None,
+        embed=checked_external_view(context, account.did, stored.record.get("embed")),
         labels=[],
         expiresAt=None if expires_at is None else iso(expires_at),
         isActive=None if expires_at is None else expires_at > context.now,
