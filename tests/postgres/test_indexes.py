@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.batches import random_shard
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.warehouse import indexes
-from zeppelin_pipeline.warehouse.indexes import build_indexes, declared_indexes
+from zeppelin_pipeline.warehouse.indexes import build_indexes, declared_indexes, has_all_indexes
 from zeppelin_pipeline.warehouse.load import load_shard
 from zeppelin_pipeline.warehouse.queries import load_queries
 
@@ -36,7 +36,9 @@ def standing(connection: psycopg.Connection) -> dict[str, bool]:
 def test_every_declared_index_is_built_and_a_second_call_builds_none(builder: psycopg.Connection):
     load_shard(builder, random_shard(1).batches())
     told: list[str] = []
+    assert not has_all_indexes(builder)
     built = build_indexes(builder, report=lambda index: told.append(index.name))
+    assert has_all_indexes(builder)
     names = [index.name for index in declared_indexes()]
     assert [index.name for index in built] == told == names
     assert all(index.seconds is not None and index.bytes > 0 for index in built)

@@ -95,6 +95,12 @@ def build_indexes(
     return built
 
 
+def has_all_indexes(connection: Connection[TupleRow]) -> bool:
+    """Whether every declared index stands whole: before that, looking up one account reads whole tables."""
+    standing = _standing(connection)
+    return all(standing.get(index.name, False) for index in declared_indexes())
+
+
 def _standing(connection: Connection[TupleRow]) -> dict[str, bool]:
     """The indexes that exist, and whether each is whole."""
     return dict(connection.execute(load_queries()["standing_indexes"]).fetchall())

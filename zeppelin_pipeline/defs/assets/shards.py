@@ -7,10 +7,10 @@ import dagster as dg
 from pydantic import Field
 
 from zeppelin_pipeline.defs.assets.network import shard_plan
-from zeppelin_pipeline.defs.metadata import counts_table, markdown_table, rate
+from zeppelin_pipeline.defs.audit_check import audit_check_spec, audit_sample
+from zeppelin_pipeline.defs.metadata import counts_table, rate
 from zeppelin_pipeline.defs.partitions import REPO_SHARDS
 from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, Warehouse
-from zeppelin_pipeline.repos.audit import Audit, audit_repositories, sample_repositories
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.fetch import FetchResult, fetch_shard
 from zeppelin_pipeline.repos.load import load_shard_batches
@@ -18,7 +18,6 @@ from zeppelin_pipeline.warehouse.load import LoadResult
 
 GROUP = "repositories"
 LOADER_POOL = "pg_loader"
-_SAMPLED_REPOSITORIES = 20
 
 
 class FetchConfig(dg.Config):
@@ -96,12 +95,7 @@ def record_batches(
             description="Every record entry of the shard is in a table or in quarantine.",
             blocking=True,
         ),
-        dg.AssetCheckSpec(
-            "sampled_repositories_verify",
-            asset="warehouse_tables",
-            description="Repositories rebuilt from the warehouse alone have the root that their commit signs.",
-            blocking=True,
-        ),
+        audit_check_spec("warehouse_tables"),
     ],
 )
 def warehouse_tables(
@@ -113,8 +107,7 @@ def warehouse_tables(
         result = load_shard_batches(
             connection, lake.open(), shard, report=lambda table, rows: context.log.info("%s: %d rows", table, rows)
         )
-        actors = sample_repositories(connection, shard=shard, limit=_SAMPLED_REPOSITORIES)
-        audits = audit_repositories(connection, actors)
+        audit = audit_sample(connection, shard)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(result.rows.values()),
@@ -129,7 +122,7 @@ def warehouse_tables(
             "rejected_by_reason": counts_table("reason", result.rejected),
             "fingerprint": result.fingerprint,
         },
-        check_results=[_check_accounts(result), _check_audits(audits)],
+        check_results=[_check_accounts(result), audit],
     )
 
 
@@ -168,17 +161,4 @@ def _check_accounts(result: LoadResult) -> dg.AssetCheckResult:
         check_name="accounts_close",
         passed=result.entries == rows + result.quarantined,
         metadata={"entries": result.entries, "rows": rows, "quarantined": result.quarantined},
-    )
-
-
-def _check_audits(audits: list[Audit]) -> dg.AssetCheckResult:
-    differing = [audit for audit in audits if not audit.is_exact]
-    return dg.AssetCheckResult(
-        check_name="sampled_repositories_verify",
-        passed=not differing,
-        metadata={
-            "sampled": len(audits),
-            "records": sum(audit.records for audit in audits),
-            "differing": markdown_table(["did", "rev", "what"], [(a.did, a.rev, a.detail) for a in differing]),
-        },
     )

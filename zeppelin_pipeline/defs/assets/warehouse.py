@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, RangeResult, recompute
+from zeppelin_pipeline.defs.audit_check import audit_check_spec, audit_sample
 from zeppelin_pipeline.defs.metadata import markdown_table, rate
 from zeppelin_pipeline.defs.partitions import KEY_RANGES
 from zeppelin_pipeline.defs.resources import Warehouse
@@ -14,15 +15,22 @@ from zeppelin_pipeline.warehouse.queries import load_queries
 GROUP = "warehouse"
 
 
-@dg.asset(group_name=GROUP, deps=["warehouse_tables"], kinds={"postgres"}, owners=["team:zeppelin"])
+@dg.asset(
+    group_name=GROUP,
+    deps=["warehouse_tables"],
+    kinds={"postgres"},
+    owners=["team:zeppelin"],
+    check_specs=[audit_check_spec("warehouse_indexes")],
+)
 def warehouse_indexes(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
-) -> dg.MaterializeResult[Any]:
+) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument] - with checks Dagster takes the bare name only
     """Constraints and indexes of `sql/indexes.sql`: what is missing is built, all are verified."""
     with warehouse.connect("warehouse_indexes") as connection:
         indexes = build_indexes(
             connection, report=lambda index: context.log.info("%s on %s stands", index.name, index.table)
         )
+        audit = audit_sample(connection)
     built = [index for index in indexes if index.seconds is not None]
     return dg.MaterializeResult(
         metadata={
@@ -33,7 +41,8 @@ def warehouse_indexes(
             "sizes": markdown_table(
                 ["index", "table", "bytes", "seconds"], [(i.name, i.table, i.bytes, i.seconds) for i in indexes]
             ),
-        }
+        },
+        check_results=[audit],
     )
 
 
