@@ -50,6 +50,10 @@ def test_every_record_of_the_network_is_given_back_byte_for_byte(postgres_url: s
             assert records_in_warehouse(postgres_url, account.did) == expected
         assert set(states) > {"active"}
         assert all(backfill.checks.values())
+        for (asset, _), metadata in backfill.metadata.items():
+            if asset not in {"load_epoch", "warehouse_indexes"}:
+                assert {"dagster/row_count", "seconds"} <= metadata.keys(), asset
+                assert any(name.endswith("_per_second") for name in metadata), asset
         with psycopg.connect(postgres_url) as connection:
             held = dict(connection.execute("SELECT status, count(*) FROM repo GROUP BY 1").fetchall())
             audits = [

@@ -1,6 +1,7 @@
 """The network as it is found: its hosts, what each lists, and the shards that are planned from it."""
 
 import asyncio
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +28,9 @@ def pds_list(
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult[Any]:
     """Which PDS hosts exist, who says so, and which of them answer. Hosts that answer become partitions."""
+    started = time.monotonic()
     directory = asyncio.run(_refresh(network, lake))
+    seconds = time.monotonic() - started
     with warehouse.connect("pds_list") as connection, lake.open().open_parquet(directory.file.path) as snapshot:
         new = store_hosts(connection, snapshot.read())
     context.instance.add_dynamic_partitions(str(PDS_HOSTS.name), [row.host for row in directory.online])
@@ -42,6 +45,9 @@ def pds_list(
             "parked": len(parked),
             "new": new,
             "malformed": sum(directory.malformed.values()),
+            "bytes": directory.file.bytes,
+            "seconds": round(seconds, 2),
+            "hosts_per_second": rate(len(directory.rows), seconds),
             "witnesses": markdown_table(["witness", "hosts"], witnesses),
             "parked_hosts": markdown_table(["host", "last error"], parked[:100]),
             "path": directory.file.path,
@@ -98,12 +104,15 @@ def shard_plan(
     context: dg.AssetExecutionContext, network: NetworkResource, lake: LakeResource, shards: ShardResource
 ) -> dg.MaterializeResult[Any]:
     """Every listed account in exactly one shard. Shards become partitions; planned ones never change."""
+    started = time.monotonic()
     plan = asyncio.run(_plan(network, lake, shards))
+    seconds = time.monotonic() - started
     # All, not only the new ones: so a kill between the manifests and the partitions is mended by the next planning.
     keys = list_shards(lake.open())
     context.instance.add_dynamic_partitions(str(REPO_SHARDS.name), keys)
     return dg.MaterializeResult(
         metadata={
+            "dagster/row_count": plan.already_planned + plan.new_repos,
             "shards": len(keys),
             "new_shards": len(plan.new_shards),
             "new_repositories": plan.new_repos,
@@ -111,6 +120,8 @@ def shard_plan(
             "planned_before": plan.already_planned,
             "listed_twice": plan.listed_twice,
             "unresolved": plan.unresolved,
+            "seconds": round(seconds, 2),
+            "repositories_per_second": rate(plan.already_planned + plan.new_repos, seconds),
             "new": markdown_table(["shard"], [(key,) for key in plan.new_shards[:200]]),
         }
     )

@@ -55,6 +55,7 @@ def load_epoch(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[A
         sizes = connection.execute(load_queries()["relation_sizes"]).fetchall()
     return dg.MaterializeResult(
         metadata={
+            "dagster/row_count": entries - quarantined,
             "shards": shards,
             "entries": entries,
             "quarantined": quarantined,
