@@ -98,7 +98,8 @@ def _rate(sums: tuple[float, float]) -> float:
 
 
 def _bytes_a_record(status: Status) -> str:
-    return f"{status.bytes_stored / max(status.tally.entries, 1):,.0f}"
+    entries = status.tally.entries
+    return f"{status.bytes_stored / entries:,.0f}" if entries else "none yet"
 
 
 def _listed(counts: dict[str, int], limit: int | None = LONGEST_LIST) -> str:
