@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
+from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.stack.child import Program, answers
 from zeppelin_pipeline.stack.dagster_client import UNFINISHED_RUNS, DagsterClient
@@ -75,11 +76,19 @@ def running_stack(settings: Settings, supervisor: Supervisor, say: Say) -> Gener
         url = with_warehouse.require_postgres_url()
         applied = migrate(url)
         say(f"warehouse: {f'migrated ({len(applied)} new)' if applied else 'up to date'}")
+        sweep_lake(Lake(settings.lake_url), say)
         chosen = _choose_ports(with_warehouse, url)
         try:
             yield _start(chosen, supervisor, say)
         finally:
             supervisor.stop()
+
+
+def sweep_lake(lake: Lake, say: Say) -> None:
+    """Remove the temporary files that killed runs left behind; nothing else would."""
+    swept = lake.sweep()
+    if swept:
+        say(f"lake: {len(swept)} unfinished files of killed runs removed")
 
 
 def _choose_ports(settings: Settings, warehouse_url: str) -> Settings:
