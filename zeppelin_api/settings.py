@@ -20,8 +20,8 @@ class ApiSettings(BaseSettings):
         description="Where the warehouse is; the API only reads.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int = Field(default=3000, ge=0, le=65535, description="Port to listen on.")
-    did: str = Field(default="did:web:localhost%3A3000", pattern="^did:", description="The service's own DID.")
+    port: int = Field(default=2584, ge=0, le=65535, description="Port to listen on.")
+    did: str = Field(default="did:web:localhost%3A2584", pattern="^did:", description="The service's own DID.")
     signing_key_file: Path | None = Field(
         default=None,
         description="File of the service's k256 key, made when missing. Without one no key is published.",

@@ -133,7 +133,7 @@ async def test_a_key_file_that_holds_no_key_is_a_fault_of_the_settings(tmp_path:
 async def test_a_local_service_is_reached_without_tls_and_publishes_no_key_unless_it_has_one(api: ApiClient):
     document = (await api.http.get("/.well-known/did.json")).json()
 
-    assert {service["serviceEndpoint"] for service in document["service"]} == {"http://localhost:3000"}
+    assert {service["serviceEndpoint"] for service in document["service"]} == {"http://localhost:2584"}
     assert document["verificationMethod"] == []
 
 
