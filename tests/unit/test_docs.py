@@ -7,7 +7,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from zeppelin_pipeline.lake.schemas import LIKE
+from zeppelin_api.settings import ApiSettings
+from zeppelin_pipeline.lake.schemas import BATCHES, LIKE
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.settings import describe_settings
 
@@ -28,6 +29,7 @@ def test_every_test_that_an_invariant_names_exists() -> None:
 
 def test_every_setting_that_is_named_exists() -> None:
     known = {variable for variable, _, _ in describe_settings()}
+    known |= {f"ZEPPELIN_API_{name.upper()}" for name in ApiSettings.model_fields}
     named = set(re.findall(r"ZEPPELIN_[A-Z_]+", text_of(*DOCUMENTS)))
     assert named
     assert named <= known
@@ -49,7 +51,11 @@ def test_the_lakes_example_reads_the_lake(tmp_path: Path, monkeypatch: pytest.Mo
     [example] = re.findall(r"```python\n(.*?)```", text_of(ROOT / "docs" / "lake.md"), re.DOTALL)
     given = {"did": "did:web:a", "rkey": "1", "subject_did": "did:web:b", "created_at": 0}
     table = pa.Table.from_pylist([given], schema=LIKE)
-    Lake(f"{tmp_path}/.zeppelin/lake").write_table("batches/like/tail~00000-0123456789ab.parquet", table)
+    lake = Lake(f"{tmp_path}/.zeppelin/lake")
+    file = lake.write_table("batches/like/tail~00000-0123456789ab.parquet", table)
+    lake.write_table("batches/like/tail~00000-leftover.parquet", table)
+    listed = {"dataset": "like", "path": file.path, "rows": file.rows, "bytes": file.bytes}
+    lake.write_table("batches/_shards/tail~00000.parquet", pa.Table.from_pylist([listed], schema=BATCHES))
     monkeypatch.chdir(tmp_path)
     *statements, last = example.strip().splitlines()
     scope: dict[str, object] = {}
