@@ -10,7 +10,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS post_key ON post (actor_id, rkey);
 CREATE UNIQUE INDEX IF NOT EXISTS profile_key ON profile (actor_id);
 CREATE UNIQUE INDEX IF NOT EXISTS record_key_of_record ON record (actor_id, collection, rkey);
 
--- Who liked, reposted, quoted, answered a post; newest first within a subject.
+-- Who liked, reposted, quoted, answered a post: by account within a subject, so that the first of several likes is found at once.
 CREATE INDEX IF NOT EXISTS like_subject ON "like" (subject_actor, subject_rkey, actor_id);
 CREATE INDEX IF NOT EXISTS repost_subject ON repost (subject_actor, subject_rkey, actor_id);
 CREATE INDEX IF NOT EXISTS post_parent ON post (reply_parent_actor, reply_parent_rkey) WHERE reply_parent_actor IS NOT NULL;

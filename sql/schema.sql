@@ -24,7 +24,7 @@ CREATE TABLE migration (
 );
 
 -- Dictionaries: content-free, append-only, the same for every loader. Both sides are unique, so a collision of hashes is found.
-CREATE TABLE actor (  -- [D] by id
+CREATE TABLE actor (  -- [R]: a distributed table could not keep did unique
     id  bigint PRIMARY KEY,
     did text NOT NULL UNIQUE
 );

@@ -16,7 +16,8 @@ _PARTITION_TAG: Final = "dagster/partition"
 def host_of_partition(partition: str) -> str | None:
     """The host whose patience a partition's run uses up: of a shard or a listing; None for key ranges.
 
-    A bundle of small hosts is its own: its hosts are in no other bundle.
+    A bundle of small hosts counts as a host of its own. One planning puts a host into one bundle only; accounts that
+    are found later may bring it into another, so that two runs may then ask it at once, each within its limits.
     """
     stem, tilde, _ = partition.rpartition("~")
     if tilde:

@@ -106,7 +106,7 @@ def _account(
     secret = seeded_bytes(config.seed, "signing-key", index)
     signing_key = PrivateKey.from_bytes(curve, secret).public_key.to_did_key()
     handle = f"{NAMES[index % len(NAMES)]}-{index}.devnet.test"
-    # The genesis names a host that is no more, so that DIDs do not depend on ports; plc.py adds the move to today's.
+    # The genesis names a host that is no more: DIDs then do not depend on ports. directory.py adds the move to today's.
     genesis = signed_operation(operator, signing_key, handle, f"https://pds-{host}.devnet.test", None)
     did = plc_did(genesis)
     former_host = _former_host(config, did, host)
