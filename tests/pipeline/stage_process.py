@@ -22,6 +22,7 @@ async def fetch(lake: Lake, plc_url: str, shard: str) -> None:
         async def get_url(url: str, max_bytes: int) -> bytes:
             return await clients.get_url(url, max_bytes=max_bytes)
 
+        clients.keep(plc_url)
         await fetch_shard(lake, shard, clients, DidResolver(get_url, plc_url), settings)
 
 

@@ -76,6 +76,7 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
 
     def resolver(self, clients: HostClients) -> DidResolver:
         """Who is asked for DID documents."""
+        clients.keep(self.plc_url)
 
         async def get_url(url: str, max_bytes: int) -> bytes:
             return await clients.get_url(url, max_bytes=max_bytes)

@@ -190,12 +190,35 @@ class HostClients:
         """The host's client, made at its first use."""
         known = self._clients.get(host.url)
         if known is None:
-            known = HostClient(host, self._open_pool(), HostLimiter(self.settings.max_in_flight), self.settings)
-            self._clients[host.url] = known
+            pool = self._open_pool()
+            self._pools.append(pool)
+            known = self._clients[host.url] = self._make(host, pool)
         return known
 
+    def keep(self, url: str) -> None:
+        """Keeps the connections to a URL's host, for one that `get_url` asks all the time.
+
+        Raises:
+            InvalidDataError: the URL's host is none (`parse_host`).
+        """
+        self.client(_host_of(url))
+
+    @asynccontextmanager
+    async def passing_client(self, host: Host) -> AsyncGenerator[HostClient]:
+        """A client for a host that is asked once or twice: the one that is there, else one for the block only.
+
+        Thousands of hosts are probed and resolved in one run: a connection kept open for each would use up the files
+        that a process may have open.
+        """
+        known = self._clients.get(host.url)
+        if known is not None:
+            yield known
+            return
+        async with self._open_pool() as pool:
+            yield self._make(host, pool)
+
     async def get_url(self, url: str, *, max_bytes: int = MAX_JSON_BYTES) -> bytes:
-        """Gets a URL from outside through its host's client.
+        """Gets a URL from outside, through its host's client when there is one.
 
         Raises:
             InvalidDataError: the URL's host is none (`parse_host`).
@@ -203,7 +226,8 @@ class HostClients:
         """
         parts = urlsplit(url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        return await self.client(parse_host(f"{parts.scheme}://{parts.netloc}")).get_bytes(path, max_bytes=max_bytes)
+        async with self.passing_client(_host_of(url)) as client:
+            return await client.get_bytes(path, max_bytes=max_bytes)
 
     async def aclose(self) -> None:
         """Closes every connection."""
@@ -220,26 +244,32 @@ class HostClients:
     ) -> None:
         await self.aclose()
 
+    def _make(self, host: Host, pool: httpx2.AsyncClient) -> HostClient:
+        return HostClient(host, pool, HostLimiter(self.settings.max_in_flight), self.settings)
+
     def _open_pool(self) -> httpx2.AsyncClient:
         # A pool for each host: the library looks through all connections of a pool at every request.
         in_flight = self.settings.max_in_flight
         limits = httpx2.Limits(max_connections=in_flight, max_keepalive_connections=in_flight, keepalive_expiry=15.0)
         timeouts = self.settings.timeouts
-        pool = httpx2.AsyncClient(
+        return httpx2.AsyncClient(
             transport=GuardedTransport(self._backend, tls=_tls(), limits=limits),
             timeout=httpx2.Timeout(timeouts.read, connect=timeouts.connect),
             headers={"user-agent": self.settings.user_agent, "accept-encoding": "identity"},
             follow_redirects=False,
             trust_env=False,
         )
-        self._pools.append(pool)
-        return pool
 
 
 @cache
 def _tls() -> ssl.SSLContext:
     """The certificates that are trusted; shared, as reading them takes a tenth of a second."""
     return httpx2.create_ssl_context()
+
+
+def _host_of(url: str) -> Host:
+    parts = urlsplit(url)
+    return parse_host(f"{parts.scheme}://{parts.netloc}")
 
 
 def _check_redirect(source: httpx2.URL, target: httpx2.URL) -> None:

@@ -157,9 +157,8 @@ async def _probe_all(clients: HostClients, rows: Iterable[PdsRow], now: Callable
 
 
 async def _probe(clients: HostClients, row: PdsRow, now: Callable[[], datetime]) -> PdsRow:
-    client = clients.client(Host(row.host, row.url))
     try:
-        async with asyncio.timeout(_LONGEST_PROBE_SECONDS):
+        async with asyncio.timeout(_LONGEST_PROBE_SECONDS), clients.passing_client(Host(row.host, row.url)) as client:
             await _describe(client)
             version = await _ask_version(client)
     except (UpstreamError, TimeoutError) as error:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+from pathlib import Path
 from typing import Any
 
 import httpcore2
@@ -204,3 +205,19 @@ async def test_one_parked_host_holds_up_no_other() -> None:
 
 async def _query(host: HttpHost, clients: HostClients) -> object:
     return await asyncio.wait_for(clients.client(host.host).query("com.example.method"), 5)
+
+
+async def test_hosts_that_are_asked_once_leave_no_connection_open() -> None:
+    async with (
+        serving(lambda _: json_reply({})) as kept,
+        serving(lambda _: json_reply({})) as passing,
+        HostClients(ONCE) as clients,
+    ):
+        clients.keep(f"{kept.host.url}/any/path")
+        open_before = len(list(Path("/proc/self/fd").iterdir()))
+        for _ in range(3):
+            await clients.get_url(f"{passing.host.url}/x")
+        await asyncio.sleep(0.05)
+        assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+        await clients.get_url(f"{kept.host.url}/x")
+        assert len(list(Path("/proc/self/fd").iterdir())) > open_before
