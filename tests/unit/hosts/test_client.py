@@ -207,6 +207,10 @@ async def _query(host: HttpHost, clients: HostClients) -> object:
     return await asyncio.wait_for(clients.client(host.host).query("com.example.method"), 5)
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def test_hosts_that_are_asked_once_leave_no_connection_open() -> None:
     async with (
         serving(lambda _: json_reply({})) as kept,
@@ -214,10 +218,10 @@ async def test_hosts_that_are_asked_once_leave_no_connection_open() -> None:
         HostClients(ONCE) as clients,
     ):
         clients.keep(f"{kept.host.url}/any/path")
-        open_before = len(list(Path("/proc/self/fd").iterdir()))
+        open_before = open_files()
         for _ in range(3):
             await clients.get_url(f"{passing.host.url}/x")
         await asyncio.sleep(0.05)
-        assert len(list(Path("/proc/self/fd").iterdir())) == open_before
+        assert open_files() == open_before
         await clients.get_url(f"{kept.host.url}/x")
-        assert len(list(Path("/proc/self/fd").iterdir())) > open_before
+        assert open_files() > open_before
