@@ -33,13 +33,19 @@ def read_car(data: CarData) -> tuple[list[bytes], Iterator[tuple[bytes, int, int
         InvalidDataError: `car-truncated`, `car-varint`, `car-header`; while drawing, also `car-block-cid` when a
             frame is too short for its CID or starts with no CID.
     """
+    roots, at = read_header(data)
+    return roots, read_frames(data, at)
+
+
+def read_header(data: CarData) -> tuple[list[bytes], int]:
+    """Read the header of a CAR; return the roots and where the first frame starts. Raises as `read_car`."""
     header_bytes, start = read_varint(data, 0, "car")
     if header_bytes > MAX_HEADER_BYTES:
         raise InvalidDataError("car-header", f"{header_bytes} bytes")
     end = start + header_bytes
     if end > len(data):
         raise InvalidDataError("car-truncated", "within the header")
-    return _read_roots(bytes(data[start:end])), _read_frames(data, end)
+    return _read_roots(bytes(data[start:end])), end
 
 
 def index_blocks(data: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> tuple[bytes, dict[bytes, tuple[int, int]]]:
@@ -93,7 +99,8 @@ def _read_roots(header: bytes) -> list[bytes]:
     return roots
 
 
-def _read_frames(data: CarData, at: int) -> Iterator[tuple[bytes, int, int]]:
+def read_frames(data: CarData, at: int) -> Iterator[tuple[bytes, int, int]]:
+    """Give (CID, start, end) of each block from the frame that starts at an offset on; raises as `read_car`."""
     size = len(data)
     while at < size:
         # Nearly all frames are shorter than 16 KiB: their length takes one or two bytes.

@@ -7,9 +7,8 @@ validation of records starts.
 
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
 
-from zeppelin_pipeline.atproto.car import DEFAULT_MAX_BLOCKS, CarData, read_car, single_root
+from zeppelin_pipeline.atproto.car import DEFAULT_MAX_BLOCKS, CarData, read_frames, read_header, single_root
 from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX, RAW_PREFIX, cid_to_text
 from zeppelin_pipeline.atproto.commit import Commit, decode_commit
 from zeppelin_pipeline.atproto.mst.node import Entry
@@ -84,16 +83,47 @@ def verified_blocks(car: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> tuple
         InvalidDataError: as `car.index_blocks`; `block-hash` when a block is not what its CID says; `car-block-cid`
             for another hash than SHA-256.
     """
-    roots, frames = read_car(car)
+    roots, at = read_header(car)
     root = single_root(roots)
-    blocks: dict[bytes, tuple[int, int]] = {}
-    for cid, start, end in islice(frames, max_blocks):
+    blocks, at = _usual_blocks(car, at, max_blocks)
+    for cid, start, end in read_frames(car, at):
+        if len(blocks) >= max_blocks and cid not in blocks:
+            raise InvalidDataError("car-blocks", f"more than {max_blocks} blocks")
         if sha256(car[start:end]).digest() != cid[4:]:
             raise _hash_error(cid)
         blocks[cid] = start, end
-    if next(frames, None) is not None:
-        raise InvalidDataError("car-blocks", f"more than {max_blocks} blocks")
     return root, blocks
+
+
+def _usual_blocks(car: CarData, at: int, max_blocks: int) -> tuple[dict[bytes, tuple[int, int]], int]:
+    """Index the blocks that are what their CIDs say, up to the first frame of an unusual form, or with a fault.
+
+    One loop without calls of our own, over nearly all of nearly all CARs: the general way costs half as much again.
+
+    Returns:
+        the index, and where the first frame lies that was not taken.
+    """
+    blocks: dict[bytes, tuple[int, int]] = {}
+    # The last bytes are left to the general way, so that no look ahead leaves the data.
+    last = len(car) - CID_BYTES - 2
+    while at < last and len(blocks) < max_blocks:
+        head, second = car[at], car[at + 1]
+        if CID_BYTES <= head < 0x80:
+            start, end = at + 1, at + 1 + head
+        elif head >= 0x80 and 0 < second < 0x80:
+            start = at + 2
+            end = at - 0x7E + head + (second << 7)
+        else:
+            break
+        block_start = start + CID_BYTES
+        cid = DAG_CBOR_PREFIX + sha256(car[block_start:end]).digest()
+        if cid != car[start:block_start]:
+            break
+        blocks[cid] = block_start, end
+        at = end
+    if at > len(car):
+        raise InvalidDataError("car-truncated", "within a block")
+    return blocks, at
 
 
 def _hash_error(cid: bytes) -> InvalidDataError:

@@ -94,6 +94,30 @@ def test_a_block_that_is_not_what_its_cid_says_is_refused() -> None:
     assert reason_of(lambda: open_repository(write_car(SAMPLE.root, changed.items()))) == "block-hash"
 
 
+def test_a_frame_too_short_for_the_cid_that_follows_is_refused() -> None:
+    car = write_car(SAMPLE.root, [*SAMPLE.blocks.items(), (cid_of(b""), b"")])
+    # The CID is right, but reaches beyond its frame; enough follows for the frame not to be the last.
+    car = car[: -len(cid_of(b"")) - 1] + b"\x0a" + cid_of(b"") + bytes(200)
+    assert reason_of(lambda: open_repository(car)) == "car-block-cid"
+
+
+@pytest.mark.parametrize("block", [b"\xa0" * 60, b"\xa0" * 300], ids=["one byte of length", "two bytes of length"])
+def test_a_last_frame_that_claims_more_than_its_block_is_refused(block: bytes) -> None:
+    whole = write_car(SAMPLE.root, [*SAMPLE.blocks.items(), (cid_of(block), block)])
+    at = whole.rindex(cid_of(block))
+    longer = at - (1 if len(block) < 90 else 2)
+    car = whole[:longer] + bytes((whole[longer] + 1,)) + whole[longer + 1 :]
+    assert reason_of(lambda: open_repository(car)) == "car-truncated"
+
+
+def test_blocks_behind_one_of_an_unusual_form_are_checked_too() -> None:
+    unusual = (cid_of(b"blob", RAW_PREFIX), b"blob")
+    assert open_repository(write_car(SAMPLE.root, [unusual, *SAMPLE.blocks.items()])).entries == SAMPLE.entries
+    wrong = (cid_of(b"other"), bytes(90))
+    car = write_car(SAMPLE.root, [unusual, *SAMPLE.blocks.items(), wrong])
+    assert reason_of(lambda: open_repository(car)) == "block-hash"
+
+
 def test_a_block_of_another_hash_is_refused() -> None:
     blocks = [*SAMPLE.blocks.items(), (b"\x01\x71\xa0\xe4\x02\x20" + b"z" * 32, b"blake2b")]
     assert reason_of(lambda: open_repository(write_car(SAMPLE.root, blocks))) == "car-block-cid"
