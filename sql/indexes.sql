@@ -21,6 +21,8 @@ CREATE INDEX IF NOT EXISTS post_author ON post (actor_id, (least(created_at, ind
 CREATE INDEX IF NOT EXISTS repost_author ON repost (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);
 CREATE INDEX IF NOT EXISTS follow_author ON follow (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);
 CREATE INDEX IF NOT EXISTS follow_subject ON follow (subject_actor, (least(created_at, indexed_at)) DESC, rkey DESC);
+-- Who follows whom: an account that follows another twice is one follower, by its first follow.
+CREATE INDEX IF NOT EXISTS follow_pair ON follow (subject_actor, actor_id, rkey);
 CREATE INDEX IF NOT EXISTS block_subject ON block (subject_actor, actor_id);
 
 -- Handles to accounts.

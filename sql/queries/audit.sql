@@ -3,19 +3,13 @@
 
 -- name: held_repositories
 -- The signed commits of repositories that are wholly held.
-SELECT r.actor_id, a.did, r.commit, r.records, r.status
+SELECT r.actor_id, a.did, r.commit, r.records
 FROM repo r JOIN actor a ON a.id = r.actor_id
 WHERE r.actor_id = ANY(%(actors)s) AND r.state = 'synchronized';
 
 -- name: count_held_repositories
 -- How many repositories are wholly held, of a shard or of all.
 SELECT count(*) FROM repo WHERE state = 'synchronized' AND (%(shard)s::text IS NULL OR shard = %(shard)s);
-
--- name: sample_repositories
--- Some repositories at random, of a shard or of all.
-SELECT actor_id FROM repo
-WHERE state = 'synchronized' AND (%(shard)s::text IS NULL OR shard = %(shard)s)
-ORDER BY random() LIMIT %(limit)s;
 
 -- name: repositories_after
 -- A page of all repositories, in order of their keys.

@@ -127,7 +127,24 @@ async def test_the_document_decides_between_two_hosts(lake: Lake) -> None:
     assert (plan.listed_twice, plan.unresolved, plan.new_repos) == (4, 3, 6)
 
 
-@pytest.mark.parametrize("error", [UpstreamError("timeout", is_transient=True), InvalidDataError("did-document")])
+async def test_while_the_directory_is_down_an_account_waits_for_the_next_planning(lake: Lake) -> None:
+    async def resolve(_did: str) -> str | None:
+        raise UpstreamError("timeout", is_transient=True)
+
+    write_listing(lake, "a.example", {make_did(1): OLD, make_did(2): OLD})
+    write_listing(lake, "b.example", {make_did(1): NEW})
+    during = await plan_shards(lake, resolve, SMALL)
+    assert (during.postponed, during.new_repos) == (1, 1)
+
+    async def resolve_again(_did: str) -> str | None:
+        return "a.example"
+
+    after = await plan_shards(lake, resolve_again, SMALL)
+    assert (after.postponed, after.new_repos) == (0, 1)
+    assert host_of(lake, make_did(1)) == "a.example"
+
+
+@pytest.mark.parametrize("error", [UpstreamError("did-gone", is_transient=False), InvalidDataError("did-document")])
 async def test_when_the_document_cannot_be_had_the_highest_rev_decides(lake: Lake, error: Exception) -> None:
     async def resolve(_did: str) -> str | None:
         raise error

@@ -34,7 +34,7 @@ def audit_sample(connection: Connection[TupleRow], shard: str | None = None) -> 
     audits: list[Audit] = []
     if is_indexed:
         actors = sample_repositories(connection, shard=shard, limit=SAMPLED_REPOSITORIES)
-        audits = audit_repositories(connection, actors)
+        audits = list(audit_repositories(connection, actors))
     differing = [audit for audit in audits if not audit.is_exact]
     return dg.AssetCheckResult(
         check_name=_NAME,

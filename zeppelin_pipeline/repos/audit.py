@@ -1,5 +1,6 @@
 """Gives repositories back from the warehouse alone, byte for byte, and proves them against their signed commits."""
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,9 @@ from zeppelin_pipeline.records.canonical import (
 from zeppelin_pipeline.warehouse.keys import nsid_of_number, tid_of_key
 from zeppelin_pipeline.warehouse.queries import load_queries
 
+#: Records whose keys and CIDs are held at once: about 200 bytes each.
+AUDITED_RECORDS: Final = 200_000
+STREAMED_ROWS: Final = 2_000
 _CID_PREFIX: Final = bytes.fromhex("01711220")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOWEST_KEY: Final = -(1 << 63)
@@ -66,7 +70,7 @@ class Audit:
 
 
 def read_records(connection: Connection[TupleRow], actors: Iterable[int]) -> Iterator[StoredRecord]:
-    """Every record that is held of some accounts, table by table.
+    """Every record that is held of some accounts, table by table, streamed from the server.
 
     Raises:
         CorruptStateError: a row's key has no text in its dictionary.
@@ -74,39 +78,61 @@ def read_records(connection: Connection[TupleRow], actors: Iterable[int]) -> Ite
     parameters = {"actors": list(actors)}
     queries = load_queries()
     for table, read in _READERS.items():
-        for row in connection.execute(queries[f"stored_{table}"], parameters):
-            yield read(row)
+        with connection.transaction(), connection.cursor(name="stored_records") as cursor:
+            cursor.itersize = STREAMED_ROWS
+            for row in cursor.execute(queries[f"stored_{table}"].rstrip(";"), parameters):
+                yield read(row)
 
 
-def audit_repositories(connection: Connection[TupleRow], actors: Iterable[int]) -> list[Audit]:
+def audit_repositories(connection: Connection[TupleRow], actors: Iterable[int]) -> Iterator[Audit]:
     """Rebuild the MST of each account's repository and compare its root with the signed commit's.
 
-    Accounts of which no repository is wholly held are left out. Memory: the records of all of them at once.
+    Accounts of which no repository is wholly held are left out. Memory: the keys and CIDs of as many repositories as
+    have AUDITED_RECORDS records, or of one that is larger.
     """
-    chosen = list(actors)
-    entries: dict[int, list[tuple[bytes, bytes]]] = {actor: [] for actor in chosen}
-    for record in read_records(connection, chosen):
-        entries[record.actor_id].append((record.key, cid_of(record.block)))
-    held = connection.execute(load_queries()["held_repositories"], {"actors": chosen})
-    return [_audit(did, commit, records, sorted(entries[actor])) for actor, did, commit, records, _ in held]
+    held = connection.execute(load_queries()["held_repositories"], {"actors": list(actors)}).fetchall()
+    for group in _groups(held):
+        entries: dict[int, list[tuple[bytes, bytes]]] = {actor: [] for actor, *_ in group}
+        for record in read_records(connection, entries):
+            entries[record.actor_id].append((record.key, cid_of(record.block)))
+        for actor, did, commit, records in group:
+            yield _audit(did, commit, records, sorted(entries.pop(actor)))
 
 
 def sample_repositories(connection: Connection[TupleRow], *, shard: str | None, limit: int) -> list[int]:
-    """Accounts at random whose repositories are wholly held, of a shard or of all."""
-    rows = connection.execute(load_queries()["sample_repositories"], {"shard": shard, "limit": limit})
-    return [actor for (actor,) in rows]
+    """Accounts at random whose repositories are wholly held, of a shard or of all.
+
+    They are neighbours by their keys, which are hashes: a sample as good as any, and no table is sorted for it.
+    """
+    start = secrets.randbits(64) + _LOWEST_KEY
+    return [*_page(connection, shard, start, limit), *_page(connection, shard, _LOWEST_KEY, limit)][:limit]
 
 
 def all_repositories(connection: Connection[TupleRow], *, shard: str | None, page: int = 100) -> Iterator[list[int]]:
     """Every account whose repository is wholly held, of a shard or of all, in pages."""
     after = _LOWEST_KEY
-    while True:
-        parameters = {"shard": shard, "after": after, "limit": page}
-        rows = connection.execute(load_queries()["repositories_after"], parameters).fetchall()
-        if not rows:
-            return
-        yield [actor for (actor,) in rows]
-        after = rows[-1][0]
+    while actors := _page(connection, shard, after, page):
+        yield actors
+        after = actors[-1]
+
+
+def _page(connection: Connection[TupleRow], shard: str | None, after: int, limit: int) -> list[int]:
+    parameters = {"shard": shard, "after": after, "limit": limit}
+    return [actor for (actor,) in connection.execute(load_queries()["repositories_after"], parameters)]
+
+
+def _groups(held: Iterable[tuple[int, str, bytes, int]]) -> Iterator[list[tuple[int, str, bytes, int]]]:
+    """Neighbours that have AUDITED_RECORDS records together, or a larger one alone."""
+    group: list[tuple[int, str, bytes, int]] = []
+    size = 0
+    for repository in held:
+        if group and size + repository[3] > AUDITED_RECORDS:
+            yield group
+            group, size = [], 0
+        group.append(repository)
+        size += repository[3]
+    if group:
+        yield group
 
 
 def _audit(did: str, commit_block: bytes, expected: int, entries: list[tuple[bytes, bytes]]) -> Audit:

@@ -43,12 +43,14 @@ class Decision:
         already_planned: accounts listed that are in a shard already.
         listed_twice: new accounts that more than one host lists.
         unresolved: of these, accounts whose document could not tell: the highest rev won.
+        postponed: of these, accounts whose document could not be had for now: the next planning asks again.
     """
 
     repos_by_host: dict[int, int]
     already_planned: int = 0
     listed_twice: int = 0
     unresolved: int = 0
+    postponed: int = 0
 
 
 class Candidates:
@@ -69,7 +71,7 @@ class Candidates:
         """Gives each new account one host; after it nothing can be added.
 
         The host that the account's DID document names wins when it lists the account; else the highest rev, and among
-        equal ones the first host.
+        equal ones the first host. An account whose document cannot be had for now is not decided.
 
         Args:
             hosts: keys, by the indexes used in `add`.
@@ -78,21 +80,24 @@ class Candidates:
         for writer in self._writers:
             writer.close()
         counts: dict[int, int] = {}
-        already = twice = unresolved = 0
+        already = twice = unresolved = postponed = 0
         for bucket in range(self._buckets):
             listed, planned = self._read(bucket)
             new = listed.join(planned, on="did", how="anti")
             already += listed["did"].n_unique() - new["did"].n_unique()
             single = new.filter(pl.len().over("did") == 1)
             several = new.filter(pl.len().over("did") > 1)
-            current = await _resolve_all(several["did"].unique().to_list(), hosts, resolve)
-            twice += len(current)
+            dids = several["did"].unique().to_list()
+            current = await _resolve_all(dids, hosts, resolve)
+            twice += len(dids)
+            postponed += len(dids) - len(current)
             unresolved += sum(host is None for host in current.values())
-            winners = pl.concat([single, _choose(several, current)]).sort("host", "did")
+            known = several.filter(pl.col("did").is_in(list(current)))
+            winners = pl.concat([single, _choose(known, current)]).sort("host", "did")
             winners.write_parquet(self._decided(bucket), row_group_size=50_000)
             for host, count in winners.group_by("host").len().iter_rows():
                 counts[host] = counts.get(host, 0) + count
-        return Decision(counts, already, twice, unresolved)
+        return Decision(counts, already, twice, unresolved, postponed)
 
     def winners(self, hosts: Iterable[int]) -> Iterator[pl.DataFrame]:
         """The decided rows of some hosts, a bucket at a time, sorted by host and DID within it."""
@@ -131,7 +136,10 @@ def _choose(several: pl.DataFrame, current: dict[str, int | None]) -> pl.DataFra
 
 
 async def _resolve_all(dids: list[str], hosts: Sequence[str], resolve: ResolveHost) -> dict[str, int | None]:
-    """Each DID's current host by its index; null when it could not be told, or is none of the hosts."""
+    """Each DID's current host by its index; null when it could not be told, or is none of the hosts.
+
+    A DID is left out when asking again may help: a manifest is for ever, an outage of the directory is not.
+    """
     indexes = {host: index for index, host in enumerate(hosts)}
     current: dict[str, int | None] = {}
     waiting = iter(sorted(dids))
@@ -140,7 +148,11 @@ async def _resolve_all(dids: list[str], hosts: Sequence[str], resolve: ResolveHo
         for did in waiting:
             try:
                 key = await resolve(did)
-            except (UpstreamError, InvalidDataError):
+            except UpstreamError as error:
+                if error.is_transient:
+                    continue
+                key = None
+            except InvalidDataError:
                 key = None
             current[did] = None if key is None else indexes.get(key)
 

@@ -25,7 +25,7 @@ from zeppelin_pipeline.repos.candidates import PLANNED, Candidates, ResolveHost
 from zeppelin_pipeline.repos.listing import CompletePass, complete_passes
 
 SHARD_REPOS: Final = 10_000
-TAIL_LIMIT: Final = 1000
+TAIL_LIMIT: Final = 200
 TAIL_HOSTS: Final = 50
 _PAGES_AT_ONCE: Final = 200
 _SHARD_FILE: Final = re.compile(r".*/(?P<segment>[^/]+)~(?P<number>[0-9]+)\.parquet")
@@ -56,7 +56,8 @@ class Plan:
         hosts: hosts with a complete listing.
         already_planned: accounts listed that were in a shard before.
         listed_twice: new accounts that more than one host lists.
-        unresolved: of these, accounts whose document could not tell.
+        unresolved: of these, accounts whose document could not tell: the highest rev won.
+        postponed: of these, accounts whose document could not be had for now; they are in no shard yet.
     """
 
     new_shards: tuple[str, ...]
@@ -65,6 +66,7 @@ class Plan:
     already_planned: int
     listed_twice: int
     unresolved: int
+    postponed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ async def plan_shards(
         already_planned=decision.already_planned,
         listed_twice=decision.listed_twice,
         unresolved=decision.unresolved,
+        postponed=decision.postponed,
     )
 
 

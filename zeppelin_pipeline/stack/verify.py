@@ -14,7 +14,7 @@ from zeppelin_pipeline.warehouse.connection import connect, read_key_space
 from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.queries import load_queries
 
-#: Repositories rebuilt at once: memory is bounded by the records of so many.
+#: Repositories asked for at once.
 PAGE = 50
 
 
@@ -46,7 +46,7 @@ def run_verify(url: str, request: AuditRequest, console: Console) -> bool:
     with connect(url, application="zeppelin verify", autocommit=True) as connection, Progress(console=console) as bar:
         task = bar.add_task("repositories", total=_total(connection, request))
         for page in _pages(connection, request, read_key_space(connection)):
-            audits = audit_repositories(connection, page)
+            audits = list(audit_repositories(connection, page))
             proven += sum(audit.is_exact for audit in audits)
             records += sum(audit.records for audit in audits)
             faults += [_fault(audit) for audit in audits if not audit.is_exact]

@@ -120,6 +120,7 @@ def shard_plan(
             "planned_before": plan.already_planned,
             "listed_twice": plan.listed_twice,
             "unresolved": plan.unresolved,
+            "postponed": plan.postponed,
             "seconds": round(seconds, 2),
             "repositories_per_second": rate(plan.already_planned + plan.new_repos, seconds),
             "new": markdown_table(["shard"], [(key,) for key in plan.new_shards[:200]]),
