@@ -11,6 +11,20 @@ WHERE r.actor_id = ANY(%(actors)s) AND r.state = 'synchronized';
 -- How many repositories are wholly held, of a shard or of all.
 SELECT count(*) FROM repo WHERE state = 'synchronized' AND (%(shard)s::text IS NULL OR shard = %(shard)s);
 
+-- name: count_shard
+-- Records that a shard's repositories were verified with, and rows that the tables really have of them.
+WITH held AS MATERIALIZED (
+    SELECT actor_id, records FROM repo WHERE shard = %(shard)s AND state = 'synchronized'
+)
+SELECT (SELECT coalesce(sum(records), 0)::bigint FROM held),
+       (SELECT count(*) FROM held JOIN profile USING (actor_id))
+     + (SELECT count(*) FROM held JOIN post USING (actor_id))
+     + (SELECT count(*) FROM held JOIN "like" USING (actor_id))
+     + (SELECT count(*) FROM held JOIN repost USING (actor_id))
+     + (SELECT count(*) FROM held JOIN follow USING (actor_id))
+     + (SELECT count(*) FROM held JOIN block USING (actor_id))
+     + (SELECT count(*) FROM held JOIN record USING (actor_id));
+
 -- name: repositories_after
 -- A page of all repositories, in order of their keys.
 SELECT actor_id FROM repo

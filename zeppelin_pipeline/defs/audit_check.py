@@ -1,4 +1,8 @@
-"""The asset check that rebuilds repositories from the warehouse alone and compares them with what was signed."""
+"""The asset checks that ask the warehouse itself: are all rows there, and do they give back what was signed?
+
+Both are put off while indexes are missing, as in the first bulk load: each look would read whole tables. The check of
+`warehouse_indexes` then makes up for it.
+"""
 
 from typing import Final
 
@@ -7,11 +11,13 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.defs.metadata import markdown_table
-from zeppelin_pipeline.repos.audit import Audit, audit_repositories, sample_repositories
+from zeppelin_pipeline.repos.audit import Audit, audit_repositories, count_shard, sample_repositories
 from zeppelin_pipeline.warehouse.indexes import has_all_indexes
+from zeppelin_pipeline.warehouse.load import LoadResult
 
 SAMPLED_REPOSITORIES: Final = 20
 _NAME: Final = "sampled_repositories_verify"
+_ACCOUNTS: Final = "accounts_close"
 
 
 def audit_check_spec(asset: str) -> dg.AssetCheckSpec:
@@ -24,12 +30,37 @@ def audit_check_spec(asset: str) -> dg.AssetCheckSpec:
     )
 
 
-def audit_sample(connection: Connection[TupleRow], shard: str | None = None) -> dg.AssetCheckResult:
-    """Audit repositories at random, of a shard or of all.
+def accounts_check_spec(asset: str) -> dg.AssetCheckSpec:
+    """The check, to be declared by an asset whose runs end with `check_accounts`."""
+    return dg.AssetCheckSpec(
+        _ACCOUNTS,
+        asset=asset,
+        description="Every record entry of the shard is in a table or in quarantine.",
+        blocking=True,
+    )
 
-    None while indexes are missing, as in the first bulk load: each look would read whole tables. The check of
-    `warehouse_indexes` then makes up for it.
-    """
+
+def check_accounts(connection: Connection[TupleRow], result: LoadResult) -> dg.AssetCheckResult:
+    """Compare what the load says with the rows that the tables have; without indexes, only the load's own account."""
+    loaded = sum(result.rows.values())
+    is_indexed = has_all_indexes(connection)
+    expected, found = count_shard(connection, result.shard) if is_indexed else (loaded, loaded)
+    return dg.AssetCheckResult(
+        check_name=_ACCOUNTS,
+        passed=expected == found and result.entries == loaded + result.quarantined,
+        metadata={
+            "entries": result.entries,
+            "quarantined": result.quarantined,
+            "rows_in_batches": loaded,
+            "rows_expected": expected,
+            "rows_found": found,
+            "put_off_until_indexed": not is_indexed,
+        },
+    )
+
+
+def audit_sample(connection: Connection[TupleRow], shard: str | None = None) -> dg.AssetCheckResult:
+    """Audit repositories at random, of a shard or of all; none while indexes are missing."""
     is_indexed = has_all_indexes(connection)
     audits: list[Audit] = []
     if is_indexed:

@@ -1,10 +1,10 @@
-"""What runs by the clock: the directory of hosts daily, counts nightly. Off until somebody turns them on."""
+"""What runs by the clock: hosts daily, listings weekly, counts nightly. Off until somebody turns them on."""
 
 import dagster as dg
 
-from zeppelin_pipeline.defs.assets.network import pds_list
+from zeppelin_pipeline.defs.assets.network import pds_list, repo_listing
 from zeppelin_pipeline.defs.assets.warehouse import actor_counts, load_epoch, post_counts, warehouse_indexes
-from zeppelin_pipeline.defs.partitions import KEY_RANGES
+from zeppelin_pipeline.defs.partitions import KEY_RANGES, PDS_HOSTS
 
 refresh_hosts = dg.define_asset_job(
     "refresh_hosts", selection=[pds_list], description="Ask the witnesses and probe every host."
@@ -13,6 +13,9 @@ refresh_indexes = dg.define_asset_job(
     "refresh_indexes",
     selection=[warehouse_indexes, load_epoch],
     description="Build missing indexes, and say how much is loaded.",
+)
+relist = dg.define_asset_job(
+    "relist", selection=[repo_listing], description="List one host's repositories anew, to find new ones."
 )
 recount = dg.define_asset_job(
     "recount",
@@ -27,6 +30,14 @@ def hosts_daily() -> dg.RunRequest:
     return dg.RunRequest()
 
 
+@dg.schedule(name="listings_weekly", job=relist, cron_schedule="5 5 * * 0", execution_timezone="UTC")
+def listings_weekly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    """Every known host, once a week: new accounts go to new shards at the next planning."""
+    week = f"{context.scheduled_execution_time:%Y%m%d}"
+    hosts = context.instance.get_dynamic_partitions(str(PDS_HOSTS.name))
+    return [dg.RunRequest(run_key=f"{week}-{host}", partition_key=host) for host in hosts]
+
+
 @dg.schedule(name="counts_nightly", job=recount, cron_schedule="41 4 * * *", execution_timezone="UTC")
 def counts_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
     """Every key range, once a night."""
@@ -34,5 +45,5 @@ def counts_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]
     return [dg.RunRequest(run_key=f"{day}-{key}", partition_key=key) for key in KEY_RANGES.get_partition_keys()]
 
 
-JOBS = [refresh_hosts, refresh_indexes, recount]
-SCHEDULES = [hosts_daily, counts_nightly]
+JOBS = [refresh_hosts, refresh_indexes, relist, recount]
+SCHEDULES = [hosts_daily, listings_weekly, counts_nightly]

@@ -99,6 +99,12 @@ def audit_repositories(connection: Connection[TupleRow], actors: Iterable[int]) 
             yield _audit(did, commit, records, sorted(entries.pop(actor)))
 
 
+def count_shard(connection: Connection[TupleRow], shard: str) -> tuple[int, int]:
+    """Records that a shard's repositories were verified with, and rows that the tables have of them."""
+    row = connection.execute(load_queries()["count_shard"], {"shard": shard}).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
 def sample_repositories(connection: Connection[TupleRow], *, shard: str | None, limit: int) -> list[int]:
     """Accounts at random whose repositories are wholly held, of a shard or of all.
 

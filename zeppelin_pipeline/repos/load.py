@@ -30,6 +30,12 @@ def load_shard_batches(
     return load_shard(connection, read_batches(lake, shard), report=report)
 
 
+def batch_bytes(lake: Lake, shard: str) -> int:
+    """Bytes of the Parquet files that a shard is loaded from."""
+    with lake.open_parquet(layout.batch_ledger(shard)) as file:
+        return sum(file.read(columns=["bytes"]).column(0).to_pylist())
+
+
 def read_batches(lake: Lake, shard: str) -> ShardBatches:
     """The shard's batches as its list of files names them."""
     path = layout.batch_ledger(shard)

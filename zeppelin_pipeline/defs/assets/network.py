@@ -13,6 +13,7 @@ from zeppelin_pipeline.defs.partitions import PDS_HOSTS, REPO_SHARDS
 from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, Warehouse
 from zeppelin_pipeline.hosts.directory import PARKED, Directory, find_host, refresh_directory
 from zeppelin_pipeline.hosts.host import Host
+from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.repos.listing import ListingResult, list_host
 from zeppelin_pipeline.repos.plan import Plan, current_host, list_shards, plan_shards
 from zeppelin_pipeline.warehouse.pds_hosts import store_hosts
@@ -76,6 +77,7 @@ def repo_listing(
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": result.repos,
+            "bytes": sum(map(lake.open().size, lake.open().list(layout.listing_pass(host.key, result.pass_number)))),
             "pages": result.pages,
             "rejected": result.rejected,
             "pass": result.pass_number,

@@ -7,14 +7,14 @@ import dagster as dg
 from pydantic import Field
 
 from zeppelin_pipeline.defs.assets.network import shard_plan
-from zeppelin_pipeline.defs.audit_check import audit_check_spec, audit_sample
+from zeppelin_pipeline.defs.audit_check import accounts_check_spec, audit_check_spec, audit_sample, check_accounts
 from zeppelin_pipeline.defs.metadata import counts_table, rate
 from zeppelin_pipeline.defs.partitions import REPO_SHARDS
 from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, Warehouse
+from zeppelin_pipeline.defs.retries import RETRIES
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.fetch import FetchResult, fetch_shard
-from zeppelin_pipeline.repos.load import load_shard_batches
-from zeppelin_pipeline.warehouse.load import LoadResult
+from zeppelin_pipeline.repos.load import batch_bytes, load_shard_batches
 
 GROUP = "repositories"
 LOADER_POOL = "pg_loader"
@@ -88,13 +88,9 @@ def record_batches(
     kinds={"postgres"},
     owners=["team:zeppelin"],
     pool=LOADER_POOL,
+    retry_policy=RETRIES,
     check_specs=[
-        dg.AssetCheckSpec(
-            "accounts_close",
-            asset="warehouse_tables",
-            description="Every record entry of the shard is in a table or in quarantine.",
-            blocking=True,
-        ),
+        accounts_check_spec("warehouse_tables"),
         audit_check_spec("warehouse_tables"),
     ],
 )
@@ -107,7 +103,7 @@ def warehouse_tables(
         result = load_shard_batches(
             connection, lake.open(), shard, report=lambda table, rows: context.log.info("%s: %d rows", table, rows)
         )
-        audit = audit_sample(connection, shard)
+        checks = [check_accounts(connection, result), audit_sample(connection, shard)]
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(result.rows.values()),
@@ -115,6 +111,7 @@ def warehouse_tables(
             "entries": result.entries,
             "quarantined": result.quarantined,
             "rejected": sum(result.rejected.values()),
+            "bytes": batch_bytes(lake.open(), shard),
             "seconds": round(result.seconds, 3),
             "records_per_second": rate(result.copied, result.seconds),
             "loaded_before": result.is_skipped,
@@ -122,7 +119,7 @@ def warehouse_tables(
             "rejected_by_reason": counts_table("reason", result.rejected),
             "fingerprint": result.fingerprint,
         },
-        check_results=[_check_accounts(result), audit],
+        check_results=checks,
     )
 
 
@@ -153,12 +150,3 @@ def _fetch_metadata(result: FetchResult) -> dict[str, Any]:
         "repositories": counts_table("outcome", outcomes | result.absent),
         "failed_by_reason": counts_table("reason", result.failed),
     }
-
-
-def _check_accounts(result: LoadResult) -> dg.AssetCheckResult:
-    rows = sum(result.rows.values())
-    return dg.AssetCheckResult(
-        check_name="accounts_close",
-        passed=result.entries == rows + result.quarantined,
-        metadata={"entries": result.entries, "rows": rows, "quarantined": result.quarantined},
-    )

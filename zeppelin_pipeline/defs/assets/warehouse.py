@@ -9,6 +9,7 @@ from zeppelin_pipeline.defs.audit_check import audit_check_spec, audit_sample
 from zeppelin_pipeline.defs.metadata import markdown_table, rate
 from zeppelin_pipeline.defs.partitions import KEY_RANGES
 from zeppelin_pipeline.defs.resources import Warehouse
+from zeppelin_pipeline.defs.retries import RETRIES
 from zeppelin_pipeline.warehouse.indexes import build_indexes
 from zeppelin_pipeline.warehouse.queries import load_queries
 
@@ -20,6 +21,7 @@ GROUP = "warehouse"
     deps=["warehouse_tables"],
     kinds={"postgres"},
     owners=["team:zeppelin"],
+    retry_policy=RETRIES,
     check_specs=[audit_check_spec("warehouse_indexes")],
 )
 def warehouse_indexes(
@@ -78,6 +80,7 @@ def _counts_asset(name: str, description: str) -> dg.AssetsDefinition:
         deps=[load_epoch, warehouse_indexes],
         kinds={"postgres"},
         owners=["team:zeppelin"],
+        retry_policy=RETRIES,
     )
     def counts(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[Any]:
         results: list[RangeResult] = []
