@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 UV_VERSION = "0.13.9"
-DEFAULT_INDEX = "https://pypi.org/simple"
+LOCK_FILE = Path(__file__).resolve().parents[1] / "uv.lock"
 TIMEOUT_SECONDS = 120
 
 
@@ -57,7 +57,7 @@ def _by_pip(folder: Path) -> None:
 
 def _by_wheel(folder: Path) -> None:
     """The wheel of this platform from the index page, whose links carry the hashes."""
-    index = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("PIP_INDEX_URL") or DEFAULT_INDEX
+    index = os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("PIP_INDEX_URL") or _index_of_the_lock()
     page = f"{index.rstrip('/')}/uv/"
     links = re.findall(r'href="([^"#]+/uv-[^"#/]+\.whl)#sha256=([0-9a-f]{64})', _read(page).decode())
     for link, digest in links:
@@ -66,6 +66,14 @@ def _by_wheel(folder: Path) -> None:
             _unpack(_read(urllib.parse.urljoin(page, link)), digest, folder)
             return
     raise LookupError(f"{page} has no uv {UV_VERSION} for {platform.machine()}")
+
+
+def _index_of_the_lock() -> str:
+    """The index that everything else is about to be installed from."""
+    found = re.search(r'source = \{ registry = "([^"]+)" \}', LOCK_FILE.read_text(encoding="utf-8"))
+    if found is None:
+        raise LookupError(f"{LOCK_FILE.name} names no index")
+    return found[1]
 
 
 def _fits(wheel: str) -> bool:
