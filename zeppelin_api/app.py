@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Final
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from zeppelin_api.db import Database
@@ -37,7 +38,7 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
         async with service.database:
             yield
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Zeppelin", version=version("zeppelin"), description=_DESCRIPTION, lifespan=lifespan, redoc_url=None
     )
     app.state.service = service
