@@ -12,7 +12,6 @@ from zeppelin_pipeline.atproto.dag_cbor import encode
 from zeppelin_pipeline.errors import InvalidDataError
 
 MAX_FRAME_BYTES = 5_000_000
-OP_MESSAGE = 1
 OP_ERROR = -1
 
 

@@ -77,7 +77,7 @@ def open_repository(car: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> Repos
 
 
 def verified_blocks(car: CarData, max_blocks: int = DEFAULT_MAX_BLOCKS) -> tuple[bytes, dict[bytes, tuple[int, int]]]:
-    """Index a CAR with one root as `car.index_blocks` does, and check every block against its CID.
+    """Index a CAR with one root, and check every block against its CID; `max_blocks` bounds the distinct ones.
 
     Raises:
         InvalidDataError: as `car.index_blocks`; `block-hash` when a block is not what its CID says; `car-block-cid`

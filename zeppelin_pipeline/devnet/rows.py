@@ -18,7 +18,6 @@ Rows = NDArray[np.uint8]
 Micros = NDArray[np.int64]
 """Microseconds since the epoch, UTC."""
 
-TID_CHARACTERS = 13
 CID_CHARACTERS = 59
 TIME_CHARACTERS = 24
 _TID_ALPHABET = np.frombuffer(b"234567abcdefghijklmnopqrstuvwxyz", np.uint8)

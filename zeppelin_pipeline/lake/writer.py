@@ -52,11 +52,6 @@ class LakeWriter:
             self._writer.write_table(table, row_group_size=row_group_rows or table.num_rows)
             self.rows += table.num_rows
 
-    @property
-    def written_bytes(self) -> int:
-        """Bytes of the row groups written so far, compressed."""
-        return self._stage.file.tell()
-
     def commit(self, metadata: dict[str, str] | None = None) -> FileStats:
         """Makes the file durable under its path.
 

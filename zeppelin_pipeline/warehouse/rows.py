@@ -55,16 +55,23 @@ def collection_numbers(nsids: pa.Array) -> pa.Array:
     return pa.array(numbers, pa.int16()).take(encoded.indices)
 
 
+def _place_and_times(batch: pa.RecordBatch, keys: KeySpace) -> dict[str, pa.Array]:
+    """What every typed table begins with: whose record, by which key, and when."""
+    return {
+        "actor_id": keys.actor_ids(batch["did"]),
+        "rkey": keys.rkey_ids(batch["rkey"]),
+        "created_at": batch["created_at"],
+        "indexed_at": batch["indexed_at"],
+    }
+
+
 def _engagement(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     """Likes and reposts: who, what, when, and through whose repost."""
     return pa.record_batch(
-        {
-            "actor_id": keys.actor_ids(batch["did"]),
-            "rkey": keys.rkey_ids(batch["rkey"]),
+        _place_and_times(batch, keys)
+        | {
             "subject_actor": keys.actor_ids(batch["subject_did"]),
             "subject_rkey": keys.rkey_ids(batch["subject_rkey"]),
-            "created_at": batch["created_at"],
-            "indexed_at": batch["indexed_at"],
             "via_actor": keys.actor_ids(batch["via_did"]),
             "via_rkey": keys.rkey_ids(batch["via_rkey"]),
             "subject_collection": collection_numbers(batch["subject_collection"]),
@@ -78,12 +85,9 @@ def _engagement(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
 def _edge(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     """Follows and blocks: who, whom, when."""
     return pa.record_batch(
-        {
-            "actor_id": keys.actor_ids(batch["did"]),
-            "rkey": keys.rkey_ids(batch["rkey"]),
+        _place_and_times(batch, keys)
+        | {
             "subject_actor": keys.actor_ids(batch["subject_did"]),
-            "created_at": batch["created_at"],
-            "indexed_at": batch["indexed_at"],
             "raw": batch["raw"],
         }
     )
@@ -91,12 +95,7 @@ def _edge(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
 
 def _post(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     """Posts: a reply's ends count where they are posts; a quote may be of any well-known collection."""
-    columns: dict[str, pa.Array] = {
-        "actor_id": keys.actor_ids(batch["did"]),
-        "rkey": keys.rkey_ids(batch["rkey"]),
-        "created_at": batch["created_at"],
-        "indexed_at": batch["indexed_at"],
-    }
+    columns = _place_and_times(batch, keys)
     for end in ("reply_root", "reply_parent"):
         is_post = pc.equal(batch[f"{end}_collection"].cast(pa.string()), _POST)
         columns[f"{end}_actor"] = pc.if_else(is_post, keys.actor_ids(batch[f"{end}_did"]), None)
@@ -114,15 +113,7 @@ def _post(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
 
 
 def _profile(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
-    return pa.record_batch(
-        {
-            "actor_id": keys.actor_ids(batch["did"]),
-            "rkey": keys.rkey_ids(batch["rkey"]),
-            "created_at": batch["created_at"],
-            "indexed_at": batch["indexed_at"],
-            "raw": batch["raw"],
-        }
-    )
+    return pa.record_batch(_place_and_times(batch, keys) | {"raw": batch["raw"]})
 
 
 def _record(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:

@@ -72,12 +72,13 @@ def repo_listing(
     context: dg.AssetExecutionContext, config: ListingConfig, network: NetworkResource, lake: LakeResource
 ) -> dg.MaterializeResult[Any]:
     """The repositories of one host, with their revs: each page of `listRepos` durable before the next is asked for."""
-    host = find_host(lake.open(), context.partition_key)
+    store = lake.open()
+    host = find_host(store, context.partition_key)
     result = asyncio.run(_list(context, host, timedelta(hours=config.reuse_hours), network, lake))
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": result.repos,
-            "bytes": sum(map(lake.open().size, lake.open().list(layout.listing_pass(host.key, result.pass_number)))),
+            "bytes": sum(map(store.size, store.list(layout.listing_pass(host.key, result.pass_number)))),
             "pages": result.pages,
             "rejected": result.rejected,
             "pass": result.pass_number,
