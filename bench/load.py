@@ -19,7 +19,7 @@ from zeppelin_pipeline.warehouse.batches import ShardBatches
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.copying import copy_batches
 from zeppelin_pipeline.warehouse.load import load_shard
-from zeppelin_pipeline.warehouse.rows import TABLES
+from zeppelin_pipeline.warehouse.tables import TABLES
 
 
 def main() -> None:

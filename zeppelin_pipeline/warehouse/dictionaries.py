@@ -15,7 +15,8 @@ from psycopg.rows import TupleRow
 from zeppelin_pipeline.warehouse.copying import copy_batches
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace, non_tid_rkeys
 from zeppelin_pipeline.warehouse.queries import load_queries
-from zeppelin_pipeline.warehouse.rows import TABLES, distinct
+from zeppelin_pipeline.warehouse.rows import distinct
+from zeppelin_pipeline.warehouse.tables import TABLES
 
 #: Texts remembered within a load, so that a popular one is sent once; forgotten all at once above this number.
 _REMEMBERED: Final = 1_000_000

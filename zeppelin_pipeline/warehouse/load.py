@@ -22,8 +22,9 @@ from zeppelin_pipeline.warehouse.copying import copy_batches
 from zeppelin_pipeline.warehouse.dictionaries import Collision, DictionaryWriter, named_texts
 from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.queries import load_queries
-from zeppelin_pipeline.warehouse.rows import TABLES, distinct, only_of, repo_rows, without
+from zeppelin_pipeline.warehouse.rows import distinct, only_of, repo_rows, without
 from zeppelin_pipeline.warehouse.set_aside import rejected_by_reason, set_aside_rows, spoiled_repositories
+from zeppelin_pipeline.warehouse.tables import TABLES
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Arrow batches of the lake's datasets to batches of the warehouse's tables: text becomes keys, CIDs their digests.
 
-Pure and vectorised. Which rows are loaded, and how, is decided elsewhere.
+Pure and vectorised. Which rows are loaded, and how, is decided elsewhere. The list of all tables is in `tables`; here
+are what tables are made with, those of what accounts write most, and the rows of repositories.
 """
 
 from collections.abc import Callable, Iterable
@@ -55,7 +56,7 @@ def collection_numbers(nsids: pa.Array) -> pa.Array:
     return pa.array(numbers, pa.int16()).take(encoded.indices)
 
 
-def _place_and_times(batch: pa.RecordBatch, keys: KeySpace) -> dict[str, pa.Array]:
+def place_and_times(batch: pa.RecordBatch, keys: KeySpace) -> dict[str, pa.Array]:
     """What every typed table begins with: whose record, by which key, and when."""
     return {
         "actor_id": keys.actor_ids(batch["did"]),
@@ -68,7 +69,7 @@ def _place_and_times(batch: pa.RecordBatch, keys: KeySpace) -> dict[str, pa.Arra
 def _engagement(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     """Likes and reposts: who, what, when, and through whose repost."""
     return pa.record_batch(
-        _place_and_times(batch, keys)
+        place_and_times(batch, keys)
         | {
             "subject_actor": keys.actor_ids(batch["subject_did"]),
             "subject_rkey": keys.rkey_ids(batch["subject_rkey"]),
@@ -85,7 +86,7 @@ def _engagement(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
 def _edge(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     """Follows and blocks: who, whom, when."""
     return pa.record_batch(
-        _place_and_times(batch, keys)
+        place_and_times(batch, keys)
         | {
             "subject_actor": keys.actor_ids(batch["subject_did"]),
             "raw": batch["raw"],
@@ -95,7 +96,7 @@ def _edge(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
 
 def _post(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     """Posts: a reply's ends count where they are posts; a quote may be of any well-known collection."""
-    columns = _place_and_times(batch, keys)
+    columns = place_and_times(batch, keys)
     for end in ("reply_root", "reply_parent"):
         is_post = pc.equal(batch[f"{end}_collection"].cast(pa.string()), _POST)
         columns[f"{end}_actor"] = pc.if_else(is_post, keys.actor_ids(batch[f"{end}_did"]), None)
@@ -113,7 +114,7 @@ def _post(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
 
 
 def _profile(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
-    return pa.record_batch(_place_and_times(batch, keys) | {"raw": batch["raw"]})
+    return pa.record_batch(place_and_times(batch, keys) | {"raw": batch["raw"]})
 
 
 def _record(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
@@ -165,8 +166,8 @@ def repo_rows(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
 _SUBJECT_DIDS: Final = ("did", "subject_did", "via_did")
 _SUBJECT_RKEYS: Final = ("rkey", "subject_rkey", "via_rkey")
 
-#: The record datasets, in the order in which they are loaded.
-TABLES: Final[dict[str, TableMap]] = {
+#: Profiles, posts, and what accounts do to posts and to each other.
+SOCIAL_TABLES: Final[dict[str, TableMap]] = {
     "profile": TableMap("profile", ("did",), ("rkey",), _profile),
     "post": TableMap(
         "post",
@@ -178,8 +179,9 @@ TABLES: Final[dict[str, TableMap]] = {
     "repost": TableMap("repost", _SUBJECT_DIDS, _SUBJECT_RKEYS, _engagement),
     "follow": TableMap("follow", ("did", "subject_did"), ("rkey",), _edge),
     "block": TableMap("block", ("did", "subject_did"), ("rkey",), _edge),
-    "record": TableMap("record", ("did",), ("rkey",), _record),
 }
+#: Records of every other collection, and those that are not valid.
+WHOLE_TABLES: Final[dict[str, TableMap]] = {"record": TableMap("record", ("did",), ("rkey",), _record)}
 
 
 def only_of(batch: pa.RecordBatch, dids: pa.Array) -> pa.RecordBatch:

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from zeppelin_pipeline.warehouse.batches import ShardBatches
 from zeppelin_pipeline.warehouse.dictionaries import ACTOR, Collision, named_texts
 from zeppelin_pipeline.warehouse.keys import KeySpace
-from zeppelin_pipeline.warehouse.rows import TABLES, only_of, storable, without
+from zeppelin_pipeline.warehouse.rows import only_of, storable, without
+from zeppelin_pipeline.warehouse.tables import TABLES
 
 KEY_COLLISION: Final = "key-collision"
 

@@ -10,7 +10,8 @@ from tests.fakes.batches import FakeShard, cid, did, tid
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.warehouse.dictionaries import named_texts
 from zeppelin_pipeline.warehouse.keys import KeySpace
-from zeppelin_pipeline.warehouse.rows import TABLES, collection_numbers, digests, distinct, repo_rows
+from zeppelin_pipeline.warehouse.rows import collection_numbers, digests, distinct, repo_rows
+from zeppelin_pipeline.warehouse.tables import TABLES
 
 SPACE = KeySpace(bytes(32))
 ALICE, BOB, CAROL = did(1), did(2), did(3)
