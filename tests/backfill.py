@@ -7,10 +7,11 @@ from typing import Any
 
 import dagster as dg
 
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, range_names
+from zeppelin_pipeline.aggregates.counts import AGGREGATES
 from zeppelin_pipeline.defs.code_location import build_resources, load_assets
 from zeppelin_pipeline.defs.partitions import PDS_HOSTS, REPO_SHARDS
 from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.warehouse.key_ranges import range_names
 
 #: Settings of an instance whose log of each step does not drown what a failing test says.
 QUIET = {"python_logs": {"python_log_level": "WARNING"}}

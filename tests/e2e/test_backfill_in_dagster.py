@@ -10,7 +10,7 @@ import pytest
 
 from tests.backfill import QUIET, SHARD_STAGES, Backfill
 from tests.pipeline.tables import comparable_tables, fix_hash_key, network_settings
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, range_names
+from zeppelin_pipeline.aggregates.counts import AGGREGATES
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.faults import Fault, FaultKind
 from zeppelin_pipeline.devnet.model import DevnetConfig
@@ -20,6 +20,7 @@ from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.stack.ports import free_port
 from zeppelin_pipeline.stack.running import RunningStack, running_stack
 from zeppelin_pipeline.stack.supervisor import Supervisor
+from zeppelin_pipeline.warehouse.key_ranges import range_names
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 

@@ -9,7 +9,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, range_bounds, range_names, recompute
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
+from zeppelin_pipeline.warehouse.key_ranges import range_bounds, range_names
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 POST, LIST = 1, 10

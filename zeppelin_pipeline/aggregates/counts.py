@@ -7,12 +7,8 @@ from typing import Final
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.warehouse.key_ranges import range_bounds
 from zeppelin_pipeline.warehouse.queries import load_queries
-
-#: Key ranges an aggregate is cut into: each is one partition, one transaction, and bounded work.
-RANGES: Final = 64
-_WIDTH: Final = (1 << 64) // RANGES
-_LOWEST: Final = -(1 << 63)
 
 AGGREGATES: Final = ("post_counts", "actor_counts")
 
@@ -28,28 +24,13 @@ class RangeResult:
     seconds: float
 
 
-def range_names() -> list[str]:
-    """The names of the key ranges, in order of their keys: `00` to `3f`."""
-    return [f"{number:02x}" for number in range(RANGES)]
-
-
-def range_bounds(key_range: str) -> tuple[int, int]:
-    """The lowest and the highest actor_id of a range; together the ranges are all of bigint.
-
-    Raises:
-        ValueError: there is no range of that name.
-    """
-    low = _LOWEST + range_names().index(key_range) * _WIDTH
-    return low, low + _WIDTH - 1
-
-
 def recompute(connection: Connection[TupleRow], aggregate: str, key_range: str) -> RangeResult:
     """Recompute one range in one transaction: readers see the old counts or the new ones.
 
     Args:
         connection: not in a transaction.
         aggregate: one of AGGREGATES.
-        key_range: one of `range_names()`.
+        key_range: one of `key_ranges.range_names()`.
     """
     started = time.monotonic()
     queries = load_queries()

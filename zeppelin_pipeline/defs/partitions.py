@@ -4,7 +4,7 @@ from typing import Final
 
 import dagster as dg
 
-from zeppelin_pipeline.aggregates.counts import range_names
+from zeppelin_pipeline.warehouse.key_ranges import range_names
 
 #: One listing for each PDS host; added by `pds_list`.
 PDS_HOSTS: Final = dg.DynamicPartitionsDefinition(name="pds_hosts")

@@ -28,12 +28,14 @@ class TableMap:
         dids: the dataset's columns that hold DIDs, the owner's first.
         rkeys: its columns that hold record keys.
         to_rows: the batch's twin in keys, its columns named as the table's.
+        collection: the one collection whose records the table holds; None where a column tells.
     """
 
     table: str
     dids: tuple[str, ...]
     rkeys: tuple[str, ...]
     to_rows: Callable[[pa.RecordBatch, KeySpace], pa.RecordBatch]
+    collection: str | None
 
 
 def digests(cids: pa.Array) -> pa.Array:
@@ -168,20 +170,21 @@ _SUBJECT_RKEYS: Final = ("rkey", "subject_rkey", "via_rkey")
 
 #: Profiles, posts, and what accounts do to posts and to each other.
 SOCIAL_TABLES: Final[dict[str, TableMap]] = {
-    "profile": TableMap("profile", ("did",), ("rkey",), _profile),
+    "profile": TableMap("profile", ("did",), ("rkey",), _profile, "app.bsky.actor.profile"),
     "post": TableMap(
         "post",
         ("did", "reply_root_did", "reply_parent_did", "quote_did"),
         ("rkey", "reply_root_rkey", "reply_parent_rkey", "quote_rkey"),
         _post,
+        _POST,
     ),
-    "like": TableMap("like", _SUBJECT_DIDS, _SUBJECT_RKEYS, _engagement),
-    "repost": TableMap("repost", _SUBJECT_DIDS, _SUBJECT_RKEYS, _engagement),
-    "follow": TableMap("follow", ("did", "subject_did"), ("rkey",), _edge),
-    "block": TableMap("block", ("did", "subject_did"), ("rkey",), _edge),
+    "like": TableMap("like", _SUBJECT_DIDS, _SUBJECT_RKEYS, _engagement, "app.bsky.feed.like"),
+    "repost": TableMap("repost", _SUBJECT_DIDS, _SUBJECT_RKEYS, _engagement, "app.bsky.feed.repost"),
+    "follow": TableMap("follow", ("did", "subject_did"), ("rkey",), _edge, "app.bsky.graph.follow"),
+    "block": TableMap("block", ("did", "subject_did"), ("rkey",), _edge, "app.bsky.graph.block"),
 }
 #: Records of every other collection, and those that are not valid.
-WHOLE_TABLES: Final[dict[str, TableMap]] = {"record": TableMap("record", ("did",), ("rkey",), _record)}
+WHOLE_TABLES: Final[dict[str, TableMap]] = {"record": TableMap("record", ("did",), ("rkey",), _record, None)}
 
 
 def only_of(batch: pa.RecordBatch, dids: pa.Array) -> pa.RecordBatch:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from zeppelin_pipeline.aggregates.counts import range_names
 from zeppelin_pipeline.defs.run_coordinator import host_of_partition
+from zeppelin_pipeline.warehouse.key_ranges import range_names
 
 
 @pytest.mark.parametrize(

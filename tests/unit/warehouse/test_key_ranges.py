@@ -1,10 +1,11 @@
-"""The key ranges of aggregates."""
+"""The key ranges that derived tables are cut into."""
 
 from itertools import pairwise
 
+import pyarrow as pa
 import pytest
 
-from zeppelin_pipeline.aggregates.counts import RANGES, range_bounds, range_names
+from zeppelin_pipeline.warehouse.key_ranges import RANGES, range_bounds, range_names, ranges_of
 
 
 def test_the_ranges_are_all_of_bigint_and_do_not_overlap():
@@ -23,3 +24,11 @@ def test_names_of_ranges_are_distinct_and_in_order():
 def test_a_range_that_there_is_not_is_refused(name: str):
     with pytest.raises(ValueError, match="not in list"):
         range_bounds(name)
+
+
+def test_the_ranges_of_keys_are_those_whose_bounds_they_lie_in():
+    for number, name in enumerate(range_names()):
+        assert ranges_of(pa.array([None, *range_bounds(name)], pa.int64())) == {number}
+    ends = pa.array([-(2**63), 2**63 - 1, None, 0], pa.int64())
+    assert ranges_of(ends) == {0, RANGES // 2, RANGES - 1}
+    assert ranges_of(pa.array([None], pa.int64())) == set()

@@ -1,0 +1,40 @@
+"""The key ranges that derived tables are cut into, by the account that a count is of; arithmetic only."""
+
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+#: Key ranges an aggregate is cut into: each is one partition, one transaction, and bounded work.
+RANGES: Final = 64
+_WIDTH: Final = (1 << 64) // RANGES
+_LOWEST: Final = -(1 << 63)
+#: An account's range is told by the upper bits of its key.
+_SHIFT: Final = 64 - (RANGES.bit_length() - 1)
+
+
+def range_names() -> list[str]:
+    """The names of the key ranges, in order of their keys: `00` to `3f`."""
+    return [range_name(number) for number in range(RANGES)]
+
+
+def range_name(number: int) -> str:
+    """The name of a range by its place in the order of keys."""
+    return f"{number:02x}"
+
+
+def range_bounds(key_range: str) -> tuple[int, int]:
+    """The lowest and the highest actor_id of a range; together the ranges are all of bigint.
+
+    Raises:
+        ValueError: there is no range of that name.
+    """
+    low = _LOWEST + range_names().index(key_range) * _WIDTH
+    return low, low + _WIDTH - 1
+
+
+def ranges_of(actors: pa.Array) -> set[int]:
+    """The numbers of the ranges that these keys of accounts (int64, nulls left out) lie in."""
+    keys = actors.drop_null().to_numpy(zero_copy_only=False)
+    found = np.bincount((keys >> _SHIFT) + RANGES // 2, minlength=RANGES)
+    return {int(number) for number in np.flatnonzero(found)}
