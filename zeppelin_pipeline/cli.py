@@ -78,7 +78,7 @@ def status() -> None:
     """Show how much of the network is in the warehouse."""
     with warehouse_of(Settings.load()) as settings:
         migrate(settings.require_postgres_url())
-        shards = len(list_shards(Lake(settings.lake_url)))
+        shards = len(list_shards(Lake(settings.lake_url, settings.lake_options)))
         print_status(Console(), read_status(settings.require_postgres_url()), shards)
 
 

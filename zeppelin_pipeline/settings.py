@@ -4,6 +4,7 @@ A setting `car_cap_bytes` is the environment variable `ZEPPELIN_CAR_CAP_BYTES`. 
 are written with commas. Settings are read at the edges (defs, stack, cli) and handed to the domain as plain arguments.
 """
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
@@ -37,6 +38,11 @@ class Settings(BaseSettings):
     )
     lake_url: str = Field(
         "", description="The lake's folder or fsspec URL (s3://bucket/prefix). Default: `lake` in the home."
+    )
+    lake_options: dict[str, Any] = Field(
+        {},
+        repr=False,
+        description='Options of the lake\'s file system, JSON: {"endpoint_url": …, "key": …, "secret": …} for S3.',
     )
     postgres_url: str | None = Field(
         None, description="The warehouse's database. Default: an embedded PostgreSQL in the home."
@@ -179,6 +185,8 @@ def _as_text(value: object) -> str:
             return ""
         case bool():
             return "true" if value else "false"
+        case dict():
+            return json.dumps(value) if value else ""
         case tuple():
             return ",".join(cast("tuple[str, ...]", value))
         case _:

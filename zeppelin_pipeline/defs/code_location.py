@@ -30,7 +30,7 @@ def load_assets() -> list[dg.AssetsDefinition]:
 def build_resources(settings: Settings) -> dict[str, object]:
     """The resources by the names that assets ask for."""
     return {
-        "lake": LakeResource(url=settings.lake_url),
+        "lake": LakeResource(settings.lake_url, settings.lake_options),
         "warehouse": Warehouse(settings.postgres_url),
         "network": NetworkResource(
             relay_urls=list(settings.relay_urls),

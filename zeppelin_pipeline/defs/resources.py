@@ -1,8 +1,9 @@
 """Dagster's resources: typed shells around the settings, each giving a plain domain object."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 from psycopg import Connection
@@ -22,14 +23,19 @@ from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.warehouse.connection import connect
 
 
-class LakeResource(dg.ConfigurableResource["LakeResource"]):
-    """The lake by its URL: a folder, or `s3://bucket/prefix`."""
+@dataclass(frozen=True, slots=True)
+class LakeResource:
+    """The lake by its URL: a folder, or `s3://bucket/prefix`, with its file system's options.
+
+    A plain object: the fields of a configurable resource are shown in Dagster's pages, and the options hold a password.
+    """
 
     url: str
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
 
     def open(self) -> Lake:
         """The lake; nothing is made yet."""
-        return Lake(self.url)
+        return Lake(self.url, self.options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ LISTING: Final = "listing"
 SHARDS: Final = "shards"
 PACKS: Final = "packs"
 BATCHES: Final = "batches"
+LOCKS: Final = "_locks"
 
 #: The first part of a bundle's key. No host has it for a key: a bare name is a host only with its port.
 TAIL: Final = "tail"
@@ -133,6 +134,11 @@ def batch(dataset: str, shard: str, fingerprint: str) -> str:
 def batch_ledger(shard: str) -> str:
     """The list of a shard's batches, written last: only files that it names count."""
     return f"{BATCHES}/_shards/{shard_segment(shard)}.parquet"
+
+
+def lock(prefix: str) -> str:
+    """The object that locks a folder on an object store."""
+    return f"{LOCKS}/{prefix}"
 
 
 def shard_segment(shard: str) -> str:

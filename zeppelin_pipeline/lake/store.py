@@ -5,10 +5,9 @@ Elsewhere (S3) it is written to a local temporary file and put once, complete. A
 file that was seen is still there after a power cut.
 """
 
-import fcntl
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, cast
@@ -18,14 +17,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
-from zeppelin_pipeline.errors import ConfigurationError, CorruptStateError
+from zeppelin_pipeline.errors import ConfigurationError
+from zeppelin_pipeline.lake import layout
+from zeppelin_pipeline.lake.locks import Lease, hold_folder
 from zeppelin_pipeline.lake.writer import (
     TEMPORARY_SUFFIX,
     FileStats,
     LakeWriter,
     LocalStage,
     RemoteStage,
-    make_folder,
     sync_folder,
 )
 
@@ -36,25 +36,35 @@ SWEEP_AGE_SECONDS: Final = 6 * 3600.0
 class Lake:
     """A folder of Parquet files, on a local disk or an object store, by its URL (`/var/lib/lake`, `s3://bucket/lake`)."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
         """Opens the lake; no file or folder is made yet.
+
+        Args:
+            url: of its root.
+            options: of the file system, as fsspec takes them (`endpoint_url`, `key`, `secret` for S3).
 
         Raises:
             ConfigurationError: no installed file system knows the URL.
         """
         try:
             # Without the listing cache: another process's files must be seen at once.
-            file_system, root = fsspec.url_to_fs(url, use_listings_cache=False)
-        except (ValueError, ImportError) as error:
+            file_system, root = fsspec.url_to_fs(url, use_listings_cache=False, **(options or {}))
+        except (ValueError, ImportError, TypeError) as error:
             raise ConfigurationError(f"the lake's URL {url!r} cannot be opened: {error}") from error
         self.url = url
         self._fs = cast("fsspec.AbstractFileSystem", file_system)
         self._root = cast("str", root).rstrip("/")
         self._is_local = isinstance(file_system, LocalFileSystem)
 
-    def write_table(self, path: str, table: pa.Table, *, metadata: dict[str, str] | None = None) -> FileStats:
-        """Writes a whole file, replacing the one of that path; durable on return."""
-        with self.open_writer(path, table.schema, metadata=metadata) as writer:
+    def write_table(
+        self, path: str, table: pa.Table, *, metadata: dict[str, str] | None = None, is_new: bool = False
+    ) -> FileStats:
+        """Writes a whole file, replacing the one of that path; durable on return.
+
+        Raises:
+            FileExistsError: with `is_new`, when there is a file; whoever comes first wins, on every store.
+        """
+        with self.open_writer(path, table.schema, metadata=metadata, is_new=is_new) as writer:
             writer.write_table(table)
             return writer.commit()
 
@@ -66,6 +76,7 @@ class Lake:
         metadata: dict[str, str] | None = None,
         compression: str = "zstd",
         dictionary_columns: "list[str] | None" = None,
+        is_new: bool = False,
     ) -> LakeWriter:
         """Opens a writer whose file appears, complete, at `commit`; at an error nothing appears.
 
@@ -75,9 +86,10 @@ class Lake:
             metadata: key-value pairs of the file, read back by `read_metadata`.
             compression: of all columns.
             dictionary_columns: encoded with a dictionary; null takes all, which large binaries only lose time by.
+            is_new: `commit` raises FileExistsError when there is a file of that path.
         """
         target = self._absolute(path)
-        staged = LocalStage(target) if self._is_local else RemoteStage(self._fs, target)
+        staged = LocalStage(target, is_new=is_new) if self._is_local else RemoteStage(self._fs, target, is_new=is_new)
         writer = pq.ParquetWriter(
             staged.file,
             schema,
@@ -152,24 +164,24 @@ class Lake:
 
     @contextmanager
     def lock(self, prefix: str) -> Generator[None]:
-        """Keeps a folder for one writer at a time; the lock of a killed process is free at once.
+        """Keeps a folder for one writer at a time, on this and every other machine.
 
-        On a local disk only: an object store has no such lock, there the callers see to it that one runs at a time.
+        The lock of a killed process is free at once on a local disk, and after half a minute on S3.
 
         Raises:
             CorruptStateError: another process holds it.
+            ConfigurationError: the store is neither a local disk nor S3.
         """
-        if not self._is_local:
-            yield
-            return
-        folder = Path(self._absolute(prefix))
-        make_folder(folder)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            _lock_now(descriptor, folder)
-            yield
-        finally:
-            os.close(descriptor)
+        absolute = self._absolute(prefix)
+        if self._is_local:
+            with hold_folder(Path(absolute)):
+                yield
+        elif hasattr(self._fs, "call_s3"):
+            bucket, _, key = self._absolute(layout.lock(prefix)).partition("/")
+            with Lease(cast("Any", self._fs), bucket, key).held():
+                yield
+        else:
+            raise ConfigurationError(f"{self.url}: only a local disk or S3 can keep one writer from another")
 
     def _absolute(self, path: str) -> str:
         parts = path.split("/")
@@ -181,10 +193,3 @@ class Lake:
 def _is_temporary(path: str) -> bool:
     name = path.rpartition("/")[2]
     return name.startswith(".") and name.endswith(TEMPORARY_SUFFIX)
-
-
-def _lock_now(descriptor: int, folder: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise CorruptStateError(f"another process writes to {folder}") from error

@@ -86,19 +86,24 @@ class LakeWriter:
 class LocalStage:
     """A temporary file beside its target, renamed over it."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, is_new: bool) -> None:
         self._target = Path(target)
+        self._is_new = is_new
         make_folder(self._target.parent)
         name = f".{self._target.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
         self._temporary = self._target.parent / name
         self.file: BinaryIO = self._temporary.open("xb")
 
     def publish(self) -> None:
-        """Makes the file durable and lets it appear."""
+        """Makes the file durable and lets it appear; FileExistsError when it is to be new and is there."""
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.close()
-        self._temporary.replace(self._target)
+        if self._is_new:
+            self._target.hardlink_to(self._temporary)
+            self._temporary.unlink()
+        else:
+            self._temporary.replace(self._target)
         sync_folder(self._target.parent)
 
     def discard(self) -> None:
@@ -110,17 +115,23 @@ class LocalStage:
 class RemoteStage:
     """An unnamed local file, put into the object store in one piece."""
 
-    def __init__(self, file_system: fsspec.AbstractFileSystem, target: str) -> None:
+    def __init__(self, file_system: fsspec.AbstractFileSystem, target: str, *, is_new: bool) -> None:
         self._fs = file_system
         self._target = target
+        self._is_new = is_new
         self._folder = tempfile.mkdtemp(prefix="zeppelin-lake-")
         self._local = Path(self._folder) / "part"
         self.file: BinaryIO = self._local.open("xb")
 
     def publish(self) -> None:
-        """Puts the file and lets it appear."""
+        """Puts the file and lets it appear; FileExistsError when it is to be new and is there."""
         self.file.close()
-        self._fs.put_file(str(self._local), self._target)
+        try:
+            self._fs.put_file(str(self._local), self._target, mode="create" if self._is_new else "overwrite")
+        except OSError as error:
+            if self._is_new and self._fs.exists(self._target):  # s3fs says EINVAL for a precondition that fails
+                raise FileExistsError(self._target) from error
+            raise
         self.discard()
 
     def discard(self) -> None:

@@ -226,8 +226,6 @@ class _Shards:
         segment = layout.segment(stem)
         number = self._next.get(segment, 0)
         shard = layout.host_shard(stem, number)
-        if self._lake.exists(layout.manifest(shard)):
-            raise CorruptStateError(f"the manifest of {shard} exists; does another planning run?")
         hosts = [self._hosts[index] for index in rows["host"].to_list()]
         table = rows.with_columns(
             pl.Series("host", [host.key for host in hosts], pl.String),
@@ -235,7 +233,10 @@ class _Shards:
         )
         metadata = {"host": stem, "planned_at": self._planned_at.isoformat()}
         arrow = table.select(MANIFEST.names).to_arrow().cast(MANIFEST)
-        self._lake.write_table(layout.manifest(shard), arrow, metadata=metadata)
+        try:
+            self._lake.write_table(layout.manifest(shard), arrow, metadata=metadata, is_new=True)
+        except FileExistsError as error:
+            raise CorruptStateError(f"the manifest of {shard} exists; does another planning run?") from error
         self._next[segment] = number + 1
         self.written.append(shard)
 

@@ -76,7 +76,7 @@ def running_stack(settings: Settings, supervisor: Supervisor, say: Say) -> Gener
         url = with_warehouse.require_postgres_url()
         applied = migrate(url)
         say(f"warehouse: {f'migrated ({len(applied)} new)' if applied else 'up to date'}")
-        sweep_lake(Lake(settings.lake_url), say)
+        sweep_lake(Lake(settings.lake_url, settings.lake_options), say)
         chosen = _choose_ports(with_warehouse, url)
         try:
             yield _start(chosen, supervisor, say)

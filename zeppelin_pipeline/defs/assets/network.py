@@ -25,7 +25,7 @@ GROUP = "network"
 def pds_list(
     context: dg.AssetExecutionContext,
     network: NetworkResource,
-    lake: LakeResource,
+    lake: dg.ResourceParam[LakeResource],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult[Any]:
     """Which PDS hosts exist, who says so, and which of them answer. Hosts that answer become partitions."""
@@ -56,7 +56,7 @@ def pds_list(
     )
 
 
-async def _refresh(network: NetworkResource, lake: LakeResource) -> Directory:
+async def _refresh(network: NetworkResource, lake: dg.ResourceParam[LakeResource]) -> Directory:
     async with network.clients() as clients:
         return await refresh_directory(lake.open(), clients, network.witnesses(clients))
 
@@ -69,7 +69,10 @@ class ListingConfig(dg.Config):
 
 @dg.asset(group_name=GROUP, partitions_def=PDS_HOSTS, deps=[pds_list], kinds={"parquet"}, owners=["team:zeppelin"])
 def repo_listing(
-    context: dg.AssetExecutionContext, config: ListingConfig, network: NetworkResource, lake: LakeResource
+    context: dg.AssetExecutionContext,
+    config: ListingConfig,
+    network: NetworkResource,
+    lake: dg.ResourceParam[LakeResource],
 ) -> dg.MaterializeResult[Any]:
     """The repositories of one host, with their revs: each page of `listRepos` durable before the next is asked for."""
     store = lake.open()
@@ -90,7 +93,11 @@ def repo_listing(
 
 
 async def _list(
-    context: dg.AssetExecutionContext, host: Host, reuse_for: timedelta, network: NetworkResource, lake: LakeResource
+    context: dg.AssetExecutionContext,
+    host: Host,
+    reuse_for: timedelta,
+    network: NetworkResource,
+    lake: dg.ResourceParam[LakeResource],
 ) -> ListingResult:
     async with network.clients() as clients:
         return await list_host(
@@ -104,7 +111,10 @@ async def _list(
 
 @dg.asset(group_name=GROUP, deps=[repo_listing], kinds={"parquet"}, owners=["team:zeppelin"], pool="shard_plan")
 def shard_plan(
-    context: dg.AssetExecutionContext, network: NetworkResource, lake: LakeResource, shards: ShardResource
+    context: dg.AssetExecutionContext,
+    network: NetworkResource,
+    lake: dg.ResourceParam[LakeResource],
+    shards: ShardResource,
 ) -> dg.MaterializeResult[Any]:
     """Every listed account in exactly one shard. Shards become partitions; planned ones never change."""
     started = time.monotonic()
@@ -131,6 +141,6 @@ def shard_plan(
     )
 
 
-async def _plan(network: NetworkResource, lake: LakeResource, shards: ShardResource) -> Plan:
+async def _plan(network: NetworkResource, lake: dg.ResourceParam[LakeResource], shards: ShardResource) -> Plan:
     async with network.clients() as clients:
         return await plan_shards(lake.open(), current_host(network.resolver(clients)), shards.plan_settings())

@@ -33,7 +33,7 @@ def fetched_repos(
     context: dg.AssetExecutionContext,
     config: FetchConfig,
     network: NetworkResource,
-    lake: LakeResource,
+    lake: dg.ResourceParam[LakeResource],
     shards: ShardResource,
 ) -> dg.MaterializeResult[Any]:
     """The shard's repositories, each with its outcome and its DID document. Only what the pack lacks is fetched."""
@@ -54,7 +54,7 @@ def fetched_repos(
     group_name=GROUP, partitions_def=REPO_SHARDS, deps=[fetched_repos], kinds={"parquet"}, owners=["team:zeppelin"]
 )
 def record_batches(
-    context: dg.AssetExecutionContext, lake: LakeResource, shards: ShardResource
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeResource], shards: ShardResource
 ) -> dg.MaterializeResult[Any]:
     """The shard's records as rows, one dataset a collection; hashes, MST and signatures checked, faults set aside."""
     result = extract_shard(
@@ -95,7 +95,7 @@ def record_batches(
     ],
 )
 def warehouse_tables(
-    context: dg.AssetExecutionContext, lake: LakeResource, warehouse: dg.ResourceParam[Warehouse]
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeResource], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument] - with checks Dagster takes the bare name only
     """The shard's rows in Postgres: one transaction with its row in the ledger, never twice."""
     shard = context.partition_key
@@ -124,7 +124,10 @@ def warehouse_tables(
 
 
 async def _fetch(
-    context: dg.AssetExecutionContext, network: NetworkResource, lake: LakeResource, shards: ShardResource
+    context: dg.AssetExecutionContext,
+    network: NetworkResource,
+    lake: dg.ResourceParam[LakeResource],
+    shards: ShardResource,
 ) -> FetchResult:
     async with network.clients() as clients:
         return await fetch_shard(
