@@ -4,6 +4,7 @@ Of a synthetic warehouse, loaded and indexed; or with `--url` of one that is the
 """
 
 import argparse
+from dataclasses import dataclass
 
 import psycopg
 from psycopg import Connection
@@ -17,6 +18,23 @@ from zeppelin_pipeline.warehouse.queries import load_queries
 
 #: The sum that must not be passed (docs: size of the warehouse).
 BUDGET_BYTES = 250
+
+
+@dataclass(frozen=True, slots=True)
+class RelationSize:
+    """A table (its rows and their overflow) or an index.
+
+    Attributes:
+        name: of the relation.
+        table: that it belongs to: its own name, for a table.
+        rows: of the table, about.
+        bytes: of the relation.
+    """
+
+    name: str
+    table: str
+    rows: int
+    bytes: int
 
 
 def main() -> None:
@@ -35,22 +53,36 @@ def main() -> None:
 
 def report(connection: Connection[TupleRow]) -> None:
     """Prints every relation that takes room, its bytes for each of its own rows and for each record of the whole."""
+    [(records,)] = connection.execute("SELECT greatest(sum(entries - quarantined), 1)::bigint FROM load").fetchall()
+    print_sizes(relation_sizes(connection), records)
+
+
+def relation_sizes(connection: Connection[TupleRow]) -> list[RelationSize]:
+    """The tables of the schema that have rows, the largest first, each followed by its indexes."""
     connection.execute("VACUUM (ANALYZE)")
     queries = load_queries()
-    [(records,)] = connection.execute("SELECT greatest(sum(entries - quarantined), 1)::bigint FROM load").fetchall()
     indexes: dict[str, list[tuple[str, int]]] = {}
     for table, index, size in connection.execute(queries["index_sizes"]):
         indexes.setdefault(table, []).append((index, size))
+    return [
+        RelationSize(name, table, rows, size)
+        for table, table_bytes, _, rows in connection.execute(queries["relation_sizes"])
+        if rows
+        for name, size in [(table, table_bytes), *indexes.get(table, [])]
+    ]
+
+
+def print_sizes(sizes: list[RelationSize], records: int) -> None:
+    """The table of all, and its sum against the budget."""
     print(f"{'relation':<28} {'rows':>12} {'MB':>9} {'bytes/row':>10} {'bytes/record':>13}")
-    total = 0
-    for table, table_bytes, index_bytes, rows in connection.execute(queries["relation_sizes"]):
-        if not rows:
-            continue
-        total += table_bytes + index_bytes
-        for name, size in [(table, table_bytes), *((f"  {index}", size) for index, size in indexes.get(table, []))]:
-            print(f"{name:<28} {rows:>12,} {size / 1e6:>9,.1f} {size / rows:>10,.1f} {size / records:>13,.1f}")
-    per_record = total / records
-    print(f"{'all':<28} {records:>12,} {total / 1e6:>9,.1f} {'':>10} {per_record:>13,.1f}  (budget {BUDGET_BYTES})")
+    for size in sizes:
+        name = size.name if size.name == size.table else f"  {size.name}"
+        rates = f"{size.bytes / size.rows:>10,.1f} {size.bytes / records:>13,.1f}"
+        print(f"{name:<28} {size.rows:>12,} {size.bytes / 1e6:>9,.1f} {rates}")
+    total = sum(size.bytes for size in sizes)
+    print(
+        f"{'all':<28} {records:>12,} {total / 1e6:>9,.1f} {'':>10} {total / records:>13,.1f}  (budget {BUDGET_BYTES})"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the benches' own, and empty warehouses in it; nothing is measured here."""
+"""A PostgreSQL server of the benches' own, and empty databases in it; nothing is measured here."""
 
 import tempfile
 from collections.abc import Generator
@@ -27,14 +27,23 @@ def temporary_server() -> Generator[EmbeddedPostgres]:
 
 
 @contextmanager
-def empty_warehouse(server: EmbeddedPostgres) -> Generator[Connection[TupleRow]]:
-    """A connection in autocommit to a migrated database, dropped at the end; earlier writes are flushed already."""
+def empty_database(server: EmbeddedPostgres) -> Generator[str]:
+    """The URL of a database with nothing in it, dropped at the end; earlier writes are flushed already."""
     name = f"bench_{uuid4().hex}"
     url = server.create_database(name)
     try:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+        yield url
+    finally:
+        server.drop_database(name)
+
+
+@contextmanager
+def empty_warehouse(server: EmbeddedPostgres) -> Generator[Connection[TupleRow]]:
+    """A connection in autocommit to a migrated database, dropped at the end; earlier writes are flushed already."""
+    with empty_database(server) as url:
         migrate(url)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("CHECKPOINT")
             yield connection
-    finally:
-        server.drop_database(name)
