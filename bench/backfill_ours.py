@@ -1,0 +1,184 @@
+"""Our whole way from packs to counts, as the backfill bench runs it: which process does what, what each stage costs.
+
+Workers are started, and have imported what they need, before a stage's clock starts: in the pipeline a run lasts for
+many shards' time. The way to indexes is measured a second time in a new warehouse, from end to end: each worker takes a
+shard in whole, extracting and loading it, so that one shard loads while another is extracted.
+"""
+
+import multiprocessing
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+from bench.backfill_input import BackfillInput
+from bench.sizes import RelationSize, relation_sizes
+from bench.stage_cost import Stage, Watch, watch
+from bench.temporary_warehouse import empty_database
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
+from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.repos.extract import extract_shard
+from zeppelin_pipeline.repos.load import load_shard_batches
+from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
+from zeppelin_pipeline.warehouse.connection import connect
+from zeppelin_pipeline.warehouse.indexes import build_indexes
+from zeppelin_pipeline.warehouse.key_ranges import range_names
+from zeppelin_pipeline.warehouse.migrations import migrate
+
+APPLICATION = "bench backfill"
+#: The stages of a run, in order; the last is the whole way to indexes again.
+EXTRACT, LOAD, INDEXES, COUNTS, END_TO_END = "extract", "load", "indexes", "counts", "end to end"
+
+Task = Callable[[], int]
+"""Says when it is done on how many records it worked: base rows, when it counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """How many work side by side: at extraction, at loading, at counting, and when shards are taken in whole."""
+
+    extract: int = 2
+    load: int = 2
+    count: int = 2
+    end_to_end: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class OurRun:
+    """One run: its stages, and what the warehouse takes of the disk, counts included."""
+
+    stages: tuple[Stage, ...]
+    sizes: tuple[RelationSize, ...]
+
+
+def run_ours(server: EmbeddedPostgres, made: BackfillInput, processes: Processes) -> OurRun:
+    """Each stage alone, one after the other; then the whole from end to end in another warehouse.
+
+    Raises:
+        AssertionError: not every record of the input came through.
+    """
+    with _place(server, made) as (lake, url):
+        stages = [
+            _stage(server, EXTRACT, processes.extract, [partial(_extract, lake, shard) for shard in made.shards]),
+            _stage(server, LOAD, processes.load, [partial(_load, lake, url, shard) for shard in made.shards]),
+            _stage(server, INDEXES, 1, [partial(_build_indexes, url, made.records)]),
+            _stage(server, COUNTS, processes.count, [partial(_count, url, name) for name in range_names()]),
+        ]
+        sizes = _sizes(url)
+    with _place(server, made) as (lake, url):
+        stages.append(_end_to_end(server, lake, url, made, processes.end_to_end))
+    for stage in stages:
+        if stage.name != COUNTS and stage.records != made.records:
+            raise AssertionError(f"{stage.name}: {stage.records} records of {made.records} came through")
+    return OurRun(tuple(stages), tuple(sizes))
+
+
+@contextmanager
+def _place(server: EmbeddedPostgres, made: BackfillInput) -> Generator[tuple[str, str]]:
+    """A lake with the input's packs and nothing else, and an empty warehouse: their URLs."""
+    with (
+        tempfile.TemporaryDirectory(prefix="run-", dir=made.folder.parent) as folder,
+        empty_database(server) as url,
+    ):
+        lake = Path(folder) / "lake"
+        made.link_packs(lake)
+        migrate(url)
+        yield str(lake), url
+
+
+def _stage(server: EmbeddedPostgres, name: str, processes: int, tasks: list[Task]) -> Stage:
+    with _workers(processes) as workers, watch(server) as spent:
+        records = _run(workers, tasks, spent)
+    return spent.stage(name, records, processes)
+
+
+def _end_to_end(server: EmbeddedPostgres, lake: str, url: str, made: BackfillInput, processes: int) -> Stage:
+    with _workers(processes) as workers, watch(server) as spent:
+        records = _run(workers, [partial(_take_in, lake, url, shard) for shard in made.shards], spent)
+        _run(workers, [partial(_build_indexes, url, records)], spent)
+    return spent.stage(END_TO_END, records, processes)
+
+
+@contextmanager
+def _workers(processes: int) -> Generator[ProcessPoolExecutor]:
+    """Processes that are up and have imported this module."""
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(processes)
+    with ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=(barrier,)) as workers:
+        for started in [workers.submit(_meet) for _ in range(processes)]:
+            started.result()
+        yield workers
+
+
+def _run(workers: ProcessPoolExecutor, tasks: Iterable[Task], spent: Watch) -> int:
+    """Runs the tasks in their order, charges what they use, and gives the sum of their records."""
+    records = 0
+    for done in workers.map(_measure, tasks):
+        records += done.records
+        spent.add_process(done.cpu_seconds, done.peak_bytes)
+    return records
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What a worker tells of one task: its result, its processor time, and the worker's peak of memory so far."""
+
+    records: int
+    cpu_seconds: float
+    peak_bytes: int
+
+
+_barriers: list[Barrier] = []
+
+
+def _start_worker(barrier: Barrier) -> None:
+    _barriers.append(barrier)
+
+
+def _meet() -> None:
+    """Waits until all workers are here: only so each of them takes one of these tasks."""
+    _barriers[0].wait()
+
+
+def _measure(task: Task) -> _Done:
+    started = time.process_time()
+    records = task()
+    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return _Done(records, time.process_time() - started, peak_bytes)
+
+
+def _extract(lake: str, shard: str) -> int:
+    return extract_shard(Lake(lake), shard).entries
+
+
+def _load(lake: str, url: str, shard: str) -> int:
+    with connect(url, application=APPLICATION, autocommit=True) as connection:
+        return load_shard_batches(connection, Lake(lake), shard).copied
+
+
+def _take_in(lake: str, url: str, shard: str) -> int:
+    _extract(lake, shard)
+    return _load(lake, url, shard)
+
+
+def _build_indexes(url: str, records: int) -> int:
+    """Gives back the number of records, which all are in the indexes."""
+    with connect(url, application=APPLICATION, autocommit=True) as connection:
+        build_indexes(connection)
+    return records
+
+
+def _count(url: str, key_range: str) -> int:
+    with connect(url, application=APPLICATION, autocommit=True) as connection:
+        return sum(recompute(connection, aggregate, key_range).base_rows for aggregate in AGGREGATES)
+
+
+def _sizes(url: str) -> list[RelationSize]:
+    with connect(url, application=APPLICATION, autocommit=True) as connection:
+        return relation_sizes(connection)
