@@ -1,13 +1,13 @@
 """One pack row to rows: a verified repository's records, or its being set aside, and its row of the dataset `repo`."""
 
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, Final
 
-from zeppelin_pipeline.atproto.car import CarData
-from zeppelin_pipeline.atproto.repository import Repository
+from zeppelin_pipeline.atproto.cid import CID_BYTES
+from zeppelin_pipeline.atproto.scan import ScannedRepository
 from zeppelin_pipeline.errors import CorruptStateError, InvalidDataError
 from zeppelin_pipeline.identity.documents import DidDocument, parse_document
 from zeppelin_pipeline.records.pending import Source
@@ -20,7 +20,6 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PROGRESS_EVERY: Final = 100
 #: Entries that are cut out of a repository at once, so that a huge one is not in memory twice.
 _ENTRIES_AT_ONCE: Final = 4096
-_COPIED_CAR_BYTES: Final = 32 << 20
 
 
 class RowExtractor:
@@ -68,16 +67,15 @@ class RowExtractor:
     def _add_fetched(self, row: PackRow) -> dict[str, Any]:
         if row.car is None:
             raise CorruptStateError(f"the pack has {row.did} as fetched, but without its repository")
-        car = _to_bytes(row.car)
         document: DidDocument | None = None
         try:
             document = parse_document(row.did_document or "", row.did)
-            repository = verify_repository(car, document, micros_of(row.fetched_at))
+            repository = verify_repository(row.car, document, micros_of(row.fetched_at))
         except InvalidDataError as error:
-            self._set_aside(row, error.reason, error.detail, count_entries(car))
+            self._set_aside(row, error.reason, error.detail, count_entries(row.car))
             return _repo_row(row, "invalid", reason=error.reason, document=document)
         _add_records(repository, row, self._output)
-        self.entries += len(repository.entries)
+        self.entries += len(repository)
         return _repo_row(row, "synchronized", status="active", repository=repository, document=document)
 
     def _set_aside(self, row: PackRow, reason: str, detail: str | None, records: int) -> None:
@@ -86,18 +84,13 @@ class RowExtractor:
         self._output.add_rejected_repository({**rejected, "reason": reason, "detail": detail, "records": records})
 
 
-def _to_bytes(car: bytes | memoryview) -> bytes | memoryview:
-    """The CAR as bytes, which are cut into blocks twice as fast as a view, unless it is too large to have twice."""
-    return bytes(car) if len(car) <= _COPIED_CAR_BYTES else car
-
-
 def _repo_row(
     row: PackRow,
     state: str,
     *,
     status: str | None = None,
     reason: str | None = None,
-    repository: Repository | None = None,
+    repository: ScannedRepository | None = None,
     document: DidDocument | None = None,
 ) -> dict[str, Any]:
     """A row of `repo`; the commit's columns are there only when it was verified."""
@@ -115,35 +108,28 @@ def _repo_row(
             "rev": repository.commit.rev,
             "commit_cid": repository.commit_cid,
             "data_cid": repository.commit.data,
-            "commit": repository.get_block(repository.commit_cid),
-            "records": len(repository.entries),
+            "commit": repository.commit_block,
+            "records": len(repository),
         }
     if document is not None:
         values |= {"handle": document.handle, "pds": document.pds, "signing_key": document.signing_key}
     return values
 
 
-def _add_records(repository: Repository, row: PackRow, output: ExtractOutput) -> None:
+def _add_records(repository: ScannedRepository, row: PackRow, output: ExtractOutput) -> None:
     """Hands on a repository's records by collection; in the tree's order each collection's entries are neighbours."""
     source = Source(row.did, row.host, micros_of(row.fetched_at))
-    entries, places, data = repository.entries, repository.blocks, repository.data
-    start = 0
-    while start < len(entries):
-        key = entries[start][0]
-        prefix_bytes = key.index(b"/") + 1
-        # "0" follows "/": the first key of another collection is not below it.
-        end = bisect_left(entries, (key[: prefix_bytes - 1] + b"0",), start)
-        keys, cids = zip(*entries[start : min(end, start + _ENTRIES_AT_ONCE)], strict=True)
-        rkeys = [key[prefix_bytes:] for key in keys]
-        blocks = _cut(data, map(places.__getitem__, cids))
-        output.add_records(source, key[: prefix_bytes - 1].decode(), rkeys, cids, blocks)
-        start += len(keys)
-
-
-def _cut(data: CarData, places: Iterable[tuple[int, int]]) -> list[bytes]:
-    if isinstance(data, bytes):
-        return [data[first:last] for first, last in places]
-    return [bytes(data[first:last]) for first, last in places]
+    data, keys = repository.data, repository.keys.tobytes()
+    for run in repository.runs:
+        prefix_bytes = len(run.collection) + 1
+        for first in range(run.first, run.last, _ENTRIES_AT_ONCE):
+            last = min(first + _ENTRIES_AT_ONCE, run.last)
+            offsets = repository.key_offsets[first : last + 1].tolist()
+            rkeys = [keys[start + prefix_bytes : end] for start, end in pairwise(offsets)]
+            spans = list(zip(repository.starts[first:last].tolist(), repository.ends[first:last].tolist(), strict=True))
+            cids = [data[start - CID_BYTES : start].tobytes() for start, _ in spans]
+            blocks = [data[start:end].tobytes() for start, end in spans]
+            output.add_records(source, run.collection, rkeys, cids, blocks)
 
 
 def micros_of(moment: datetime) -> int:

@@ -6,7 +6,7 @@ from typing import Final
 from zeppelin_pipeline.atproto.car import CarData, read_car, single_root
 from zeppelin_pipeline.atproto.commit import decode_commit, verify_commit
 from zeppelin_pipeline.atproto.mst import walk
-from zeppelin_pipeline.atproto.repository import Repository, open_repository
+from zeppelin_pipeline.atproto.scan import ScannedRepository, scan_repository
 from zeppelin_pipeline.atproto.tid import tid_micros, tid_to_int
 from zeppelin_pipeline.errors import InvalidDataError
 from zeppelin_pipeline.identity.documents import DidDocument
@@ -15,7 +15,7 @@ from zeppelin_pipeline.identity.documents import DidDocument
 MAX_REV_AHEAD_MICROS: Final = 5 * 60 * 1_000_000
 
 
-def verify_repository(car: CarData, document: DidDocument, fetched_at_micros: int) -> Repository:
+def verify_repository(car: CarData, document: DidDocument, fetched_at_micros: int) -> ScannedRepository:
     """Opens a repository whose every block, tree and signature is right, and which is the account's own.
 
     Args:
@@ -24,10 +24,10 @@ def verify_repository(car: CarData, document: DidDocument, fetched_at_micros: in
         fetched_at_micros: when it was served; a rev may be 5 minutes ahead of it.
 
     Raises:
-        InvalidDataError: with the reason: those of `open_repository` and of `DidDocument.public_key`,
+        InvalidDataError: with the reason: those of `scan_repository` and of `DidDocument.public_key`,
             `commit-other-did`, `rev-in-future`, `signature-invalid`.
     """
-    repository = open_repository(car)
+    repository = scan_repository(car)
     commit = repository.commit
     if commit.did != document.did:
         raise InvalidDataError("commit-other-did", f"{commit.did!r} in the repository of {document.did}")

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Self, TypeAlias
 
-from zeppelin_pipeline.atproto.repository import open_repository
+from zeppelin_pipeline.atproto.scan import scan_repository
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
 from zeppelin_pipeline.hosts.client import HostClient, HostClients
 from zeppelin_pipeline.hosts.host import Host
@@ -270,7 +270,7 @@ def _check(car: memoryview, did: str) -> tuple[str | None, str | None]:
         InvalidDataError: damage on the way: framing, a hash, a block that is missing, another account's repository.
     """
     try:
-        repository = open_repository(car)
+        repository = scan_repository(car)
     except InvalidDataError as error:
         if error.reason.startswith(_PUBLISHED_FAULTS) and not error.reason.endswith("-missing-block"):
             return None, str(error)

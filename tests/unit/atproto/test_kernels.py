@@ -1,0 +1,56 @@
+"""Kernels one by one: hashes, both ways of making them, and how their machine code is kept."""
+
+import os
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zeppelin_pipeline.atproto.kernels.sha256 import DIGEST_BYTES, digest_each
+
+ROOT = Path(__file__).resolve().parents[3]
+MESSAGES = [bytes(range(size % 256)) * (size // 256 + 1) for size in range(400)]
+SCAN_ONE = """
+import resource, sys, time
+from tests.unit.atproto.samples import sample_repository
+car = sample_repository(20).car
+started = time.process_time()
+from zeppelin_pipeline.atproto.scan import scan_repository
+assert len(scan_repository(car)) == 20
+print(time.process_time() - started)
+"""
+
+
+def digests_of(messages: list[bytes]) -> list[bytes]:
+    digests = np.zeros(DIGEST_BYTES * len(messages), np.uint8)
+    offsets = np.cumsum([0, *map(len, messages)], dtype=np.int64)
+    digest_each(np.frombuffer(b"".join(messages), np.uint8), offsets, digests)
+    return [row.tobytes() for row in digests.reshape(-1, DIGEST_BYTES)]
+
+
+def test_digests_of_all_lengths_are_those_of_the_standard_library() -> None:
+    assert digests_of(MESSAGES) == [sha256(message).digest() for message in MESSAGES]
+
+
+def run(program: str, **environment: str) -> float:
+    given = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    answer = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=given, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    return float(answer.stdout)
+
+
+@pytest.mark.timeout(600)
+def test_kernels_work_for_a_processor_without_instructions_for_hashes_and_with_bounds_checked(tmp_path: Path) -> None:
+    run(SCAN_ONE, NUMBA_CPU_NAME="generic", NUMBA_BOUNDSCHECK="1", NUMBA_CACHE_DIR=str(tmp_path))
+
+
+@pytest.mark.timeout(600)
+def test_a_second_process_compiles_nothing(tmp_path: Path) -> None:
+    first, second = (run(SCAN_ONE, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
+    assert second < first / 2
+    assert len([*tmp_path.glob("kernels-*")]) == 1
