@@ -59,6 +59,17 @@ def test_a_commit_takes_the_tree_from_root_to_root(case: CommitCase) -> None:
 
 
 @pytest.mark.parametrize("case", COMMITS, ids=lambda case: case.name)
+def test_a_commit_is_undone_with_the_blocks_of_its_published_proof(case: CommitCase) -> None:
+    keys_after = (set(case.keys) | set(case.adds)) - set(case.deletes)
+    after = mst.build(entries_of(keys_after))
+    proof = {cid_from_text(text) for text in case.proof} | {after.root}
+    changes = [Change(key.encode(), None, LEAF_CID) for key in case.adds]
+    changes += [Change(key.encode(), LEAF_CID, None) for key in case.deletes]
+    blocks = {cid: block for cid, block in after.blocks.items() if cid in proof}
+    assert cid_to_text(mst.invert(after.root, changes, blocks.get)) == case.root_before
+
+
+@pytest.mark.parametrize("case", COMMITS, ids=lambda case: case.name)
 def test_a_proof_lets_the_new_tree_be_compared_without_the_rest(case: CommitCase) -> None:
     keys_after = (set(case.keys) | set(case.adds)) - set(case.deletes)
     before, after = mst.build(entries_of(set(case.keys))), mst.build(entries_of(keys_after))

@@ -63,36 +63,68 @@ class _Layer:
             self.left = subtree
 
 
-def _build(entries: Iterable[Entry], keep: Callable[[bytes, bytes], None] | None) -> bytes:
-    layers: list[_Layer] = [_Layer()]
-    last_key = b""
-    for key, cid in entries:
-        if key <= last_key:
-            raise InvalidDataError("mst-order", f"{key[:200]!r} behind {last_key[:200]!r}")
-        last_key = key
-        height = key_height(key)
+class Layers:
+    """A tree while its entries come, in order: the open nodes of all layers.
+
+    Args:
+        keep: is given every closed node's CID and block; null to forget them.
+    """
+
+    __slots__ = ("_keep", "_last_key", "_layers")
+
+    def __init__(self, keep: Callable[[bytes, bytes], None] | None) -> None:
+        self._keep = keep
+        self._layers: list[_Layer] = [_Layer()]
+        self._last_key = b""
+
+    def add(self, key: bytes, cid: bytes, height: int) -> None:
+        """Add an entry whose key is above those before; `height` is that of its key.
+
+        Raises:
+            InvalidDataError: `mst-order`.
+        """
+        if key <= self._last_key:
+            raise InvalidDataError("mst-order", f"{key[:200]!r} behind {self._last_key[:200]!r}")
+        self._last_key = key
         if height:
-            while len(layers) <= height:
-                layers.append(_Layer())
-            _close_below(layers, height, keep)
-        layers[height].entries.append((key, cid, None))
-    top = len(layers) - 1
-    _close_below(layers, top, keep)
-    return _close(layers[top], keep)
+            self._grow(height)
+            self._close_below(height)
+        self._layers[height].entries.append((key, cid, None))
+
+    def hang(self, subtree: bytes, height: int) -> None:
+        """Add a whole subtree of a height; the keys before and behind it are higher."""
+        self._grow(height + 1)
+        self._close_below(height + 1)
+        self._layers[height + 1].hang(subtree)
+
+    def close(self) -> bytes:
+        """Close all nodes; return the root's CID."""
+        top = len(self._layers) - 1
+        self._close_below(top)
+        return self._close(self._layers[top])
+
+    def _grow(self, height: int) -> None:
+        while len(self._layers) <= height:
+            self._layers.append(_Layer())
+
+    def _close_below(self, height: int) -> None:
+        for index in range(height):
+            layer = self._layers[index]
+            if layer.entries or layer.left is not None:
+                self._layers[index + 1].hang(self._close(layer))
+                layer.left = None
+                layer.entries = []
+
+    def _close(self, layer: _Layer) -> bytes:
+        block = encode_node(layer.left, layer.entries)
+        cid = DAG_CBOR_PREFIX + sha256(block).digest()
+        if self._keep is not None:
+            self._keep(cid, block)
+        return cid
 
 
-def _close_below(layers: list[_Layer], height: int, keep: Callable[[bytes, bytes], None] | None) -> None:
-    for index in range(height):
-        layer = layers[index]
-        if layer.entries or layer.left is not None:
-            layers[index + 1].hang(_close(layer, keep))
-            layer.left = None
-            layer.entries = []
-
-
-def _close(layer: _Layer, keep: Callable[[bytes, bytes], None] | None) -> bytes:
-    block = encode_node(layer.left, layer.entries)
-    cid = DAG_CBOR_PREFIX + sha256(block).digest()
-    if keep is not None:
-        keep(cid, block)
-    return cid
+def _build(entries: Iterable[Entry], keep: Callable[[bytes, bytes], None] | None) -> bytes:
+    layers = Layers(keep)
+    for key, cid in entries:
+        layers.add(key, cid, key_height(key))
+    return layers.close()
