@@ -27,6 +27,8 @@ CREATE INDEX IF NOT EXISTS block_subject ON block (subject_actor, actor_id);
 
 -- Handles to accounts.
 CREATE INDEX IF NOT EXISTS identity_handle ON identity (handle);
+-- Handles to be looked at next.
+CREATE INDEX IF NOT EXISTS identity_handle_due ON identity (handle_check_at) WHERE handle IS NOT NULL;
 
 -- Repositories of a shard, for accounting and retries.
 CREATE INDEX IF NOT EXISTS repo_shard ON repo (shard);

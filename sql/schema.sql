@@ -65,13 +65,85 @@ CREATE TABLE repo (
     commit     bytea                      -- the signed commit block, from which did, rev and root can be proven again
 );
 
--- [D] The account's DID document, as far as it is served.
+-- [D] The account's DID document, as far as it is used, and whether its handle holds.
 CREATE TABLE identity (
-    actor_id    bigint PRIMARY KEY,
-    resolved_at timestamptz NOT NULL,
-    handle      text,                     -- as claimed; lower case
-    pds         text,
-    signing_key text
+    actor_id        bigint PRIMARY KEY,
+    resolved_at     timestamptz NOT NULL,     -- as of when the document says so
+    handle          text,                     -- as claimed; lower case
+    pds             text,
+    signing_key     text,                     -- multibase
+    label_key       text,                     -- multibase
+    labeler         text,                     -- URL
+    feed_generator  text,                     -- URL
+    handle_state    text NOT NULL DEFAULT 'pending' CHECK (handle_state IN ('pending', 'verified', 'invalid')),
+    verified_at     timestamptz,              -- when the handle was last seen to name the account
+    handle_check_at timestamptz NOT NULL DEFAULT 'epoch',  -- when it is looked at next
+    handle_failures smallint NOT NULL DEFAULT 0                -- looks in a row that told nothing
+);
+
+-- [D] Accounts whose document is to be resolved anew: an #identity event came. Deleted once that is done.
+CREATE TABLE identity_refresh (
+    actor_id     bigint PRIMARY KEY,
+    did          text NOT NULL,
+    requested_at timestamptz NOT NULL,
+    next_try_at  timestamptz NOT NULL,
+    failures     smallint NOT NULL
+);
+
+-- [R] One row: how far the PLC directory's export has been taken in. Committed with the rows that it stands for.
+CREATE TABLE plc_export (
+    singleton    boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    directory    text NOT NULL,           -- URL
+    after_time   timestamptz,             -- of the last operation; null before the first
+    after_seq    bigint,                  -- its number, where the directory gives numbers
+    plc_window   integer NOT NULL,        -- the window that is open
+    page         integer NOT NULL,        -- of its next page
+    operations   bigint NOT NULL,         -- in the open window so far
+    rejected     bigint NOT NULL,         -- of these, set aside
+    caught_up_at timestamptz              -- when the end of the export was last seen
+);
+
+-- [D] The operation that stands of each did:plc, verified from its genesis on.
+CREATE TABLE plc_head (
+    actor_id     bigint PRIMARY KEY,
+    created_at   timestamptz NOT NULL,    -- when the directory took it
+    key_since    timestamptz NOT NULL,    -- since when its signing key has been the account's
+    is_nullified boolean NOT NULL,        -- the directory says that a later one takes it back: it speaks for nobody
+    operation    bytea NOT NULL           -- signed DAG-CBOR
+);
+
+-- [D] Operations before it that a more powerful key can still take back (72 hours), oldest first.
+CREATE TABLE plc_superseded (
+    actor_id      bigint NOT NULL,
+    position      smallint NOT NULL,
+    superseded_at timestamptz NOT NULL,
+    signer_rank   smallint NOT NULL,      -- which of its rotation keys signed the one that came after
+    created_at    timestamptz NOT NULL,
+    key_since     timestamptz NOT NULL,
+    is_nullified  boolean NOT NULL,
+    operation     bytea NOT NULL,
+    PRIMARY KEY (actor_id, position)
+);
+
+-- [D] Signing keys that were an account's, by its verified log: imported repositories keep commits that they signed.
+CREATE TABLE former_key (
+    actor_id    bigint NOT NULL,
+    valid_from  timestamptz NOT NULL,
+    signing_key text NOT NULL,            -- did:key
+    valid_until timestamptz NOT NULL,
+    PRIMARY KEY (actor_id, valid_from, signing_key)
+);
+
+-- [D] PLC operations that did not verify. The mirror does not speak for their DIDs.
+CREATE TABLE plc_rejected (
+    actor_id   bigint NOT NULL,
+    cid        text NOT NULL,             -- as the directory says
+    did        text NOT NULL,
+    created_at timestamptz NOT NULL,
+    reason     text NOT NULL,
+    detail     text,
+    operation  text NOT NULL,             -- JSON
+    PRIMARY KEY (actor_id, cid)
 );
 
 -- [D] Records whose columns determine them exactly have raw null; for all others raw is the original DAG-CBOR.

@@ -84,11 +84,17 @@ FROM incoming i
 WHERE r.actor_id = i.actor_id AND i.rev IS NULL AND r.rev IS NULL AND i.fetched_at >= r.fetched_at;
 
 -- name: upsert_identities
--- DID documents; the one resolved last wins.
+-- DID documents; the one resolved last wins. What the mirror of the PLC directory holds is newer than any pack.
 INSERT INTO identity AS held (actor_id, resolved_at, handle, pds, signing_key)
-SELECT actor_id, fetched_at, handle, pds, signing_key FROM incoming WHERE signing_key IS NOT NULL ORDER BY actor_id
+SELECT actor_id, fetched_at, handle, pds, signing_key FROM incoming
+WHERE signing_key IS NOT NULL AND NOT EXISTS (SELECT FROM plc_head WHERE plc_head.actor_id = incoming.actor_id)
+ORDER BY actor_id
 ON CONFLICT (actor_id) DO UPDATE SET
-    (resolved_at, handle, pds, signing_key) = (excluded.resolved_at, excluded.handle, excluded.pds, excluded.signing_key)
+    (resolved_at, handle, pds, signing_key, handle_state, verified_at, handle_check_at) =
+    (excluded.resolved_at, excluded.handle, excluded.pds, excluded.signing_key,
+     CASE WHEN held.handle = excluded.handle THEN held.handle_state ELSE 'pending' END,
+     CASE WHEN held.handle = excluded.handle THEN held.verified_at END,
+     CASE WHEN held.handle = excluded.handle THEN held.handle_check_at ELSE 'epoch' END)
 WHERE excluded.resolved_at > held.resolved_at;
 
 -- name: clear_quarantine

@@ -88,7 +88,7 @@ def test_a_repository_and_its_identity_are_held(connection: psycopg.Connection, 
     held = (alice, keys.rkey_id(tid(5)), 8, FETCHED_AT, "host.test", "host.test~00000", "synchronized", "active", None)
     assert one(connection, "SELECT * FROM repo") == (*held, cid(f"{ALICE} 5")[4:], f"commit {ALICE} 5".encode())
     identity = (alice, FETCHED_AT, f"{ALICE[8:]}.test", "https://host.test", "zKey")
-    assert one(connection, "SELECT * FROM identity") == identity
+    assert one(connection, "SELECT actor_id, resolved_at, handle, pds, signing_key FROM identity") == identity
 
 
 def test_the_ledger_adds_up(connection: psycopg.Connection):

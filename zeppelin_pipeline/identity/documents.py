@@ -1,4 +1,4 @@
-"""What a DID document says about an account: handle, PDS, keys, labeler. Parsing only; nothing is fetched or verified.
+"""What a DID document says about an account: handle, PDS, keys, services. Parsing only; nothing is fetched or verified.
 
 Source: the AT Protocol's identity and DID specifications. A document is hostile input: every field may be anything.
 What a document does not say, or says in a form that the protocol does not know, is null; only a document of another DID
@@ -37,6 +37,7 @@ class DidDocument:
         signing_key: multibase (with multicodec, as in a Multikey) of the key that signs commits.
         labeler: URL of the account's labeler.
         label_key: multibase of the key that signs labels.
+        feed_generator: URL of the feed generator that the DID is.
     """
 
     did: str
@@ -45,6 +46,7 @@ class DidDocument:
     signing_key: str | None = None
     labeler: str | None = None
     label_key: str | None = None
+    feed_generator: str | None = None
 
     def public_key(self) -> PublicKey:
         """The key that signs commits.
@@ -73,6 +75,11 @@ def parse_document(body: bytes | str, did: str) -> DidDocument:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise InvalidDataError("did-document", f"{did}: {error}") from error
+    return read_document(value, did)
+
+
+def read_document(value: Any, did: str) -> DidDocument:
+    """Reads a DID document that is decoded already; raises as `parse_document`."""
     if not isinstance(value, dict):
         raise InvalidDataError("did-document", f"{did}: no object")
     document = cast("dict[str, Any]", value)
@@ -85,6 +92,7 @@ def parse_document(body: bytes | str, did: str) -> DidDocument:
         signing_key=_key(document, did, "#atproto"),
         labeler=_service(document, did, "#atproto_labeler", "AtprotoLabeler"),
         label_key=_key(document, did, "#atproto_label"),
+        feed_generator=_service(document, did, "#bsky_fg", "BskyFeedGenerator"),
     )
 
 
