@@ -107,7 +107,10 @@ def warehouse_tables(
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(result.rows.values()),
-            "copied": result.copied,
+            "created": result.changes.created,
+            "updated": result.changes.updated,
+            "deleted": result.changes.deleted,
+            "unchanged": result.changes.unchanged,
             "entries": result.entries,
             "quarantined": result.quarantined,
             "rejected": sum(result.rejected.values()),
