@@ -8,6 +8,15 @@ CREATE UNIQUE INDEX IF NOT EXISTS follow_key ON follow (actor_id, rkey);
 CREATE UNIQUE INDEX IF NOT EXISTS block_key ON block (actor_id, rkey);
 CREATE UNIQUE INDEX IF NOT EXISTS post_key ON post (actor_id, rkey);
 CREATE UNIQUE INDEX IF NOT EXISTS profile_key ON profile (actor_id);
+CREATE UNIQUE INDEX IF NOT EXISTS list_key ON list (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS list_item_key ON list_item (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS list_block_key ON list_block (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS starter_pack_key ON starter_pack (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS verification_key ON verification (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS generator_key ON generator (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS labeler_key ON labeler (actor_id);
+CREATE UNIQUE INDEX IF NOT EXISTS threadgate_key ON threadgate (actor_id, rkey);
+CREATE UNIQUE INDEX IF NOT EXISTS postgate_key ON postgate (actor_id, rkey);
 CREATE UNIQUE INDEX IF NOT EXISTS record_key_of_record ON record (actor_id, collection, rkey);
 
 -- Who liked, reposted, quoted, answered a post: by account within a subject, so that the first of several likes is found at once.
@@ -24,6 +33,18 @@ CREATE INDEX IF NOT EXISTS follow_subject ON follow (subject_actor, (least(creat
 -- Who follows whom: an account that follows another twice is one follower, by its first follow.
 CREATE INDEX IF NOT EXISTS follow_pair ON follow (subject_actor, actor_id, rkey);
 CREATE INDEX IF NOT EXISTS block_subject ON block (subject_actor, actor_id);
+
+-- Lists: their members, newest first; where an account is listed, whether it is on one list, and by whom a list is blocked.
+CREATE INDEX IF NOT EXISTS list_item_list ON list_item (actor_id, list_rkey, (least(created_at, indexed_at)) DESC, rkey DESC);
+CREATE INDEX IF NOT EXISTS list_item_subject ON list_item (subject_actor, actor_id, list_rkey);
+CREATE INDEX IF NOT EXISTS list_block_subject ON list_block (subject_actor, subject_rkey, actor_id) WHERE subject_actor IS NOT NULL;
+CREATE INDEX IF NOT EXISTS starter_pack_list ON starter_pack (list_actor, list_rkey) WHERE list_actor IS NOT NULL;
+CREATE INDEX IF NOT EXISTS verification_subject ON verification (subject_actor, actor_id);
+
+-- What an account made for others, newest first.
+CREATE INDEX IF NOT EXISTS list_author ON list (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);
+CREATE INDEX IF NOT EXISTS starter_pack_author ON starter_pack (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);
+CREATE INDEX IF NOT EXISTS generator_author ON generator (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);
 
 -- Handles to accounts.
 CREATE INDEX IF NOT EXISTS identity_handle ON identity (handle);

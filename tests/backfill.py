@@ -44,18 +44,14 @@ class Backfill:
     def plan(self) -> None:
         """Hosts found, listed, and cut into shards."""
         self.materialize("pds_list")
-        self.relist()
+        for host in self.instance.get_dynamic_partitions(str(PDS_HOSTS.name)):
+            self.materialize("repo_listing", partition=host)
         self.materialize("shard_plan")
 
     @property
     def shards(self) -> list[str]:
         """The keys of the planned shards."""
         return list(self.instance.get_dynamic_partitions(str(REPO_SHARDS.name)))
-
-    def relist(self) -> None:
-        """Every host listed anew."""
-        for host in self.instance.get_dynamic_partitions(str(PDS_HOSTS.name)):
-            self.materialize("repo_listing", partition=host)
 
     def take_in(self, shards: Iterable[str]) -> None:
         """Shards fetched, extracted and loaded, each in one run."""
@@ -75,12 +71,7 @@ class Backfill:
         return [metadata for (name, _), metadata in self.metadata.items() if name == asset]
 
     def materialize(
-        self,
-        *assets: str,
-        partition: str | None = None,
-        tags: dict[str, str] | None = None,
-        raises: bool = True,
-        config: dict[str, Any] | None = None,
+        self, *assets: str, partition: str | None = None, tags: dict[str, str] | None = None, raises: bool = True
     ) -> dg.ExecuteInProcessResult:
         """One run of some assets."""
         result = dg.materialize(
@@ -90,7 +81,6 @@ class Backfill:
             instance=self.instance,
             resources=build_resources(self.settings),
             tags=tags,
-            run_config=config,
             raise_on_error=raises,
         )
         for asset in assets:

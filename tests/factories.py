@@ -6,13 +6,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, RAW_PREFIX, cid_from_text, cid_of, cid_to_text
 from zeppelin_pipeline.atproto.syntax import format_datetime, parse_at_uri, parse_datetime
 from zeppelin_pipeline.atproto.tid import int_to_tid
+from zeppelin_pipeline.records.registry import FAMILIES, WHOLE, Family
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace
+from zeppelin_pipeline.warehouse.rows import distinct
+from zeppelin_pipeline.warehouse.tables import TABLES
 
+#: A list that is not there.
+A_LIST = "at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/app.bsky.graph.list/3kabcdefghij2"
 _POST = "app.bsky.feed.post"
 _EMBED_BITS = {
     "app.bsky.embed.images": 1,
@@ -261,10 +267,31 @@ class WarehouseFactory:
         rkey: str | None = None,
         reason: str | None = None,
     ) -> Ref:
-        """A record of a collection without a table; with a reason, one that failed validation."""
+        """A record of any collection, read as extraction would; with a reason, one that failed validation."""
         at, rkey = self._when(None, rkey)
         whole = {"$type": collection, "createdAt": _format(at), **value}
         raw = _encode(whole)
+        family = FAMILIES.get(collection)
+        columns = () if reason or family is None else family.read(dag_cbor.decode(raw), raw)
+        if reason is None and family is not None and family.dataset != WHOLE:
+            self._insert_typed(account, family, rkey, {"raw": raw, **dict(zip(family.columns, columns, strict=True))})
+        else:
+            self._insert_whole(account, collection, rkey, raw, at, reason)
+        return _ref(account, collection, rkey, raw, whole)
+
+    def _insert_typed(self, account: Account, family: Family, rkey: str, columns: Mapping[str, Any]) -> None:
+        place = {"did": account.did, "rkey": rkey, "cid": bytes(36)}
+        batch = pa.RecordBatch.from_pylist([place | dict(columns)], schema=family.schema)
+        table = TABLES[family.dataset]
+        for did in distinct(batch, table.dids).to_pylist():
+            self.mention(did)
+        for text in distinct(batch, table.rkeys).to_pylist():
+            self._rkey(text)
+        self.insert(table.table, **table.to_rows(batch, self.keys).to_pylist()[0])
+
+    def _insert_whole(
+        self, account: Account, collection: str, rkey: str, raw: bytes, at: datetime, reason: str | None
+    ) -> None:
         number = self.keys.collection_id(collection)
         self.connection.execute(
             "INSERT INTO collection (id, nsid) VALUES (%s, %s) ON CONFLICT DO NOTHING", (number, collection)
@@ -278,7 +305,6 @@ class WarehouseFactory:
             reason=reason,
             raw=raw,
         )
-        return _ref(account, collection, rkey, raw, whole)
 
     # Counts
 

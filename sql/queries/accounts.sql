@@ -1,5 +1,5 @@
--- What the API reads of accounts. Collections by their fixed numbers (warehouse/keys.py): 7 feed generator, 10 list, 13 starter pack,
--- 15 labeler service, 16 status, 17 notification declaration, 18 chat declaration, 19 Germ declaration.
+-- What the API reads of accounts. Collections by their fixed numbers (warehouse/keys.py): 16 status, 17 notification declaration,
+-- 18 chat declaration, 19 Germ declaration.
 
 -- name: find_accounts_by_handle
 -- The account of each handle. Several may claim one: an account in good standing goes before others, then the one resolved last.
@@ -20,10 +20,7 @@ SELECT
     profile.raw AS profile,
     profile.created_at,
     least(profile.created_at, profile.indexed_at) AS sort_at,
-    EXISTS (
-        SELECT FROM record
-        WHERE record.actor_id = actor.id AND collection = 15 AND rkey = %(self_rkey)s AND reason IS NULL
-    ) AS is_labeler,
+    EXISTS (SELECT FROM labeler WHERE labeler.actor_id = actor.id) AS is_labeler,
     live_status.raw AS live_status,
     live_status.indexed_at AS live_status_at,
     (
@@ -56,9 +53,9 @@ SELECT
     coalesce(actor_counts.followers, 0) AS followers,
     coalesce(actor_counts.follows, 0) AS follows,
     coalesce(actor_counts.posts, 0) AS posts,
-    (SELECT count(*) FROM record WHERE actor_id = actor.id AND collection = 10 AND reason IS NULL) AS lists,
-    (SELECT count(*) FROM record WHERE actor_id = actor.id AND collection = 7 AND reason IS NULL) AS generators,
-    (SELECT count(*) FROM record WHERE actor_id = actor.id AND collection = 13 AND reason IS NULL) AS starter_packs
+    (SELECT count(*) FROM list WHERE actor_id = actor.id) AS lists,
+    (SELECT count(*) FROM generator WHERE actor_id = actor.id) AS generators,
+    (SELECT count(*) FROM starter_pack WHERE actor_id = actor.id) AS starter_packs
 FROM actor
 LEFT JOIN actor_counts ON actor_counts.actor_id = actor.id
 WHERE actor.id = ANY(%(actors)s::bigint[]);

@@ -23,6 +23,15 @@ SELECT (SELECT coalesce(sum(records), 0)::bigint FROM held),
      + (SELECT count(*) FROM held JOIN repost USING (actor_id))
      + (SELECT count(*) FROM held JOIN follow USING (actor_id))
      + (SELECT count(*) FROM held JOIN block USING (actor_id))
+     + (SELECT count(*) FROM held JOIN list USING (actor_id))
+     + (SELECT count(*) FROM held JOIN list_item USING (actor_id))
+     + (SELECT count(*) FROM held JOIN list_block USING (actor_id))
+     + (SELECT count(*) FROM held JOIN starter_pack USING (actor_id))
+     + (SELECT count(*) FROM held JOIN verification USING (actor_id))
+     + (SELECT count(*) FROM held JOIN generator USING (actor_id))
+     + (SELECT count(*) FROM held JOIN labeler USING (actor_id))
+     + (SELECT count(*) FROM held JOIN threadgate USING (actor_id))
+     + (SELECT count(*) FROM held JOIN postgate USING (actor_id))
      + (SELECT count(*) FROM held JOIN record USING (actor_id));
 
 -- name: repositories_after
@@ -71,6 +80,55 @@ WHERE t.actor_id = ANY(%(actors)s);
 -- name: stored_profile
 -- Profiles as they are.
 SELECT t.actor_id, t.rkey, k.text, t.raw FROM profile t LEFT JOIN record_key k ON k.id = t.rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_list_item
+-- List items, their subjects and lists in text; the lists are the owner's.
+SELECT t.actor_id, t.rkey, k.text, t.raw, o.did, t.list_rkey, lk.text, s.did, t.created_at
+FROM list_item t LEFT JOIN record_key k ON k.id = t.rkey LEFT JOIN record_key lk ON lk.id = t.list_rkey
+LEFT JOIN actor o ON o.id = t.actor_id LEFT JOIN actor s ON s.id = t.subject_actor
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_list_block
+-- Blocks of lists, the lists in text.
+SELECT t.actor_id, t.rkey, k.text, t.raw, s.did, t.subject_rkey, sk.text, t.created_at
+FROM list_block t LEFT JOIN record_key k ON k.id = t.rkey
+LEFT JOIN actor s ON s.id = t.subject_actor LEFT JOIN record_key sk ON sk.id = t.subject_rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_list
+-- Lists as they are.
+SELECT t.actor_id, t.rkey, k.text, t.raw FROM list t LEFT JOIN record_key k ON k.id = t.rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_starter_pack
+-- Starter packs as they are.
+SELECT t.actor_id, t.rkey, k.text, t.raw FROM starter_pack t LEFT JOIN record_key k ON k.id = t.rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_verification
+-- Verifications as they are.
+SELECT t.actor_id, t.rkey, k.text, t.raw FROM verification t LEFT JOIN record_key k ON k.id = t.rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_generator
+-- Feed generators as they are.
+SELECT t.actor_id, t.rkey, k.text, t.raw FROM generator t LEFT JOIN record_key k ON k.id = t.rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_labeler
+-- Labelers as they are.
+SELECT t.actor_id, t.rkey, k.text, t.raw FROM labeler t LEFT JOIN record_key k ON k.id = t.rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_threadgate
+-- Threadgates as they are.
+SELECT t.actor_id, t.rkey, k.text, t.raw FROM threadgate t LEFT JOIN record_key k ON k.id = t.rkey
+WHERE t.actor_id = ANY(%(actors)s);
+
+-- name: stored_postgate
+-- Postgates as they are.
+SELECT t.actor_id, t.rkey, k.text, t.raw FROM postgate t LEFT JOIN record_key k ON k.id = t.rkey
 WHERE t.actor_id = ANY(%(actors)s);
 
 -- name: stored_record

@@ -1,40 +1,74 @@
 -- Records of any collection, by their keys.
 
 -- name: get_records
--- Valid records of the collections that have no table of their own.
-SELECT
-    record.actor_id,
-    record.collection,
-    record.rkey,
-    actor.did,
-    record_key.text AS rkey_text,
-    record.indexed_at,
-    record.raw
-FROM unnest(%(actors)s::bigint[], %(collections)s::bigint[], %(rkeys)s::bigint[]) AS wanted (actor_id, collection, rkey)
-JOIN record
-    ON record.actor_id = wanted.actor_id AND record.collection = wanted.collection AND record.rkey = wanted.rkey
-JOIN actor ON actor.id = wanted.actor_id
-LEFT JOIN record_key ON record_key.id = wanted.rkey AND wanted.rkey < 0
-WHERE record.reason IS NULL;
+-- Records of the collections of which views are made beside posts: generators, gates, lists, starter packs, labelers.
+WITH wanted AS (
+    SELECT * FROM unnest(%(actors)s::bigint[], %(collections)s::bigint[], %(rkeys)s::bigint[]) AS w (actor_id, collection, rkey)
+),
+found AS (
+    SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
+    FROM wanted JOIN generator USING (actor_id, rkey) WHERE wanted.collection = 7
+    UNION ALL
+    SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
+    FROM wanted JOIN threadgate USING (actor_id, rkey) WHERE wanted.collection = 8
+    UNION ALL
+    SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
+    FROM wanted JOIN postgate USING (actor_id, rkey) WHERE wanted.collection = 9
+    UNION ALL
+    SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
+    FROM wanted JOIN list USING (actor_id, rkey) WHERE wanted.collection = 10
+    UNION ALL
+    SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
+    FROM wanted JOIN starter_pack USING (actor_id, rkey) WHERE wanted.collection = 13
+    UNION ALL
+    SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
+    FROM wanted JOIN labeler USING (actor_id, rkey) WHERE wanted.collection = 15
+)
+SELECT found.*, actor.did, record_key.text AS rkey_text
+FROM found
+JOIN actor ON actor.id = found.actor_id
+LEFT JOIN record_key ON record_key.id = found.rkey AND found.rkey < 0;
 
 -- name: get_dids
 -- The DIDs of accounts, known or only mentioned.
 SELECT id AS actor_id, did FROM actor WHERE id = ANY(%(actors)s::bigint[]);
 
 -- name: get_raw_record
--- A record's bytes from the tables that keep them always.
+-- A record's bytes from the tables that keep them always; an invalid one of any collection is in record.
 SELECT raw FROM post
 WHERE %(collection)s::bigint = 1 AND actor_id = %(actor)s AND rkey = %(rkey)s
 UNION ALL
 SELECT raw FROM profile
 WHERE %(collection)s::bigint = 6 AND actor_id = %(actor)s AND rkey = %(rkey)s
 UNION ALL
+SELECT raw FROM generator
+WHERE %(collection)s::bigint = 7 AND actor_id = %(actor)s AND rkey = %(rkey)s
+UNION ALL
+SELECT raw FROM threadgate
+WHERE %(collection)s::bigint = 8 AND actor_id = %(actor)s AND rkey = %(rkey)s
+UNION ALL
+SELECT raw FROM postgate
+WHERE %(collection)s::bigint = 9 AND actor_id = %(actor)s AND rkey = %(rkey)s
+UNION ALL
+SELECT raw FROM list
+WHERE %(collection)s::bigint = 10 AND actor_id = %(actor)s AND rkey = %(rkey)s
+UNION ALL
+SELECT raw FROM starter_pack
+WHERE %(collection)s::bigint = 13 AND actor_id = %(actor)s AND rkey = %(rkey)s
+UNION ALL
+SELECT raw FROM verification
+WHERE %(collection)s::bigint = 14 AND actor_id = %(actor)s AND rkey = %(rkey)s
+UNION ALL
+SELECT raw FROM labeler
+WHERE %(collection)s::bigint = 15 AND actor_id = %(actor)s AND rkey = %(rkey)s
+UNION ALL
 SELECT raw FROM record
 WHERE actor_id = %(actor)s AND collection = %(collection)s::bigint AND rkey = %(rkey)s
 LIMIT 1;
 
 -- name: get_column_record
--- A like (2), repost (3), follow (4) or block (5): its bytes, or the columns that determine them.
+-- A like (2), repost (3), follow (4), block (5), list item (11) or list block (12): its bytes, or the columns that determine them.
+-- A list item's list, which is its account's own, stands as the subject's record key.
 SELECT
     stored.*,
     subject.did AS subject_did,
@@ -59,6 +93,14 @@ FROM (
     SELECT created_at, subject_actor, NULL, NULL, NULL, NULL, NULL, NULL, raw
     FROM block
     WHERE %(collection)s::bigint = 5 AND actor_id = %(actor)s AND rkey = %(rkey)s
+    UNION ALL
+    SELECT created_at, subject_actor, NULL, list_rkey, NULL, NULL, NULL, NULL, raw
+    FROM list_item
+    WHERE %(collection)s::bigint = 11 AND actor_id = %(actor)s AND rkey = %(rkey)s
+    UNION ALL
+    SELECT created_at, subject_actor, NULL, subject_rkey, NULL, NULL, NULL, NULL, raw
+    FROM list_block
+    WHERE %(collection)s::bigint = 12 AND actor_id = %(actor)s AND rkey = %(rkey)s
 ) AS stored
 LEFT JOIN actor AS subject ON subject.id = stored.subject_actor
 LEFT JOIN actor AS via ON via.id = stored.via_actor

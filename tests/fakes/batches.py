@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -99,6 +99,34 @@ class FakeShard:
         row = {"cid": cid(owner + rkey), "text": "text", "embed": 0, "raw": f"post {rkey}".encode()}
         return self._record("post", owner, rkey, row | changes)
 
+    def list_item(self, owner: str, rkey: str, subject: str, list_rkey: str, **changes: Any) -> "FakeShard":
+        """An account on one of the owner's lists."""
+        return self._record("list_item", owner, rkey, {"subject_did": subject, "list_rkey": list_rkey} | changes)
+
+    def list_block(self, owner: str, rkey: str, subject: tuple[str, str], **changes: Any) -> "FakeShard":
+        """A block of a list, (DID, record key)."""
+        return self._record(
+            "list_block", owner, rkey, {"subject_did": subject[0], "subject_rkey": subject[1]} | changes
+        )
+
+    def made(self, dataset: str, owner: str, rkey: str, **columns: Any) -> "FakeShard":
+        """A record of any dataset that keeps the bytes of all its records."""
+        return self._record(
+            dataset, owner, rkey, {"cid": cid(owner + rkey), "raw": f"{dataset} {rkey}".encode()} | columns
+        )
+
+    def threadgate(
+        self, owner: str, rkey: str, *lists: tuple[str, str], hidden: list[tuple[str, str]], **changes: Any
+    ) -> "FakeShard":
+        """A gate of the owner's post of that key: for members of lists, without hidden replies."""
+        columns = _pairs("list", lists) | _pairs("hidden", hidden) | {"allow": 8 if lists else 0}
+        return self.made("threadgate", owner, rkey, **columns | changes)
+
+    def postgate(self, owner: str, rkey: str, *detached: tuple[str, str], **changes: Any) -> "FakeShard":
+        """A gate of the owner's post of that key, with quotes that it left."""
+        columns = _pairs("detached", detached) | {"is_embedding_disabled": False}
+        return self.made("postgate", owner, rkey, **columns | changes)
+
     def record(self, owner: str, collection: str, rkey: str, **changes: Any) -> "FakeShard":
         """A record that is kept whole; with a `reason` it is one that failed validation."""
         row = {"collection": collection, "cid": cid(owner + rkey), "raw": b"record", "indexed_at": FETCHED_AT}
@@ -136,6 +164,13 @@ class FakeShard:
 NOTHING: dict[str, Any] = {"rev": None, "data_cid": None, "commit": None, "signing_key": None}
 
 
+def _pairs(name: str, pairs: Sequence[tuple[str, str]]) -> dict[str, list[str] | None]:
+    return {
+        f"{name}_dids": [owner for owner, _ in pairs] or None,
+        f"{name}_rkeys": [rkey for _, rkey in pairs] or None,
+    }
+
+
 def _engagement(subject: tuple[str, str]) -> dict[str, Any]:
     owner, rkey = subject
     return {
@@ -166,7 +201,7 @@ def random_shard(
         owner = did(dice.choice(owners))
         other = (did(dice.randrange(accounts)), tid(dice.randrange(50)))
         rkey = tid(number + 1000) if dice.random() < 0.98 else f"key-{dice.randrange(1 << 40)}"
-        match dice.choices(range(6), (62, 17, 12, 6, 2, 1))[0]:
+        match dice.choices(range(10), (58, 16, 12, 6, 2, 2, 1, 1, 1, 1))[0]:
             case 0:
                 fake.like(owner, rkey, other)
             case 1:
@@ -178,6 +213,14 @@ def random_shard(
                 fake.repost(owner, rkey, other)
             case 4:
                 fake.block(owner, rkey, other[0])
+            case 5:
+                fake.list_item(owner, rkey, other[0], other[1])
+            case 6:
+                fake.list_block(owner, rkey, other)
+            case 7:
+                fake.threadgate(owner, rkey, *[other] * dice.randrange(3), hidden=[other] * dice.randrange(3))
+            case 8:
+                fake.postgate(owner, rkey, *[other] * dice.randrange(3))
             case _:
                 fake.record(owner, f"net.example.kind{dice.randrange(5)}", rkey)
     return fake

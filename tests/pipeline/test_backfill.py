@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.backfill import QUIET, Backfill
 from tests.pipeline.tables import comparable_tables, fix_hash_key, network_settings
@@ -18,6 +19,7 @@ from zeppelin_pipeline.devnet.model import DevnetConfig
 from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories, read_records
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.migrations import migrate
+from zeppelin_pipeline.warehouse.tables import TABLES
 
 #: Small, but with shards of one host, a bundle, and accounts that are not active.
 NETWORK = DevnetConfig(repos=48, hosts=4, seed=7, mean_records=60, inactive_share=0.08)
@@ -79,12 +81,9 @@ def test_the_accounts_of_each_shard_close(postgres_url: str, tmp_path: Path) -> 
 
 
 def rows_of_shard(connection: psycopg.Connection, shard: str) -> int:
-    tables = ("profile", "post", '"like"', "repost", "follow", "block", "record")
+    query = sql.SQL("SELECT count(*) FROM {} t JOIN repo r USING (actor_id) WHERE r.shard = %s")
     counts = [
-        connection.execute(
-            f"SELECT count(*) FROM {table} t JOIN repo r USING (actor_id) WHERE r.shard = %s", (shard,)
-        ).fetchone()
-        for table in tables
+        connection.execute(query.format(sql.Identifier(table.table)), (shard,)).fetchone() for table in TABLES.values()
     ]
     return sum(count[0] for count in counts if count)
 

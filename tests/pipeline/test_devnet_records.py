@@ -16,13 +16,17 @@ def maker() -> RepositoryMaker:
     return make_repository_maker(DevnetConfig(repos=60, seed=21, mean_records=120.0, odd_share=0.05))
 
 
-def refusal(key: bytes, block: bytes) -> str | None:
-    """Why the pipeline does not take a record; None when it does, or has no family for it."""
-    family = FAMILIES.get(key.partition(b"/")[0].decode())
+def refusal(did: str, key: bytes, block: bytes) -> str | None:
+    """Why the pipeline does not take an account's record; None when it does, or has no family for it."""
+    collection, _, rkey = key.decode().partition("/")
+    family = FAMILIES.get(collection)
     if family is None:
         return None
+    record = dag_cbor.decode(block)
     try:
-        family.read(dag_cbor.decode(block), block)
+        family.read(record, block)
+        if family.check_place is not None:
+            family.check_place(record, did, rkey)
     except InvalidDataError as error:
         return f"{key.decode()}: {error}"
     return None
@@ -33,7 +37,7 @@ def test_every_seeded_record_is_valid(maker: RepositoryMaker):
         reason
         for account in maker.population.accounts
         for key, block in maker.records(account)
-        if (reason := refusal(key, block)) is not None
+        if (reason := refusal(account.did, key, block)) is not None
     ]
     assert refusals == []
 
@@ -42,5 +46,5 @@ def test_just_the_spoilt_records_are_refused(maker: RepositoryMaker):
     for account in maker.population.accounts[:10]:
         good = maker.records(account)
         spoilt = damage_records(good, FaultKind.INVALID_RECORD, account.did)
-        refused = {place for place, (key, block) in enumerate(spoilt) if refusal(key, block) is not None}
+        refused = {place for place, (key, block) in enumerate(spoilt) if refusal(account.did, key, block) is not None}
         assert refused == invalid_places(good)

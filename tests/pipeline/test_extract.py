@@ -31,10 +31,10 @@ from zeppelin_pipeline.repos.extract import ExtractResult, extract_shard
 from zeppelin_pipeline.repos.extract_output import Limits
 
 CAROL = "did:plc:carolccccccccccccccccccc"
-LIST = {"$type": "app.bsky.graph.list", "name": "friends"}
+THING = {"$type": "com.example.thing", "name": "friends"}
 ALL_KINDS = records(
     like(), like(createdAt="2024-05-06T07:08:09Z"), like(subject="?"), post(), profile(), follow(),
-    follow() | {"$type": "app.bsky.graph.block"}, like() | {"$type": "app.bsky.feed.repost"}, LIST,
+    follow() | {"$type": "app.bsky.graph.block"}, like() | {"$type": "app.bsky.feed.repost"}, THING,
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.pipeline.extract_repositories import HOST, SHARD, read_dataset
-from tests.unit.records.samples import BLOCK, FOLLOW, LIKE, REPOST, encode_row
+from tests.unit.records.samples import encode_row
 from zeppelin_pipeline.atproto.repository import open_repository
 from zeppelin_pipeline.devnet.faults import FaultKind
 from zeppelin_pipeline.devnet.model import LAST_MICROS, DevnetConfig
@@ -18,10 +18,10 @@ from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos import extract_rows
 from zeppelin_pipeline.repos.extract import ExtractResult, extract_shard
 from zeppelin_pipeline.repos.pack import FETCHED, PackRow, PackWriter
+from zeppelin_pipeline.warehouse.tables import TABLES
 
 FAULTS = (None, FaultKind.REFUSED_BLOCK, FaultKind.INVALID_RECORD, FaultKind.WRONG_SIGNATURE)
 FETCHED_AT = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=LAST_MICROS)
-COLLECTIONS = {"like": LIKE, "repost": REPOST, "follow": FOLLOW, "block": BLOCK}
 
 
 @pytest.fixture(params=["copied", "viewed"])
@@ -78,12 +78,7 @@ def test_most_likes_and_follows_need_no_bytes_of_their_own(extracted: Any):
 
 def blocks_given_back(lake: Lake) -> Iterator[tuple[str, str, bytes]]:
     """(did, path, block) of each row."""
-    for dataset, collection in COLLECTIONS.items():
+    for dataset, table in TABLES.items():
         for row in read_dataset(lake, dataset):
+            collection = table.collection or row["collection"]
             yield row["did"], f"{collection}/{row['rkey']}", encode_row(collection, row)
-    for row in read_dataset(lake, "post"):
-        yield row["did"], f"app.bsky.feed.post/{row['rkey']}", row["raw"]
-    for row in read_dataset(lake, "profile"):
-        yield row["did"], f"app.bsky.actor.profile/{row['rkey']}", row["raw"]
-    for row in read_dataset(lake, "record"):
-        yield row["did"], f"{row['collection']}/{row['rkey']}", row["raw"]

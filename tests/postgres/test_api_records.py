@@ -20,6 +20,8 @@ async def test_records_of_every_table_are_given_back_with_their_cids(api: ApiCli
     post = warehouse.post(alice, embed={"$type": "app.bsky.embed.images", "images": [{"image": blob("i"), "alt": ""}]})
     odd_post = warehouse.post(alice, rkey="odd:key")
     repost = warehouse.repost(bob, odd_post)
+    a_list = warehouse.record(alice, "app.bsky.graph.list", {"name": "l", "purpose": "p"}, rkey="a-list")
+    alice_uri = f"at://{alice.did}"
     refs = [
         post,
         warehouse.profile(alice, displayName="Alice"),
@@ -28,7 +30,21 @@ async def test_records_of_every_table_are_given_back_with_their_cids(api: ApiCli
         repost,
         warehouse.follow(alice, bob),
         warehouse.block(alice, bob),
-        warehouse.record(alice, "app.bsky.graph.list", {"name": "l", "purpose": "p"}),
+        a_list,
+        warehouse.record(alice, "app.bsky.graph.listitem", {"list": a_list.uri, "subject": bob.did}),
+        warehouse.record(alice, "app.bsky.graph.listitem", {"list": a_list.uri, "subject": bob.did}, rkey="odd"),
+        warehouse.record(alice, "app.bsky.graph.listitem", {"list": alice_uri, "subject": bob.did}),
+        warehouse.record(bob, "app.bsky.graph.listblock", {"subject": a_list.uri}),
+        warehouse.record(bob, "app.bsky.graph.listblock", {"subject": alice_uri}),
+        warehouse.record(alice, "app.bsky.graph.starterpack", {"name": "s", "list": a_list.uri}),
+        warehouse.record(
+            alice, "app.bsky.graph.verification", {"subject": bob.did, "handle": "bob.test", "displayName": ""}
+        ),
+        warehouse.record(alice, "app.bsky.feed.generator", {"did": bob.did, "displayName": "f"}, rkey="feed"),
+        warehouse.record(alice, "app.bsky.labeler.service", {"policies": {"labelValues": ["a"]}}, rkey="self"),
+        warehouse.record(alice, "app.bsky.feed.threadgate", {"post": post.uri, "allow": []}),
+        warehouse.record(alice, "app.bsky.feed.postgate", {"post": post.uri}),
+        warehouse.record(alice, "chat.bsky.actor.declaration", {"allowIncoming": "all"}, rkey="self"),
         warehouse.record(alice, "test.unknown.thing", {"link": blob("x")["ref"], "bytes": {"$bytes": "AAEC"}}),
         warehouse.record(alice, "app.bsky.feed.post", {"text": 1}, reason="text-not-a-string"),
     ]

@@ -59,7 +59,9 @@ def test_the_indexes_are_the_ones_that_the_file_declares(builder: psycopg.Connec
         index.name: (index.table, index.is_unique) for index in declared_indexes()
     }
     assert {index.table for index in declared_indexes() if index.is_unique} == {
-        *("like", "repost", "follow", "block", "post", "profile", "record")
+        *("like", "repost", "follow", "block", "post", "profile", "record"),
+        *("list", "list_item", "list_block", "starter_pack", "verification", "generator", "labeler"),
+        *("threadgate", "postgate"),
     }
 
 

@@ -189,7 +189,7 @@ def test_a_newer_rev_replaces_all_that_an_older_one_had(connection: psycopg.Conn
     result = load_shard(connection, fake.batches("second"))
     assert result.copied == 1
     held = {table: count(connection, table) for table in result.rows}
-    assert held == {"profile": 0, "post": 1, "like": 1, "repost": 0, "follow": 0, "block": 0, "record": 0}
+    assert {table: rows for table, rows in held.items() if rows} == {"post": 1, "like": 1}
     assert one(connection, 'SELECT rkey FROM "like"') == (keys.rkey_id(tid(9)),)
     assert repo(connection, keys, ALICE) == (6, "synchronized", "active", None, 1, 1)
 

@@ -8,7 +8,8 @@ from psycopg import sql
 #: What loads write. Times of writing (`load.loaded_at`) differ between runs and are left out.
 TABLES = (
     *("actor", "record_key", "collection", "repo", "identity", "quarantine"),
-    *("profile", "post", "like", "repost", "follow", "block", "record"),
+    *("profile", "post", "like", "repost", "follow", "block", "list", "list_item", "list_block", "starter_pack"),
+    *("verification", "generator", "labeler", "threadgate", "postgate", "record"),
 )
 
 

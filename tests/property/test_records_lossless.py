@@ -7,7 +7,19 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.records.samples import BLOCK, FOLLOW, LIKE, POST, REPOST, SOURCE, encode_row
+from tests.unit.records.samples import (
+    ALICE,
+    BLOCK,
+    FOLLOW,
+    LIKE,
+    LIST,
+    LIST_BLOCK,
+    LIST_ITEM,
+    POST,
+    REPOST,
+    SOURCE,
+    encode_row,
+)
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, RAW_PREFIX, cid_of, cid_to_text
 from zeppelin_pipeline.atproto.dag_cbor import encode
 from zeppelin_pipeline.atproto.syntax import format_datetime
@@ -16,6 +28,8 @@ from zeppelin_pipeline.records.canonical import (
     encode_engagement,
     encode_follow,
     encode_like,
+    encode_list_block,
+    encode_list_item,
     encode_relation,
     encode_repost,
 )
@@ -52,6 +66,7 @@ uris = st.one_of(
         ["at://alice.test/app.bsky.feed.post/3k", "at://did:web:a.test", f"at://did:web:a.test/{POST}", "x"]
     ),
 )
+list_uris = uris | st.builds(lambda did, rkey: f"at://{did}/{LIST}/{rkey}", st.just(ALICE) | dids, rkeys)
 cid_texts = (record_cids | hashes.map(lambda digest: RAW_PREFIX + digest)).map(cid_to_text) | st.just("zb2rhk")
 refs = st.fixed_dictionaries(
     {"uri": uris, "cid": cid_texts}, optional={"$type": st.just("com.atproto.repo.strongRef"), "note": st.text()}
@@ -114,6 +129,25 @@ def test_any_engagement_gives_its_bytes_back(collection: str, records: list[dict
 def test_any_relation_gives_its_bytes_back(collection: str, records: list[dict[str, Any]], extra: dict[str, Any]):
     blocks = [encode({**extra, **record, "$type": collection}) for record in records]
     assert [encode_row(collection, row) for row in read(collection, blocks)] == blocks
+
+
+@given(st.lists(st.tuples(rkeys, dids, millis), max_size=5))
+def test_canonical_list_items_and_list_blocks_are_their_columns(values: list[tuple[str, str, int]]):
+    items = [encode_list_item(ALICE, rkey, did, milli * 1000) for rkey, did, milli in values]
+    list_blocks = [encode_list_block(did, rkey, milli * 1000) for rkey, did, milli in values]
+    for collection, blocks in ((LIST_ITEM, items), (LIST_BLOCK, list_blocks)):
+        rows = read(collection, blocks)
+        assert [row["raw"] for row in rows] == [None] * len(rows)
+        assert [encode_row(collection, row) for row in rows] == blocks
+
+
+@given(st.lists(st.tuples(list_uris, dids | st.just("x"), times), max_size=5), extras)
+def test_any_list_item_or_list_block_gives_its_bytes_back(values: list[tuple[str, str, str]], extra: dict[str, Any]):
+    items = [{"list": uri, "subject": did, "createdAt": time} for uri, did, time in values]
+    list_blocks = [{"subject": uri, "createdAt": time} for uri, _, time in values]
+    for collection, records in ((LIST_ITEM, items), (LIST_BLOCK, list_blocks)):
+        blocks = [encode({**extra, **record, "$type": collection}) for record in records]
+        assert [encode_row(collection, row) for row in read(collection, blocks)] == blocks
 
 
 @given(

@@ -5,16 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from zeppelin_api.db import Session
-from zeppelin_api.hydration.keys import (
-    CHAT_DECLARATION,
-    GERM_DECLARATION,
-    NOTIFICATION_DECLARATION,
-    SELF_RKEY,
-    STATUS,
-    uri_of,
-)
-from zeppelin_api.hydration.records import read_declaration, read_record, stored_record
-from zeppelin_api.hydration.state import Account, Hydration, StoredRecord
+from zeppelin_api.hydration.keys import SELF_RKEY, STATUS, uri_of
+from zeppelin_api.hydration.records import least_time, read_record
+from zeppelin_api.hydration.state import Account, Hydration, JsonRecord, StoredRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +100,19 @@ def _account(row: _AccountRow) -> Account:
         profile_cid=cid,
         is_labeler=row.is_labeler,
         live_status=_live_status(row),
-        chat=read_declaration(CHAT_DECLARATION, row.chat_declaration),
-        notifications=read_declaration(NOTIFICATION_DECLARATION, row.notification_declaration),
-        germ=read_declaration(GERM_DECLARATION, row.germ_declaration),
+        chat=_read_if_there(row.chat_declaration),
+        notifications=_read_if_there(row.notification_declaration),
+        germ=_read_if_there(row.germ_declaration),
     )
+
+
+def _read_if_there(raw: bytes | None) -> JsonRecord | None:
+    return None if raw is None else read_record(raw)[0]
 
 
 def _live_status(row: _AccountRow) -> StoredRecord | None:
     if row.live_status is None or row.live_status_at is None:
         return None
-    return stored_record(uri_of(row.did, STATUS, SELF_RKEY), row.did, STATUS, row.live_status, row.live_status_at)
+    uri = uri_of(row.did, STATUS, SELF_RKEY)
+    record, cid = read_record(row.live_status)
+    return StoredRecord(uri, cid, row.did, record, least_time(record, row.live_status_at))

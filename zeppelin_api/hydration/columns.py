@@ -1,4 +1,4 @@
-"""Likes, reposts, follows and blocks back to the blocks that their columns were made of.
+"""Likes, reposts, follows, blocks, list items and list blocks back to the blocks that their columns were made of.
 
 A row has its original bytes in `raw`, or its columns determine them: then the record has exactly the keys that are
 built here, and its time the canonical form. The rule is the pipeline's (`records/canonical.py`); a test holds the two
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from zeppelin_api.hydration.keys import uri_of
+from zeppelin_api.hydration.keys import LIST, LIST_BLOCK, LIST_ITEM, uri_of
 from zeppelin_api.times import to_micros
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, cid_to_text
@@ -48,6 +48,17 @@ def encode_engagement(
 def encode_relation(collection: str, subject_did: str, created_at: datetime) -> bytes:
     """The block of a follow or block."""
     return dag_cbor.encode(_record(collection, subject_did, created_at))
+
+
+def encode_list_item(owner_did: str, list_rkey: str, subject_did: str, created_at: datetime) -> bytes:
+    """The block of a list item, whose list is its owner's."""
+    record = _record(LIST_ITEM, subject_did, created_at)
+    return dag_cbor.encode(record | {"list": uri_of(owner_did, LIST, list_rkey)})
+
+
+def encode_list_block(list_did: str, list_rkey: str, created_at: datetime) -> bytes:
+    """The block of a list block."""
+    return dag_cbor.encode(_record(LIST_BLOCK, uri_of(list_did, LIST, list_rkey), created_at))
 
 
 def _record(collection: str, subject: Any, created_at: datetime) -> dict[str, Any]:

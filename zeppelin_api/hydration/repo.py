@@ -5,12 +5,18 @@ from datetime import datetime
 from typing import Final
 
 from zeppelin_api.db import Session
-from zeppelin_api.hydration.columns import RecordReference, encode_engagement, encode_relation
-from zeppelin_api.hydration.keys import BLOCK, FOLLOW, LIKE, REPOST, rkey_of
+from zeppelin_api.hydration.columns import (
+    RecordReference,
+    encode_engagement,
+    encode_list_block,
+    encode_list_item,
+    encode_relation,
+)
+from zeppelin_api.hydration.keys import BLOCK, FOLLOW, LIKE, LIST_BLOCK, LIST_ITEM, REPOST, rkey_of
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.warehouse.keys import nsid_of_number
 
-_COLUMN_COLLECTIONS: Final = frozenset({LIKE, REPOST, FOLLOW, BLOCK})
+_COLUMN_COLLECTIONS: Final = frozenset({LIKE, REPOST, FOLLOW, BLOCK, LIST_ITEM, LIST_BLOCK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +50,33 @@ async def load_raw_record(session: Session, did: str, collection: str, rkey: str
     }
     if collection in _COLUMN_COLLECTIONS:
         for row in await session.rows(_ColumnRow, "get_column_record", **keys):
-            return row.raw if row.raw is not None else _encode(collection, row)
+            return row.raw if row.raw is not None else _encode(did, collection, row)
     for row in await session.rows(_RawRow, "get_raw_record", **keys):
         return row.raw
     return None
 
 
-def _encode(collection: str, row: _ColumnRow) -> bytes:
-    """The block of a record whose columns determine it."""
+def _encode(did: str, collection: str, row: _ColumnRow) -> bytes:
+    """The block of a record of that account whose columns determine it."""
     if row.subject_did is None:
         raise CorruptStateError(f"a {collection} names an account that has no row in actor: {row.subject_actor}")
-    if row.subject_collection is None or row.subject_rkey is None or row.subject_cid is None:
-        return encode_relation(collection, row.subject_did, row.created_at)
-    subject = RecordReference(
-        row.subject_did,
-        nsid_of_number(row.subject_collection) or "",
-        rkey_of(row.subject_rkey, row.subject_rkey_text),
-        row.subject_cid,
-    )
+    rkey = "" if row.subject_rkey is None else rkey_of(row.subject_rkey, row.subject_rkey_text)
+    match collection:
+        case name if name == LIST_ITEM:
+            return encode_list_item(did, rkey, row.subject_did, row.created_at)
+        case name if name == LIST_BLOCK:
+            return encode_list_block(row.subject_did, rkey, row.created_at)
+        case name if name in {FOLLOW, BLOCK}:
+            return encode_relation(collection, row.subject_did, row.created_at)
+        case _:
+            return _encode_engagement(collection, row.subject_did, rkey, row)
+
+
+def _encode_engagement(collection: str, subject_did: str, subject_rkey: str, row: _ColumnRow) -> bytes:
+    if row.subject_collection is None or row.subject_cid is None:
+        raise CorruptStateError(f"a {collection} has neither its bytes nor all columns that determine them")
+    nsid = nsid_of_number(row.subject_collection) or ""
+    subject = RecordReference(subject_did, nsid, subject_rkey, row.subject_cid)
     via = None
     if row.via_did is not None and row.via_rkey is not None and row.via_cid is not None:
         via = RecordReference(row.via_did, REPOST, rkey_of(row.via_rkey, row.via_rkey_text), row.via_cid)

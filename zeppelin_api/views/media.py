@@ -9,7 +9,6 @@ from zeppelin_api.views.media_urls import blob_cid
 
 #: Records may hold up to 20 images; clients show 10, and so views stop there, as the official service's do.
 _GALLERY_LIMIT: Final = 10
-_EXTERNAL_TEXTS: Final = ("uri", "title", "description")
 
 _MediaView: TypeAlias = Callable[[ViewContext, str, JsonRecord], View | None]
 
@@ -31,14 +30,6 @@ def external_view(context: ViewContext, did: str, embed: JsonRecord) -> View:
         associatedRefs=external.get("associatedRefs"),
     )
     return typed("app.bsky.embed.external#view", {"external": view})
-
-
-def checked_external_view(context: ViewContext, did: str, embed: object) -> View | None:
-    """The same for a record that nobody validated; None for an embed of another type or form."""
-    external = embed.get("external") if is_of_type(embed, "app.bsky.embed.external") else None
-    if not isinstance(external, dict) or not all(isinstance(external.get(name), str) for name in _EXTERNAL_TEXTS):
-        return None
-    return external_view(context, did, {"external": {name: external.get(name) for name in (*_EXTERNAL_TEXTS, "thumb")}})
 
 
 def _images_view(context: ViewContext, did: str, embed: JsonRecord) -> View:

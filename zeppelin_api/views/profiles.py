@@ -5,16 +5,17 @@ from typing import Any, Final
 
 from zeppelin_api.hydration.accounts import ProfileCounts
 from zeppelin_api.hydration.keys import PROFILE, SELF_RKEY, uri_of
-from zeppelin_api.hydration.state import Account, StoredRecord
+from zeppelin_api.hydration.state import Account, JsonRecord, StoredRecord
 from zeppelin_api.times import iso
-from zeppelin_api.views.context import View, ViewContext, present
+from zeppelin_api.views.context import View, ViewContext, is_of_type, present
 from zeppelin_api.views.labels import self_labels
-from zeppelin_api.views.media import checked_external_view
+from zeppelin_api.views.media import external_view
 
 INVALID_HANDLE: Final = "handle.invalid"
 #: A live status lasts as long as its record says, within these bounds.
 _SHORTEST_STATUS: Final = timedelta(minutes=5)
 _LONGEST_STATUS: Final = timedelta(hours=4)
+_CARD: Final = "app.bsky.embed.external"
 _ACTIVITY_SUBSCRIPTION_CHOICES: Final = frozenset({"followers", "mutuals", "none"})
 
 
@@ -116,11 +117,10 @@ def _activity_subscription(account: Account) -> str:
 
 
 def _germ(account: Account) -> View | None:
-    message_me: Any = None if account.germ is None else account.germ.get("messageMe")
-    if not isinstance(message_me, dict):
+    message_me: JsonRecord | None = None if account.germ is None else account.germ.get("messageMe")
+    if message_me is None:
         return None
-    button, url = message_me.get("showButtonTo"), message_me.get("messageMeUrl")
-    return {"showButtonTo": button, "messageMeUrl": url} if isinstance(button, str) and isinstance(url, str) else None
+    return {"showButtonTo": message_me["showButtonTo"], "messageMeUrl": message_me["messageMeUrl"]}
 
 
 def _status(context: ViewContext, account: Account) -> View | None:
@@ -128,12 +128,13 @@ def _status(context: ViewContext, account: Account) -> View | None:
     if stored is None:
         return None
     expires_at = _expires_at(stored)
+    embed = stored.record.get("embed")
     return present(
         uri=stored.uri,
         cid=stored.cid,
         record=stored.record,
         status=stored.record["status"],
-        embed=checked_external_view(context, account.did, stored.record.get("embed")),
+        embed=external_view(context, account.did, embed) if is_of_type(embed, _CARD) else None,
         labels=[],
         expiresAt=None if expires_at is None else iso(expires_at),
         isActive=None if expires_at is None else expires_at > context.now,

@@ -159,6 +159,10 @@ class PersonalMaker:
         choices = ("all", "none", "following")
         yield "chat.bsky.actor.declaration", "self", {"allowIncoming": choices[_number(rng) % 3]}
         yield "app.bsky.notification.declaration", "self", {"allowSubscriptions": "followers"}
+        message_me = {"messageMeUrl": "https://example.com/germ", "showButtonTo": "usersIFollow"}
+        # 33 bytes, and so nothing that an encoder could take for a CID.
+        key = b"\x03" + rng.bytes(32)
+        yield "com.germnetwork.declaration", "self", {"version": "1.1.0", "currentKey": key, "messageMe": message_me}
 
     def _list_blocks(self, account: Account, rng: np.random.Generator) -> Iterator[Named]:
         lists = self.curated.lists

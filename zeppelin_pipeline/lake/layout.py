@@ -14,7 +14,6 @@ LISTING: Final = "listing"
 SHARDS: Final = "shards"
 PACKS: Final = "packs"
 BATCHES: Final = "batches"
-STALE: Final = "stale"
 LOCKS: Final = "_locks"
 
 #: The first part of a bundle's key. No host has it for a key: a bare name is a host only with its port.
@@ -101,11 +100,6 @@ def shard_number(shard: str) -> int:
 def manifest(shard: str) -> str:
     """The shard's manifest: which repositories are fetched, and from where."""
     return f"{SHARDS}/{shard_segment(shard)}.parquet"
-
-
-def stale(shard: str) -> str:
-    """The repositories of a shard that are due to be fetched again."""
-    return f"{STALE}/{shard_segment(shard)}.parquet"
 
 
 def pack(shard: str) -> str:

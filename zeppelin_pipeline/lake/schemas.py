@@ -2,6 +2,8 @@
 
 Text stays text (dictionary-encoded), so that a reader needs no look-up table: the warehouse's compact keys are computed
 when rows are loaded. `cid` columns hold the binary CID, 36 bytes. Times are microseconds in UTC.
+
+All schemas stand in this one file, which is therefore long: it is the document that readers of the lake are pointed to.
 """
 
 from typing import Final
@@ -41,16 +43,6 @@ MANIFEST: Final = pa.schema(
         pa.field("rev", pa.string()),
         pa.field("active", pa.bool_(), nullable=False),
         pa.field("status", pa.string()),
-    ]
-)
-
-STALE: Final = pa.schema(
-    [
-        pa.field("did", pa.string(), nullable=False),
-        pa.field("host", pa.string()),  # that lists it now; null: as planned
-        pa.field("url", pa.string()),
-        pa.field("reason", pa.string(), nullable=False),  # rev | status | due
-        pa.field("since", TIMESTAMP, nullable=False),  # an outcome later than this settles it
     ]
 )
 
@@ -144,6 +136,118 @@ PROFILE: Final = pa.schema(
     ]
 )
 
+LIST: Final = pa.schema(
+    [
+        *_KEY,
+        pa.field("cid", pa.binary(36), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("purpose", DICTIONARY, nullable=False),
+        pa.field("description", pa.string()),
+        *_TIMES,
+        _RAW,
+    ]
+)
+
+LIST_ITEM: Final = pa.schema(
+    [
+        *_KEY,
+        pa.field("subject_did", pa.string(), nullable=False),
+        pa.field("list_rkey", pa.string()),  # of a list of the same account; null where the URI names no list
+        *_TIMES,
+        _RAW_OR_NULL,
+    ]
+)
+
+LIST_BLOCK: Final = pa.schema(
+    [
+        *_KEY,
+        pa.field("subject_did", pa.string()),  # these two name a list; null where the URI does not
+        pa.field("subject_rkey", pa.string()),
+        *_TIMES,
+        _RAW_OR_NULL,
+    ]
+)
+
+STARTER_PACK: Final = pa.schema(
+    [
+        *_KEY,
+        pa.field("cid", pa.binary(36), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("description", pa.string()),
+        pa.field("list_did", pa.string()),
+        pa.field("list_rkey", pa.string()),
+        pa.field("feeds", pa.list_(pa.string())),  # URIs
+        *_TIMES,
+        _RAW,
+    ]
+)
+
+VERIFICATION: Final = pa.schema(
+    [
+        *_KEY,
+        pa.field("cid", pa.binary(36), nullable=False),
+        pa.field("subject_did", pa.string(), nullable=False),
+        pa.field("handle", pa.string(), nullable=False),  # of the subject, when it was verified
+        pa.field("display_name", pa.string(), nullable=False),
+        *_TIMES,
+        _RAW,
+    ]
+)
+
+GENERATOR: Final = pa.schema(
+    [
+        *_KEY,
+        pa.field("cid", pa.binary(36), nullable=False),
+        pa.field("service_did", pa.string(), nullable=False),
+        pa.field("display_name", pa.string(), nullable=False),
+        pa.field("description", pa.string()),
+        *_TIMES,
+        _RAW,
+    ]
+)
+
+LABELER: Final = pa.schema(
+    [
+        *_KEY,
+        pa.field("cid", pa.binary(36), nullable=False),
+        pa.field("label_values", pa.list_(pa.string())),
+        *_TIMES,
+        _RAW,
+    ]
+)
+
+ALLOW_MENTION: Final = 1
+ALLOW_FOLLOWING: Final = 2
+ALLOW_FOLLOWER: Final = 4
+ALLOW_LIST: Final = 8
+ALLOW_OTHER: Final = 16
+
+THREADGATE: Final = pa.schema(
+    [
+        *_KEY,  # the rkey is the post's
+        pa.field("cid", pa.binary(36), nullable=False),
+        pa.field("allow", pa.int16()),  # null: anyone may reply; 0: nobody; else bits: ALLOW_*
+        pa.field("list_dids", pa.list_(pa.string())),  # with list_rkeys: whose members may reply
+        pa.field("list_rkeys", pa.list_(pa.string())),
+        pa.field("hidden_dids", pa.list_(pa.string())),  # with hidden_rkeys: replies hidden by the author
+        pa.field("hidden_rkeys", pa.list_(pa.string())),
+        *_TIMES,
+        _RAW,
+    ]
+)
+
+POSTGATE: Final = pa.schema(
+    [
+        *_KEY,  # the rkey is the post's
+        pa.field("cid", pa.binary(36), nullable=False),
+        pa.field("is_embedding_disabled", pa.bool_(), nullable=False),
+        pa.field("detached_dids", pa.list_(pa.string())),  # with detached_rkeys: posts that the author left
+        pa.field("detached_rkeys", pa.list_(pa.string())),
+        *_TIMES,
+        _RAW,
+    ]
+)
+
 RECORD: Final = pa.schema(
     [
         pa.field("did", DICTIONARY, nullable=False),
@@ -206,6 +310,15 @@ RECORD_DATASETS: Final[dict[str, pa.Schema]] = {
     "repost": REPOST,
     "follow": FOLLOW,
     "block": BLOCK,
+    "list": LIST,
+    "list_item": LIST_ITEM,
+    "list_block": LIST_BLOCK,
+    "starter_pack": STARTER_PACK,
+    "verification": VERIFICATION,
+    "generator": GENERATOR,
+    "labeler": LABELER,
+    "threadgate": THREADGATE,
+    "postgate": POSTGATE,
     "record": RECORD,
     "repo": REPO,
     "rejected": REJECTED,

@@ -88,7 +88,12 @@ def _read_gallery(value: dict[str, Any]) -> tuple[int, None]:
     return EMBED_GALLERY, None
 
 
-def _read_external(value: dict[str, Any]) -> tuple[int, str]:
+def read_external(value: dict[str, Any]) -> tuple[int, str]:
+    """Columns of an external card, `EMBED_EXTERNAL` and its URI.
+
+    Raises:
+        InvalidDataError: the embed breaks its lexicon; reasons begin with `embed-external`.
+    """
     external = check_map(value.get("external"), "embed-external", "app.bsky.embed.external#external")
     uri = check_uri(external.get("uri"), "embed-external-uri")
     check_text(external.get("title"), "embed-external-title")
@@ -127,6 +132,6 @@ def _check_aspect_ratio(value: Any) -> None:
 _MEDIA: Final[dict[str, Callable[[dict[str, Any]], tuple[int, str | None]]]] = {
     IMAGES: _read_images,
     GALLERY: _read_gallery,
-    EXTERNAL: _read_external,
+    EXTERNAL: read_external,
     VIDEO: _read_video,
 }

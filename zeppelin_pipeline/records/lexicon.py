@@ -4,18 +4,29 @@ Every check raises `InvalidDataError` with a reason made of the field's name in 
 (`text-too-long`, `langs-too-many`). As in the official validator, an absent optional field is valid, a null one is not,
 and fields that the lexicon does not know are let through.
 
-A link (CID) is 36 bytes after decoding. It cannot be told from a byte string that happens to be a CID; no field of the
-typed collections holds byte strings, so a value of that form is taken for a link.
+A link (CID) is 36 bytes after decoding. It cannot be told from a byte string that happens to be a CID: where a lexicon
+asks for the one, the other is let through.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import regex
 
 from zeppelin_pipeline.atproto.cid import RAW_PREFIX
-from zeppelin_pipeline.atproto.syntax import is_at_uri, is_cid, is_did, is_language, is_uri, parse_datetime
+from zeppelin_pipeline.atproto.syntax import (
+    AtUri,
+    is_at_uri,
+    is_cid,
+    is_did,
+    is_handle,
+    is_language,
+    is_nsid,
+    is_uri,
+    parse_at_uri,
+    parse_datetime,
+)
 from zeppelin_pipeline.errors import InvalidDataError
 
 #: Lexicon integers are those that a double holds exactly.
@@ -30,6 +41,12 @@ _LEGACY_BLOB_FIELDS: Final = frozenset({"cid", "mimeType"})
 _CID_BYTES: Final = 36
 _SELF_LABELS: Final = "com.atproto.label.defs#selfLabels"
 _STRONG_REF: Final = "com.atproto.repo.strongRef"
+
+
+def check_if_there(record: dict[str, Any], name: str, check: Callable[..., object], *limits: Any) -> None:
+    """Checks an optional field, `check(value, *limits)`."""
+    if name in record:
+        check(record[name], *limits)
 
 
 def check_map(value: Any, field: str, type_name: str | None = None) -> dict[str, Any]:
@@ -50,10 +67,14 @@ def check_array(value: Any, field: str, max_items: int | None = None) -> list[An
     return value
 
 
-def check_text(value: Any, field: str, max_bytes: int | None = None, max_graphemes: int | None = None) -> str:
+def check_text(
+    value: Any, field: str, max_bytes: int | None = None, max_graphemes: int | None = None, min_bytes: int = 0
+) -> str:
     """A string within its limits of UTF-8 bytes and of grapheme clusters."""
     if type(value) is not str:
         raise InvalidDataError(f"{field}-missing" if value is None else f"{field}-not-a-string", repr(type(value)))
+    if min_bytes and len(value.encode()) < min_bytes:
+        raise InvalidDataError(f"{field}-too-short", f"{len(value.encode())} bytes of at least {min_bytes}")
     if max_bytes is not None:
         if len(value) * _UTF8_CHARACTER_BYTES > max_bytes and len(value.encode()) > max_bytes:
             raise InvalidDataError(f"{field}-too-long", f"{len(value.encode())} bytes of at most {max_bytes}")
@@ -78,12 +99,51 @@ def check_integer(value: Any, field: str, minimum: int) -> int:
     return value
 
 
+def check_boolean(value: Any, field: str) -> bool:
+    """True or false."""
+    if type(value) is not bool:
+        raise InvalidDataError(f"{field}-not-a-boolean", repr(type(value)))
+    return value
+
+
+def check_bytes(value: Any, field: str) -> bytes:
+    """A byte string."""
+    if type(value) is not bytes:
+        raise InvalidDataError(f"{field}-not-bytes", repr(type(value)))
+    return value
+
+
 def check_did(value: Any, field: str) -> str:
     """A DID."""
     text = check_text(value, field)
     if not is_did(text):
         raise InvalidDataError(f"{field}-not-a-did", repr(text[:200]))
     return text
+
+
+def check_handle(value: Any, field: str) -> str:
+    """A handle."""
+    text = check_text(value, field)
+    if not is_handle(text):
+        raise InvalidDataError(f"{field}-not-a-handle", repr(text[:200]))
+    return text
+
+
+def check_nsid(value: Any, field: str) -> str:
+    """An NSID."""
+    text = check_text(value, field)
+    if not is_nsid(text):
+        raise InvalidDataError(f"{field}-not-an-nsid", repr(text[:200]))
+    return text
+
+
+def check_at_uri(value: Any, field: str) -> AtUri:
+    """An AT URI, of a repository, a collection or a record."""
+    text = check_text(value, field)
+    try:
+        return parse_at_uri(text)
+    except InvalidDataError as error:
+        raise InvalidDataError(f"{field}-not-an-at-uri", repr(text[:200])) from error
 
 
 def check_uri(value: Any, field: str) -> str:

@@ -80,7 +80,12 @@ def _read_each(family: Family, pending: Pending, positions: Iterable[int]) -> tu
         try:
             if family.rkey is not None:
                 _check_rkey(pending.rkeys[position], family.rkey)
-            rows.append(read(decode_record(nsid, block), block))
+            record = decode_record(nsid, block)
+            row = read(record, block)
+            if family.check_place is not None:
+                did = pending.runs[pending.run_of[position]].source.did
+                family.check_place(record, did, pending.rkeys[position].decode())
+            rows.append(row)
             kept.append(position)
         except InvalidDataError as error:
             faults.append(Fault(position, error.reason, error.detail))

@@ -1,4 +1,4 @@
-"""References to other records: a strong reference's URI and CID as the columns that hold it."""
+"""References to other records, strong or by URI alone, as the columns that hold them."""
 
 import re
 from typing import Any, Final, TypeAlias
@@ -6,7 +6,7 @@ from typing import Any, Final, TypeAlias
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, cid_from_text
 from zeppelin_pipeline.atproto.syntax import parse_at_uri
 from zeppelin_pipeline.errors import InvalidDataError
-from zeppelin_pipeline.records.lexicon import check_strong_ref
+from zeppelin_pipeline.records.lexicon import check_array, check_at_uri, check_strong_ref
 
 #: (did, collection, rkey, cid of 36 bytes); parts are None where the reference has none or not in that form.
 Reference: TypeAlias = tuple[str | None, str | None, str | None, bytes | None]
@@ -34,6 +34,35 @@ def read_reference(value: Any, field: str) -> Reference:
                 did, collection, rkey = match.groups()
                 return did, collection, rkey, cid
     return _read_unusual(*check_strong_ref(value, field))
+
+
+def read_uri(value: Any, field: str, collection: str) -> tuple[str, str] | None:
+    """(did, rkey) of the record of a collection that an AT URI names; None for any other valid one.
+
+    Raises:
+        InvalidDataError: `value` is no AT URI.
+    """
+    uri = check_at_uri(value, field)
+    if uri.collection != collection or uri.rkey is None or not uri.authority.startswith("did:"):
+        return None
+    return uri.authority, uri.rkey
+
+
+def read_uris(value: Any, field: str, collection: str, max_items: int) -> tuple[list[str] | None, list[str] | None]:
+    """The DIDs and the record keys, of the same length, of those AT URIs of an array that `read_uri` can read.
+
+    Both are None where there are none.
+
+    Raises:
+        InvalidDataError: `value` is no array of AT URIs, or too long.
+    """
+    pairs = [read_uri(uri, field, collection) for uri in check_array(value, field, max_items)]
+    return split_pairs([pair for pair in pairs if pair is not None])
+
+
+def split_pairs(pairs: list[tuple[str, str]]) -> tuple[list[str] | None, list[str] | None]:
+    """(did, rkey) pairs as the two columns that hold them, None where there are none."""
+    return ([did for did, _ in pairs], [rkey for _, rkey in pairs]) if pairs else (None, None)
 
 
 def _read_unusual(uri: str, cid_text: str) -> Reference:

@@ -20,6 +20,11 @@ TAG_BYTES: Final = 640
 TAG_GRAPHEMES: Final = 64
 
 
+def check_facets(value: Any) -> None:
+    """Facets of a text that no column speaks of; raises InvalidDataError as `read_facets` does."""
+    read_facets(value, [], [], [])
+
+
 def read_facets(value: Any, mentions: list[str], links: list[str], tags: list[str]) -> None:
     """Appends the DIDs, URIs and tags of a text's facets, in their order.
 

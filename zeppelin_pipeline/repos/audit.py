@@ -17,12 +17,17 @@ from zeppelin_pipeline.records.canonical import (
     BLOCK,
     FOLLOW,
     LIKE,
+    LIST_BLOCK,
+    LIST_ITEM,
     REPOST,
     encode_engagement,
+    encode_list_block,
+    encode_list_item,
     encode_relation,
 )
 from zeppelin_pipeline.warehouse.keys import nsid_of_number, tid_of_key
 from zeppelin_pipeline.warehouse.queries import load_queries
+from zeppelin_pipeline.warehouse.tables import TABLES
 
 #: Records whose keys and CIDs are held at once: about 200 bytes each.
 AUDITED_RECORDS: Final = 200_000
@@ -193,6 +198,20 @@ def _read_relation(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:
     return read
 
 
+def _read_list_item(row: tuple[Any, ...]) -> StoredRecord:
+    actor, rkey, rkey_text, raw, owner, list_rkey, list_text, subject, created_at = row
+    block = raw
+    if raw is None:
+        block = encode_list_item(owner, _rkey(list_rkey, list_text), subject, _micros(created_at))
+    return StoredRecord(actor, LIST_ITEM, _rkey(rkey, rkey_text), block)
+
+
+def _read_list_block(row: tuple[Any, ...]) -> StoredRecord:
+    actor, rkey, rkey_text, raw, did, list_rkey, list_text, created_at = row
+    block = encode_list_block(did, _rkey(list_rkey, list_text), _micros(created_at)) if raw is None else raw
+    return StoredRecord(actor, LIST_BLOCK, _rkey(rkey, rkey_text), block)
+
+
 def _read_whole(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:
     def read(row: tuple[Any, ...]) -> StoredRecord:
         actor, rkey, rkey_text, raw = row
@@ -209,11 +228,13 @@ def _read_other(row: tuple[Any, ...]) -> StoredRecord:
 
 
 _READERS: Final[dict[str, Callable[[tuple[Any, ...]], StoredRecord]]] = {
+    table.table: _read_whole(table.collection) for table in TABLES.values() if table.collection is not None
+} | {
     "like": _read_engagement(LIKE),
     "repost": _read_engagement(REPOST),
     "follow": _read_relation(FOLLOW),
     "block": _read_relation(BLOCK),
-    "post": _read_whole("app.bsky.feed.post"),
-    "profile": _read_whole("app.bsky.actor.profile"),
+    "list_item": _read_list_item,
+    "list_block": _read_list_block,
     "record": _read_other,
 }

@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 from zeppelin_pipeline.warehouse.copying import copy_batches
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace, non_tid_rkeys
 from zeppelin_pipeline.warehouse.queries import load_queries
-from zeppelin_pipeline.warehouse.rows import distinct
+from zeppelin_pipeline.warehouse.rows import distinct, texts_of
 from zeppelin_pipeline.warehouse.tables import TABLES
 
 #: Texts remembered within a load, so that a popular one is sent once; forgotten all at once above this number.
@@ -69,7 +69,7 @@ class DictionaryWriter:
         table = TABLES[dataset]
         self.add_dids(distinct(batch, table.dids))
         for column in table.rkeys:
-            self._add(RECORD_KEY, non_tid_rkeys(batch[column]), self._keys.text_rkey_id)
+            self._add(RECORD_KEY, non_tid_rkeys(texts_of(batch[column])), self._keys.text_rkey_id)
         if dataset == "record":
             nsids = (nsid for nsid in batch["collection"].unique().to_pylist() if nsid not in WELL_KNOWN_COLLECTIONS)
             self._add(COLLECTION, nsids, self._keys.collection_id)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,8 +26,8 @@ class TableMap:
 
     Attributes:
         table: the table's name.
-        dids: the dataset's columns that hold DIDs, the owner's first.
-        rkeys: its columns that hold record keys.
+        dids: the dataset's columns that hold DIDs, one or a list of them, the owner's first.
+        rkeys: its columns that hold record keys, one or a list of them.
         to_rows: the batch's twin in keys, its columns named as the table's.
         collection: the one collection whose records the table holds; None where a column tells.
     """
@@ -56,6 +57,13 @@ def collection_numbers(nsids: pa.Array) -> pa.Array:
     encoded = nsids if pa.types.is_dictionary(nsids.type) else nsids.dictionary_encode()
     numbers = [WELL_KNOWN_COLLECTIONS.get(nsid) for nsid in encoded.dictionary.to_pylist()]
     return pa.array(numbers, pa.int16()).take(encoded.indices)
+
+
+def keys_of_lists(lists: pa.ListArray, to_keys: Callable[[pa.Array], pa.Array]) -> pa.ListArray:
+    """Lists of texts as lists of their keys; null stays null."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), to_keys(lists.flatten()), mask=lists.is_null())
 
 
 def place_and_times(batch: pa.RecordBatch, keys: KeySpace) -> dict[str, pa.Array]:
@@ -197,7 +205,21 @@ def without(batch: pa.RecordBatch, dids: pa.Array) -> pa.RecordBatch:
     return batch.filter(pc.invert(pc.is_in(batch["did"].cast(pa.string()), value_set=dids)))
 
 
+def texts_of(column: pa.Array) -> pa.Array:
+    """The texts of a column of texts, plain or encoded by a dictionary, or of lists of texts."""
+    return (column.flatten() if pa.types.is_list(column.type) else column).cast(pa.string())
+
+
 def distinct(batch: pa.RecordBatch, columns: Iterable[str]) -> pa.Array:
     """The distinct texts of several columns, nulls left out."""
-    chunks = [batch[name].cast(pa.string()) for name in columns]
-    return pc.drop_null(pa.chunked_array(chunks, pa.string())).unique()
+    return pc.drop_null(pa.chunked_array([texts_of(batch[name]) for name in columns], pa.string())).unique()
+
+
+def needing(batch: pa.RecordBatch, column: str, texts: pa.Array) -> tuple[list[str], list[str]]:
+    """The owners of the rows that have one of `texts` in a column, with the text, row by row."""
+    held = batch[column]
+    is_needed = pc.is_in(texts_of(held), value_set=texts)
+    owners = batch["did"].cast(pa.string())
+    if pa.types.is_list(held.type):
+        owners = owners.take(pc.list_parent_indices(held))
+    return owners.filter(is_needed).to_pylist(), texts_of(held).filter(is_needed).to_pylist()

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from zeppelin_pipeline.warehouse.batches import ShardBatches
 from zeppelin_pipeline.warehouse.dictionaries import ACTOR, Collision, named_texts
 from zeppelin_pipeline.warehouse.keys import KeySpace
-from zeppelin_pipeline.warehouse.rows import only_of, storable, without
+from zeppelin_pipeline.warehouse.rows import needing, only_of, storable, without
 from zeppelin_pipeline.warehouse.tables import TABLES
 
 KEY_COLLISION: Final = "key-collision"
@@ -40,8 +40,7 @@ def spoiled_repositories(batches: ShardBatches, collisions: list[Collision]) -> 
         for batch in batches.read(dataset, list(named)):
             for column, dictionary in named.items():
                 texts = pa.array([text for table, text in told if table == dictionary], pa.string())
-                hits = batch.filter(pc.is_in(batch[column].cast(pa.string()), value_set=texts))
-                for did, text in zip(hits["did"].to_pylist(), hits[column].to_pylist(), strict=True):
+                for did, text in zip(*needing(batch, column, texts), strict=True):
                     spoiled.setdefault(did, told[dictionary, text])
     return spoiled
 

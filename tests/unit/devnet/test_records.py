@@ -72,6 +72,7 @@ def test_every_known_collection_and_an_unknown_one_occur(records: Network):
         "app.bsky.labeler.service",
         "app.bsky.notification.declaration",
         "chat.bsky.actor.declaration",
+        "com.germnetwork.declaration",
         "com.example.thing",
     }
 

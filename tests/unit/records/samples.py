@@ -1,4 +1,4 @@
-"""Valid records of the six collections, and small ways to have them read. No tests here."""
+"""Valid records of every typed collection, and small ways to have them read. No tests here."""
 
 from typing import Any
 
@@ -6,7 +6,12 @@ import pyarrow as pa
 
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 from zeppelin_pipeline.atproto.dag_cbor import encode
-from zeppelin_pipeline.records.canonical import encode_engagement, encode_relation
+from zeppelin_pipeline.records.canonical import (
+    encode_engagement,
+    encode_list_block,
+    encode_list_item,
+    encode_relation,
+)
 from zeppelin_pipeline.records.pending import Pending, Source
 from zeppelin_pipeline.records.reading import Reading, read_family
 from zeppelin_pipeline.records.registry import FAMILIES
@@ -24,6 +29,22 @@ REPOST = "app.bsky.feed.repost"
 FOLLOW = "app.bsky.graph.follow"
 BLOCK = "app.bsky.graph.block"
 PROFILE = "app.bsky.actor.profile"
+LIST = "app.bsky.graph.list"
+LIST_ITEM = "app.bsky.graph.listitem"
+LIST_BLOCK = "app.bsky.graph.listblock"
+STARTER_PACK = "app.bsky.graph.starterpack"
+VERIFICATION = "app.bsky.graph.verification"
+GENERATOR = "app.bsky.feed.generator"
+LABELER = "app.bsky.labeler.service"
+THREADGATE = "app.bsky.feed.threadgate"
+POSTGATE = "app.bsky.feed.postgate"
+STATUS = "app.bsky.actor.status"
+NOTIFICATIONS = "app.bsky.notification.declaration"
+CHAT = "chat.bsky.actor.declaration"
+GERM = "com.germnetwork.declaration"
+
+#: The record key that the first of some pending records has.
+RKEY = "3kabcdefghi00"
 
 RAW_CID = b"\x01\x55\x12\x20" + bytes(range(32))
 RECORD_CID = cid_of(b"\xa0")
@@ -53,9 +74,79 @@ def profile(**changes: Any) -> dict[str, Any]:
     return {"$type": PROFILE, "displayName": "Alice", **changes}
 
 
+def list_uri(owner: str = ALICE, rkey: str = "3klistlistlis") -> str:
+    return f"at://{owner}/{LIST}/{rkey}"
+
+
+def post_uri(owner: str = ALICE, rkey: str = RKEY) -> str:
+    return f"at://{owner}/{POST}/{rkey}"
+
+
+def facet() -> dict[str, Any]:
+    tag = {"$type": "app.bsky.richtext.facet#tag", "tag": "sea"}
+    return {"index": {"byteStart": 0, "byteEnd": 3}, "features": [tag]}
+
+
+def self_labels(*values: str) -> dict[str, Any]:
+    return {"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": value} for value in values]}
+
+
+def list_record(**changes: Any) -> dict[str, Any]:
+    purpose = "app.bsky.graph.defs#modlist"
+    return {"$type": LIST, "name": "friends", "purpose": purpose, "createdAt": CREATED_AT, **changes}
+
+
+def list_item(**changes: Any) -> dict[str, Any]:
+    return {"$type": LIST_ITEM, "subject": BOB, "list": list_uri(), "createdAt": CREATED_AT, **changes}
+
+
+def list_block(**changes: Any) -> dict[str, Any]:
+    return {"$type": LIST_BLOCK, "subject": list_uri(BOB), "createdAt": CREATED_AT, **changes}
+
+
+def starter_pack(**changes: Any) -> dict[str, Any]:
+    return {"$type": STARTER_PACK, "name": "pack", "list": list_uri(), "createdAt": CREATED_AT, **changes}
+
+
+def verification(**changes: Any) -> dict[str, Any]:
+    subject = {"subject": BOB, "handle": "bob.test", "displayName": "Bob"}
+    return {"$type": VERIFICATION, **subject, "createdAt": CREATED_AT, **changes}
+
+
+def generator(**changes: Any) -> dict[str, Any]:
+    service = "did:web:feeds.test"
+    return {"$type": GENERATOR, "did": service, "displayName": "Sea", "createdAt": CREATED_AT, **changes}
+
+
+def labeler(**changes: Any) -> dict[str, Any]:
+    return {"$type": LABELER, "policies": {"labelValues": ["spam"]}, "createdAt": CREATED_AT, **changes}
+
+
+def label_definition(**changes: Any) -> dict[str, Any]:
+    strings = {"lang": "en", "name": "Bread", "description": "Shows bread."}
+    return {"identifier": "bread", "severity": "inform", "blurs": "none", "locales": [strings], **changes}
+
+
+def threadgate(**changes: Any) -> dict[str, Any]:
+    return {"$type": THREADGATE, "post": post_uri(), "createdAt": CREATED_AT, **changes}
+
+
+def postgate(**changes: Any) -> dict[str, Any]:
+    return {"$type": POSTGATE, "post": post_uri(), "createdAt": CREATED_AT, **changes}
+
+
+def status(**changes: Any) -> dict[str, Any]:
+    return {"$type": STATUS, "status": "app.bsky.actor.status#live", "createdAt": CREATED_AT, **changes}
+
+
+def germ(**changes: Any) -> dict[str, Any]:
+    return {"$type": GERM, "version": "1.1.0", "currentKey": bytes(33), **changes}
+
+
 def pending_of(collection: str, blocks: list[bytes], rkeys: list[bytes] | None = None) -> Pending:
     pending = Pending()
-    names = rkeys or [b"self" if collection == PROFILE else b"3kabcdefghi%02d" % index for index in range(len(blocks))]
+    only = FAMILIES[collection].rkey if collection in FAMILIES else None
+    names = rkeys or [only or b"3kabcdefghi%02d" % index for index in range(len(blocks))]
     pending.add(SOURCE, collection, names, [cid_of(block) for block in blocks], blocks)
     return pending
 
@@ -95,6 +186,10 @@ def encode_row(collection: str, row: dict[str, Any]) -> bytes:
     created_at = round(row["created_at"].timestamp() * 1000) * 1000
     if collection in {FOLLOW, BLOCK}:
         return encode_relation(collection, row["subject_did"], created_at)
+    if collection == LIST_ITEM:
+        return encode_list_item(row["did"], row["list_rkey"], row["subject_did"], created_at)
+    if collection == LIST_BLOCK:
+        return encode_list_block(row["subject_did"], row["subject_rkey"], created_at)
     via = None if row["via_did"] is None else (row["via_did"], row["via_rkey"], row["via_cid"])
     subject = (row["subject_did"], row["subject_collection"], row["subject_rkey"], row["subject_cid"])
     return encode_engagement(collection, subject, created_at, via)

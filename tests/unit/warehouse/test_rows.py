@@ -8,9 +8,10 @@ import pytest
 
 from tests.fakes.batches import FakeShard, cid, did, tid
 from zeppelin_pipeline.errors import CorruptStateError
+from zeppelin_pipeline.lake.schemas import RECORD_DATASETS
 from zeppelin_pipeline.warehouse.dictionaries import named_texts
 from zeppelin_pipeline.warehouse.keys import KeySpace
-from zeppelin_pipeline.warehouse.rows import collection_numbers, digests, distinct, repo_rows
+from zeppelin_pipeline.warehouse.rows import collection_numbers, digests, distinct, needing, repo_rows, texts_of
 from zeppelin_pipeline.warehouse.tables import TABLES
 
 SPACE = KeySpace(bytes(32))
@@ -66,6 +67,34 @@ def test_a_quote_keeps_the_collection_of_what_it_embeds():
     )
 
 
+def test_pairs_of_a_gate_become_lists_of_keys_in_their_order():
+    fake = FakeShard().repository(ALICE).threadgate(ALICE, tid(1), (BOB, tid(2)), (CAROL, "list"), hidden=[])
+    fake.threadgate(ALICE, tid(2), hidden=[(BOB, tid(3))]).postgate(ALICE, tid(2), (BOB, "q"), (CAROL, tid(4)))
+    first, second = rows_of(fake, "threadgate")
+    assert first["list_actors"] == [SPACE.actor_id(BOB), SPACE.actor_id(CAROL)]
+    assert first["list_rkeys"] == [SPACE.rkey_id(tid(2)), SPACE.text_rkey_id("list")]
+    assert (first["hidden_actors"], first["hidden_rkeys"]) == (None, None)
+    assert (second["list_actors"], second["hidden_actors"]) == (None, [SPACE.actor_id(BOB)])
+    [gate] = rows_of(fake, "postgate")
+    assert gate["detached_rkeys"] == [SPACE.text_rkey_id("q"), SPACE.rkey_id(tid(4))]
+
+
+def test_the_purpose_of_a_list_is_a_number_and_zero_when_it_is_not_known():
+    fake = FakeShard().repository(ALICE)
+    for number, purpose in enumerate(("modlist", "curatelist", "referencelist", "other")):
+        fake.made("list", ALICE, tid(number), name="n", purpose=f"app.bsky.graph.defs#{purpose}")
+    assert [row["purpose"] for row in rows_of(fake, "list")] == [1, 2, 3, 0]
+
+
+def test_the_rows_that_need_a_text_are_found_in_columns_of_texts_and_of_lists():
+    fake = FakeShard().repository(ALICE).repository(BOB).postgate(ALICE, tid(1), (BOB, "q"), (CAROL, "r"))
+    fake.postgate(BOB, tid(2)).postgate(BOB, tid(3), (ALICE, "s"), (CAROL, "t"))
+    [batch] = fake.batches().read("postgate", None)
+    assert needing(batch, "detached_dids", pa.array([CAROL])) == ([ALICE, BOB], [CAROL, CAROL])
+    assert needing(batch.slice(1), "detached_rkeys", pa.array(["s"])) == ([BOB], ["s"])
+    assert needing(batch, "rkey", pa.array([tid(2), tid(9)])) == ([BOB], [tid(2)])
+
+
 def test_only_a_verified_repository_keeps_its_rev():
     fake = FakeShard().repository(ALICE, 7).repository(BOB, 7, state="invalid")
     [batch] = [repo_rows(batch, SPACE) for batch in fake.batches().read("repo", None)]
@@ -103,6 +132,26 @@ def test_distinct_takes_several_columns_and_no_nulls():
     assert sorted(distinct(batch, ("did", "subject_did", "via_did")).to_pylist()) == [ALICE, BOB]
 
 
+def filled(dataset: str) -> dict[str, Any]:
+    """A value for every column that the owner's record does not give by itself."""
+    values: dict[str, Any] = {}
+    for field in RECORD_DATASETS[dataset]:
+        if field.name in {"did", "rkey", "cid", "raw", "created_at", "indexed_at"}:
+            continue
+        text = CAROL if "did" in field.name else "r"
+        is_text = pa.types.is_string(field.type) or pa.types.is_dictionary(field.type)
+        values[field.name] = (
+            text
+            if is_text
+            else [text, BOB]
+            if pa.types.is_list(field.type)
+            else True
+            if pa.types.is_boolean(field.type)
+            else 1
+        )
+    return values
+
+
 @pytest.mark.parametrize("dataset", TABLES)
 def test_every_key_of_a_dataset_is_made_of_a_text_that_a_dictionary_gets(dataset: str):
     """Filled with a text of its own in every column, each key of the row is that of a column that is named."""
@@ -119,12 +168,15 @@ def test_every_key_of_a_dataset_is_made_of_a_text_that_a_dictionary_gets(dataset
             fake.post(ALICE, "r", **{f"{end}_{name}": value for end in ends for name, value in reference.items()})
         case "profile":
             fake.profile(ALICE)
-        case _:
+        case "record":
             fake.record(ALICE, "net.example.thing", "r")
+        case _:
+            fake.made(dataset, ALICE, "r", **filled(dataset))
     [batch] = fake.batches().read(dataset, None)
-    texts = {text for column in named_texts(dataset) for text in batch[column].cast(pa.string()).to_pylist()}
+    texts = {text for column in named_texts(dataset) for text in texts_of(batch[column]).to_pylist()}
     hashed = {to_key(text) for text in texts for to_key in (SPACE.actor_id, SPACE.text_rkey_id, SPACE.collection_id)}
     [row] = TABLES[dataset].to_rows(batch, SPACE).to_pylist()
     keys = [row[name] for name in row if name.endswith(("actor", "actor_id", "rkey")) or name == "collection"]
+    keys += [key for name in row if name.endswith(("actors", "rkeys")) for key in row[name]]
     assert keys
     assert set(keys) <= hashed
