@@ -23,13 +23,17 @@ ORDER BY actor_id
 ON CONFLICT (actor_id) DO UPDATE SET
     (resolved_at, handle, pds, signing_key, label_key, labeler, feed_generator,
      handle_state, verified_at, handle_check_at, handle_failures) =
-    (excluded.resolved_at, excluded.handle, excluded.pds, excluded.signing_key, excluded.label_key, excluded.labeler,
-     excluded.feed_generator,
+    (greatest(held.resolved_at, excluded.resolved_at), excluded.handle, excluded.pds, excluded.signing_key,
+     excluded.label_key, excluded.labeler, excluded.feed_generator,
      CASE WHEN held.handle = excluded.handle THEN held.handle_state ELSE 'pending' END,
      CASE WHEN held.handle = excluded.handle THEN held.verified_at END,
      CASE WHEN held.handle = excluded.handle AND NOT %(is_recheck)s THEN held.handle_check_at ELSE 'epoch' END,
      CASE WHEN held.handle = excluded.handle THEN held.handle_failures ELSE 0 END)
-WHERE excluded.resolved_at >= held.resolved_at;
+WHERE excluded.resolved_at >= held.resolved_at OR (
+    -- What loads store of a document is less than what the mirror knows of the operation that it was made from.
+    %(is_mirror)s AND (held.handle, held.pds, held.signing_key)
+    IS NOT DISTINCT FROM (excluded.handle, excluded.pds, excluded.signing_key)
+);
 
 -- name: request_refresh
 -- Accounts whose documents are to be resolved anew.

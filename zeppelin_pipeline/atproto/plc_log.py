@@ -82,6 +82,12 @@ class PlcLog:
     former_keys: list[FormerKey] = field(default_factory=list[FormerKey])
     is_changed: bool = False
 
+    @property
+    def speaking(self) -> Entry | None:
+        """The last operation that stands and is not called nullified; null when none is held."""
+        held = [*(old.entry for old in self.superseded), *([self.head] if self.head else [])]
+        return next((entry for entry in reversed(held) if not entry.is_nullified), None)
+
     def apply(self, operation: PlcOperation, created_at_micros: int, *, is_nullified: bool = False) -> Outcome:
         """Verifies and takes the next operation, in the directory's order.
 

@@ -47,6 +47,7 @@ def store_identities(
     keys: KeySpace,
     *,
     is_recheck: bool = False,
+    is_mirror: bool = False,
 ) -> list[str]:
     """Stores documents; an older one never replaces a newer one.
 
@@ -55,6 +56,7 @@ def store_identities(
         known: one for a DID.
         keys: of the warehouse.
         is_recheck: whether handles that have not changed are to be verified again, too.
+        is_mirror: whether an older document that says the same adds what the newer one lacks.
 
     Returns:
         DIDs that were left out, as another DID holds their key.
@@ -76,6 +78,7 @@ def store_identities(
             "labelers": [document.labeler for document in documents],
             "feed_generators": [document.feed_generator for document in documents],
             "is_recheck": is_recheck,
+            "is_mirror": is_mirror,
         },
     )
     return sorted(collided)

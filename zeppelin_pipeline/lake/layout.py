@@ -14,6 +14,7 @@ LISTING: Final = "listing"
 SHARDS: Final = "shards"
 PACKS: Final = "packs"
 BATCHES: Final = "batches"
+PLC: Final = "plc"
 LOCKS: Final = "_locks"
 
 #: The first part of a bundle's key. No host has it for a key: a bare name is a host only with its port.
@@ -51,6 +52,21 @@ def segment(text: str) -> str:
 def pds_list(taken_at: datetime) -> str:
     """Snapshot of the PDS list; names sort in order of time."""
     return f"{PDS_LIST}/{taken_at.astimezone(UTC):%Y%m%dT%H%M%S}.parquet"
+
+
+def plc_window(window: int) -> str:
+    """The operations of a complete window of the PLC directory's export."""
+    return f"{PLC}/{window:06d}.parquet"
+
+
+def plc_pages(window: int) -> str:
+    """Folder of a window's pages, as long as it is open."""
+    return f"{PLC}/{window:06d}"
+
+
+def plc_page(window: int, page: int) -> str:
+    """One page of an open window; pages are numbered from 0 without gaps."""
+    return f"{plc_pages(window)}/{page_name(page)}"
 
 
 def listing_host(host: str) -> str:

@@ -25,6 +25,17 @@ PDS_LIST: Final = pa.schema(
     ]
 )
 
+PLC_OPERATIONS: Final = pa.schema(
+    [
+        pa.field("did", pa.string()),  # null for a line that cannot be read
+        pa.field("cid", pa.string(), nullable=False),  # as the directory says
+        pa.field("created_at", TIMESTAMP),
+        pa.field("seq", pa.int64()),  # where the directory numbers its operations
+        pa.field("nullified", pa.bool_(), nullable=False),  # as the directory said when it was asked
+        pa.field("operation", pa.string(), nullable=False),  # JSON; the whole line where it cannot be read
+    ]
+)
+
 LISTING: Final = pa.schema(
     [
         pa.field("did", pa.string(), nullable=False),
