@@ -51,18 +51,53 @@ CREATE TABLE pds_host (
 );
 
 -- [D] What is held of each repository. A row is written only for a rev above it.
+--
+-- state says what the tables hold of it:
+--   synchronized    exactly the records of rev: the MST rebuilt from them has the root data_cid.
+--   desynchronized  the records of rev (of none, where rev is null) and on top of them what live commits set that do not follow on it
+--                   (ahead_commit, ahead_record): to be fetched again.
+--   invalid         nothing: what was fetched was refused (reason; quarantine).
+--   absent          nothing: its host does not give it, or the account was deleted.
+--   failed          nothing: it could not be fetched (reason); to be tried again.
+-- status says whether it is shown: only active is, and null where nobody has said anything yet. takendown, suspended and deactivated
+-- accounts are hidden and their rows kept; those of a deleted one are removed, and rev stays, so that what is replayed of it is known.
+-- fetched_at is when the status was observed last: an older observation does not change it, nor does a repository that was fetched
+-- before the account was deleted bring it back.
 CREATE TABLE repo (
     actor_id   bigint PRIMARY KEY,
     rev        bigint,                    -- a TID
-    records    bigint NOT NULL,
+    records    bigint NOT NULL,           -- of rev
     fetched_at timestamptz NOT NULL,
-    host       text NOT NULL,
-    shard      text NOT NULL,
-    state      text NOT NULL CHECK (state IN ('synchronized', 'invalid', 'absent', 'failed')),
-    status     text,                      -- active, takendown, suspended, deactivated, not-found
+    host       text,                      -- null: never fetched, known by live events alone
+    shard      text,                      -- null: likewise
+    state      text NOT NULL CHECK (state IN ('synchronized', 'desynchronized', 'invalid', 'absent', 'failed')),
+    status     text,                      -- active, takendown, suspended, deactivated, deleted, not-found
     reason     text,
     data_cid   bytea,                     -- root of the MST, 32 bytes of SHA-256
     commit     bytea                      -- the signed commit block, from which did, rev and root can be proven again
+);
+
+-- [D] Live commits that do not follow on what is held of their repository: it was not fetched yet, or commits between are missing. Kept
+-- until a repository of their rev or a later one is held, or one that they follow on without a gap.
+CREATE TABLE ahead_commit (
+    actor_id      bigint NOT NULL,
+    rev           bigint NOT NULL,
+    since         bigint,                 -- the rev before, as the commit's message says
+    prev_data_cid bytea,                  -- the root before, as inverting the operations gave it; 32 bytes
+    data_cid      bytea NOT NULL,
+    is_sync       boolean NOT NULL,       -- a #sync: says where the repository is, without operations
+    records       bigint NOT NULL,        -- records that the commit adds, less those that it removes
+    commit        bytea NOT NULL,
+    PRIMARY KEY (actor_id, rev)
+);
+-- [D] Records that such commits set or deleted, and the last that did: older content of them is not taken. The record itself is in its
+-- table; that of a deleted one is in none, and this row is its tombstone.
+CREATE TABLE ahead_record (
+    actor_id   bigint NOT NULL,
+    collection bigint NOT NULL,
+    rkey       bigint NOT NULL,
+    rev        bigint NOT NULL,
+    PRIMARY KEY (actor_id, collection, rkey)
 );
 
 -- [D] The account's DID document, as far as it is used, and whether its handle holds.
@@ -348,7 +383,7 @@ CREATE TABLE load (
     loaded_at   timestamptz NOT NULL DEFAULT now()
 );
 
--- [S] Derived counts. A missing row means zeros.
+-- [S] Derived counts. A missing row means zeros, and so does one of zeros.
 CREATE TABLE post_counts (
     actor_id bigint NOT NULL,
     rkey     bigint NOT NULL,
@@ -374,3 +409,12 @@ CREATE TABLE aggregate_range (
     computed_at timestamptz NOT NULL,
     PRIMARY KEY (aggregate, key_range)
 );
+
+-- [R] Ranges whose counts rows have changed without their counts: marked in the transaction of the rows, cleared in that of a recomputation
+-- which began after it. Rows are only added, one a transaction and range, so that loads do not wait for each other.
+CREATE TABLE dirty_range (
+    aggregate text NOT NULL,
+    key_range text NOT NULL,
+    marked_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX dirty_range_key ON dirty_range (aggregate, key_range);

@@ -44,14 +44,18 @@ class Backfill:
     def plan(self) -> None:
         """Hosts found, listed, and cut into shards."""
         self.materialize("pds_list")
-        for host in self.instance.get_dynamic_partitions(str(PDS_HOSTS.name)):
-            self.materialize("repo_listing", partition=host)
+        self.relist()
         self.materialize("shard_plan")
 
     @property
     def shards(self) -> list[str]:
         """The keys of the planned shards."""
         return list(self.instance.get_dynamic_partitions(str(REPO_SHARDS.name)))
+
+    def relist(self) -> None:
+        """Every host listed anew."""
+        for host in self.instance.get_dynamic_partitions(str(PDS_HOSTS.name)):
+            self.materialize("repo_listing", partition=host)
 
     def take_in(self, shards: Iterable[str]) -> None:
         """Shards fetched, extracted and loaded, each in one run."""
@@ -71,7 +75,12 @@ class Backfill:
         return [metadata for (name, _), metadata in self.metadata.items() if name == asset]
 
     def materialize(
-        self, *assets: str, partition: str | None = None, tags: dict[str, str] | None = None, raises: bool = True
+        self,
+        *assets: str,
+        partition: str | None = None,
+        tags: dict[str, str] | None = None,
+        raises: bool = True,
+        config: dict[str, Any] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """One run of some assets."""
         result = dg.materialize(
@@ -81,6 +90,7 @@ class Backfill:
             instance=self.instance,
             resources=build_resources(self.settings),
             tags=tags,
+            run_config=config,
             raise_on_error=raises,
         )
         for asset in assets:

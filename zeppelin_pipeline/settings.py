@@ -91,6 +91,19 @@ class Settings(BaseSettings):
         0.0, ge=0, le=1, description="Fraction of a shard's repositories that may fail without failing its partition."
     )
 
+    # Fetch again
+    refetch_limit: int = Field(
+        1_000_000, ge=1, description="Stale repositories fetched again in one night, those asked for longest ago first."
+    )
+    refetch_min_age_hours: float = Field(
+        24.0, ge=0, description="A repository that was asked for less long ago is not fetched again by itself."
+    )
+    relook_hours: float = Field(
+        72.0,
+        ge=0,
+        description="After so long, accounts that are not active, and repositories not had, are asked again.",
+    )
+
     # Extract and load
     batch_rows: int = Field(
         50_000, ge=1, le=10_000_000, description="Rows held in memory for a dataset before they are written."

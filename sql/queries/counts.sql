@@ -1,12 +1,12 @@
 -- Derived counts, recomputed from the base tables for one range of accounts: %(low)s to %(high)s, both included.
 -- Two likes of one account on one post count once.
-
--- name: clear_post_counts
--- Drop a range of post_counts before it is computed anew.
-DELETE FROM post_counts WHERE actor_id BETWEEN %(low)s AND %(high)s;
+--
+-- A recomputation adds what the counts are off by. One statement sees the rows and their counts as of one moment, and whoever changes
+-- rows live changes their counts in the same transaction: by how much they are off is the same at any later moment. So live writers are
+-- neither stopped nor undone, and counts that were right are not written. A row of zeros, left where all was taken back, means the same as none.
 
 -- name: recompute_post_counts
--- Likes, reposts, replies and quotes of each post of a range of accounts.
+-- Likes, reposts, replies and quotes of each post of a range of accounts: rows that have counts, rows that were off, base rows.
 WITH likes AS (
     SELECT subject_actor AS actor_id, subject_rkey AS rkey, count(DISTINCT actor_id) AS n, count(*) AS base
     FROM "like" WHERE subject_actor BETWEEN %(low)s AND %(high)s AND subject_collection = 1 GROUP BY 1, 2
@@ -24,19 +24,31 @@ WITH likes AS (
     UNION ALL SELECT actor_id, rkey, 0, n, 0, 0, base FROM reposts
     UNION ALL SELECT actor_id, rkey, 0, 0, n, 0, base FROM replies
     UNION ALL SELECT actor_id, rkey, 0, 0, 0, n, base FROM quotes
+), counted AS (
+    SELECT actor_id, rkey, sum(likes) AS likes, sum(reposts) AS reposts, sum(replies) AS replies, sum(quotes) AS quotes,
+        sum(base) AS base
+    FROM parts GROUP BY 1, 2
+), held AS (
+    SELECT * FROM post_counts WHERE actor_id BETWEEN %(low)s AND %(high)s
 ), written AS (
-    INSERT INTO post_counts (actor_id, rkey, likes, reposts, replies, quotes)
-    SELECT actor_id, rkey, sum(likes), sum(reposts), sum(replies), sum(quotes) FROM parts GROUP BY 1, 2
+    INSERT INTO post_counts AS held (actor_id, rkey, likes, reposts, replies, quotes)
+    SELECT actor_id, rkey,
+        coalesce(c.likes, 0) - coalesce(h.likes, 0), coalesce(c.reposts, 0) - coalesce(h.reposts, 0),
+        coalesce(c.replies, 0) - coalesce(h.replies, 0), coalesce(c.quotes, 0) - coalesce(h.quotes, 0)
+    FROM counted c FULL JOIN held h USING (actor_id, rkey)
+    WHERE (coalesce(c.likes, 0), coalesce(c.reposts, 0), coalesce(c.replies, 0), coalesce(c.quotes, 0))
+        <> (coalesce(h.likes, 0), coalesce(h.reposts, 0), coalesce(h.replies, 0), coalesce(h.quotes, 0))
+    ORDER BY actor_id, rkey
+    ON CONFLICT (actor_id, rkey) DO UPDATE SET
+        (likes, reposts, replies, quotes) =
+        (held.likes + excluded.likes, held.reposts + excluded.reposts,
+        held.replies + excluded.replies, held.quotes + excluded.quotes)
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM written), (SELECT coalesce(sum(base), 0)::bigint FROM parts);
-
--- name: clear_actor_counts
--- Drop a range of actor_counts before it is computed anew.
-DELETE FROM actor_counts WHERE actor_id BETWEEN %(low)s AND %(high)s;
+SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM written), (SELECT coalesce(sum(base), 0)::bigint FROM counted);
 
 -- name: recompute_actor_counts
--- Followers, follows and posts of each account of a range.
+-- Followers, follows and posts of each account of a range: rows that have counts, rows that were off, base rows.
 WITH followers AS (
     SELECT subject_actor AS actor_id, count(DISTINCT actor_id) AS n, count(*) AS base
     FROM follow WHERE subject_actor BETWEEN %(low)s AND %(high)s GROUP BY 1
@@ -50,12 +62,25 @@ WITH followers AS (
     SELECT actor_id, n AS followers, 0 AS follows, 0 AS posts, base FROM followers
     UNION ALL SELECT actor_id, 0, n, 0, base FROM follows
     UNION ALL SELECT actor_id, 0, 0, n, base FROM posts
+), counted AS (
+    SELECT actor_id, sum(followers) AS followers, sum(follows) AS follows, sum(posts) AS posts, sum(base) AS base
+    FROM parts GROUP BY 1
+), held AS (
+    SELECT * FROM actor_counts WHERE actor_id BETWEEN %(low)s AND %(high)s
 ), written AS (
-    INSERT INTO actor_counts (actor_id, followers, follows, posts)
-    SELECT actor_id, sum(followers), sum(follows), sum(posts) FROM parts GROUP BY 1
+    INSERT INTO actor_counts AS held (actor_id, followers, follows, posts)
+    SELECT actor_id, coalesce(c.followers, 0) - coalesce(h.followers, 0), coalesce(c.follows, 0) - coalesce(h.follows, 0),
+        coalesce(c.posts, 0) - coalesce(h.posts, 0)
+    FROM counted c FULL JOIN held h USING (actor_id)
+    WHERE (coalesce(c.followers, 0), coalesce(c.follows, 0), coalesce(c.posts, 0))
+        <> (coalesce(h.followers, 0), coalesce(h.follows, 0), coalesce(h.posts, 0))
+    ORDER BY actor_id
+    ON CONFLICT (actor_id) DO UPDATE SET
+        (followers, follows, posts) =
+        (held.followers + excluded.followers, held.follows + excluded.follows, held.posts + excluded.posts)
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM written), (SELECT coalesce(sum(base), 0)::bigint FROM parts);
+SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM written), (SELECT coalesce(sum(base), 0)::bigint FROM counted);
 
 -- name: mark_range_computed
 -- When a range was last recomputed, and from how much.

@@ -55,11 +55,29 @@ FROM incoming ORDER BY actor_id
 ON CONFLICT (actor_id) DO UPDATE SET shard = held.shard WHERE false
 RETURNING actor_id;
 
--- name: chosen_repositories
--- Whose rows are written: those that were claimed, and those of which nothing is held or an older rev, whose rows go first.
-SELECT i.did, i.actor_id, coalesce(r.rev < i.rev, false)
+-- name: create_chosen
+-- Repositories known before whose content is taken; merged where rows of them may be held, copied straight in otherwise.
+CREATE TEMPORARY TABLE chosen (
+    actor_id bigint PRIMARY KEY, did text NOT NULL, rev bigint NOT NULL, is_merged boolean NOT NULL
+) ON COMMIT DROP;
+
+-- name: choose_repositories
+-- Those of which nothing is held or an older rev. One that was deleted comes back only with what was fetched after that.
+INSERT INTO chosen (actor_id, did, rev, is_merged)
+SELECT i.actor_id, i.did, i.rev,
+    r.rev IS NOT NULL OR EXISTS (SELECT FROM ahead_commit a WHERE a.actor_id = i.actor_id)
 FROM incoming i JOIN repo r USING (actor_id)
-WHERE i.rev IS NOT NULL AND (r.actor_id = ANY(%(claimed)s) OR r.rev IS NULL OR r.rev < i.rev);
+WHERE i.rev IS NOT NULL AND r.actor_id <> ALL(%(claimed)s)
+    AND CASE WHEN r.status = 'deleted' THEN i.fetched_at > r.fetched_at ELSE r.rev IS NULL OR r.rev < i.rev END;
+
+-- name: copied_repositories
+-- Whose rows are copied straight in.
+SELECT i.did FROM incoming i LEFT JOIN chosen c USING (actor_id)
+WHERE i.rev IS NOT NULL AND (i.actor_id = ANY(%(claimed)s) OR NOT c.is_merged);
+
+-- name: merged_repositories
+-- Whose rows are merged with those that are held.
+SELECT did FROM chosen WHERE is_merged;
 
 -- name: mark_repositories
 -- What was seen last of an account decides its status, with content or without it: content that is held stays when its host no
@@ -70,18 +88,19 @@ WHERE r.actor_id = i.actor_id AND i.state IN ('synchronized', 'absent')
     AND (r.state IN ('failed', 'invalid') OR i.fetched_at > r.fetched_at);
 
 -- name: hold_repositories
--- What is held now of those that were known before: a newer rev, or the first that could be verified.
+-- What is held now of those that were known before.
 UPDATE repo r SET (rev, records, host, shard, state, data_cid, commit) =
     (i.rev, i.records, i.host, %(shard)s, i.state, i.data_cid, i.commit)
-FROM incoming i
-WHERE r.actor_id = i.actor_id AND i.rev IS NOT NULL AND (r.rev IS NULL OR r.rev < i.rev);
+FROM chosen c JOIN incoming i USING (actor_id)
+WHERE r.actor_id = c.actor_id;
 
 -- name: note_repositories
--- Where nothing is held still, the last outcome.
+-- Where nothing is held still, the last outcome. A failure does not undo a deletion.
 UPDATE repo r SET (records, fetched_at, host, shard, state, status, reason, data_cid, commit) =
     (i.records, i.fetched_at, i.host, %(shard)s, i.state, i.status, i.reason, i.data_cid, i.commit)
 FROM incoming i
-WHERE r.actor_id = i.actor_id AND i.rev IS NULL AND r.rev IS NULL AND i.fetched_at >= r.fetched_at;
+WHERE r.actor_id = i.actor_id AND i.rev IS NULL AND r.rev IS NULL AND i.fetched_at >= r.fetched_at
+    AND (r.status IS DISTINCT FROM 'deleted' OR i.state = 'absent');
 
 -- name: upsert_identities
 -- DID documents; the one resolved last wins. What the mirror of the PLC directory holds is newer than any pack.

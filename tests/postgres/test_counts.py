@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.postgres.waiting import PATIENCE_SECONDS, wait_until_waiting
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
 from zeppelin_pipeline.warehouse.key_ranges import range_bounds, range_names
 
@@ -93,10 +95,10 @@ def actor_counts(rows: dict[str, list[dict[str, Any]]]) -> dict[int, tuple[int, 
 
 
 def stored(connection: psycopg.Connection) -> tuple[dict[Any, Any], dict[Any, Any]]:
-    """Both tables of counts."""
+    """Both tables of counts; a row of zeros is as good as none."""
     posts = connection.execute("SELECT actor_id, rkey, likes, reposts, replies, quotes FROM post_counts")
     actors = connection.execute("SELECT actor_id, followers, follows, posts FROM actor_counts")
-    found = {row[:2]: row[2:] for row in posts}, {row[0]: row[1:] for row in actors}
+    found = {row[:2]: row[2:] for row in posts if any(row[2:])}, {row[0]: row[1:] for row in actors if any(row[1:])}
     connection.commit()
     return found
 
@@ -184,3 +186,41 @@ def test_readers_see_the_old_counts_until_the_new_ones_are_whole(
         recompute(writer, "post_counts", "07")
         assert stored(connection) == before
     assert stored(connection) == before
+
+
+def test_a_recomputation_says_what_was_off_and_leaves_the_rest(
+    connection: psycopg.Connection, rows: dict[str, list[dict[str, Any]]]
+):
+    """The version of a row that was not written is the same as before."""
+    first = [recompute(connection, "post_counts", key_range) for key_range in range_names()]
+    assert sum(result.drifted for result in first) == sum(result.rows for result in first) == len(post_counts(rows))
+    connection.execute("UPDATE post_counts SET likes = likes + 3 WHERE actor_id = -1 AND rkey = 1")
+    before = connection.execute("SELECT ctid FROM post_counts WHERE NOT (actor_id = -1 AND rkey = 1)").fetchall()
+    connection.commit()
+    again = [recompute(connection, "post_counts", key_range) for key_range in range_names()]
+    assert sum(result.drifted for result in again) == 1
+    assert stored(connection)[0] == post_counts(rows)
+    after = connection.execute("SELECT ctid FROM post_counts WHERE NOT (actor_id = -1 AND rkey = 1)").fetchall()
+    assert after == before
+
+
+def test_what_live_writers_add_while_a_range_is_recomputed_is_neither_lost_nor_counted_twice(
+    connection: psycopg.Connection, rows: dict[str, list[dict[str, Any]]], postgres_url: str
+):
+    """The recomputation has read when the live like comes, and writes after it: both touch the count of one post."""
+    like = {"actor_id": 77, "rkey": 1, "created_at": NOW, "subject_actor": 1, "subject_rkey": 2}
+    with psycopg.connect(postgres_url) as live, psycopg.connect(postgres_url) as recomputer:
+        live.execute("INSERT INTO post_counts VALUES (1, 2, 0, 0, 0, 0)")
+        live.commit()
+        live.execute("UPDATE post_counts SET likes = likes + 1 WHERE actor_id = 1 AND rkey = 2")
+        insert(live, "like", [like | {"subject_collection": POST}])
+        with ThreadPoolExecutor(1) as pool:
+            recomputed = pool.submit(recompute, recomputer, "post_counts", range_names()[32])
+            wait_until_waiting(connection)
+            live.commit()
+            recomputed.result(PATIENCE_SECONDS)
+    rows["like"].append(like | {"subject_collection": POST})
+    low, high = range_bounds(range_names()[32])
+    expected = {key: counts for key, counts in post_counts(rows).items() if low <= key[0] <= high}
+    assert stored(connection)[0] == expected
+    assert recompute(connection, "post_counts", range_names()[32]).drifted == 0

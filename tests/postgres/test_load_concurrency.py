@@ -1,7 +1,6 @@
 """Loads at the same time: of one shard, and of shards that share accounts or repositories."""
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -9,11 +8,10 @@ import psycopg
 import pytest
 
 from tests.fakes.batches import FakeShard, did, random_shard, tid
+from tests.postgres.waiting import PATIENCE_SECONDS, wait_until_waiting
 from tests.postgres.warehouse_contents import contents, count
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.load import LoadResult, load_shard
-
-PATIENCE_SECONDS = 30.0
 
 
 @pytest.fixture
@@ -21,19 +19,6 @@ def watcher(postgres_url: str):
     """A connection that sees what others wait for."""
     with psycopg.connect(postgres_url, autocommit=True) as opened:
         yield opened
-
-
-def wait_until_waiting(watcher: psycopg.Connection, sessions: int = 1) -> None:
-    """Returns when that many sessions of the database wait for others' locks."""
-    query = """SELECT count(*) FROM pg_stat_activity
-               WHERE datname = current_database() AND wait_event_type = 'Lock' AND pid <> pg_backend_pid()"""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        row = watcher.execute(query).fetchone()
-        if row is not None and row[0] >= sessions:
-            return
-        time.sleep(0.01)
-    raise AssertionError(f"{sessions} sessions never came to wait")
 
 
 def load(url: str, fake: FakeShard, fingerprint: str = "first", report: Callable[[str, int], None] | None = None):

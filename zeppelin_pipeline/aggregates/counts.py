@@ -7,6 +7,7 @@ from typing import Final
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.warehouse.dirty_ranges import clear_dirty_range
 from zeppelin_pipeline.warehouse.key_ranges import range_bounds
 from zeppelin_pipeline.warehouse.queries import load_queries
 
@@ -15,17 +16,30 @@ AGGREGATES: Final = ("post_counts", "actor_counts")
 
 @dataclass(frozen=True, slots=True)
 class RangeResult:
-    """What a recomputation did: rows written, base rows they count, seconds."""
+    """What a recomputation found.
+
+    Attributes:
+        aggregate: the derived table.
+        key_range: the range's name.
+        rows: that have counts.
+        drifted: of the rows before, and of those that were missing, how many were off.
+        base_rows: that are counted.
+        seconds: taken.
+    """
 
     aggregate: str
     key_range: str
     rows: int
+    drifted: int
     base_rows: int
     seconds: float
 
 
 def recompute(connection: Connection[TupleRow], aggregate: str, key_range: str) -> RangeResult:
     """Recompute one range in one transaction: readers see the old counts or the new ones.
+
+    Live writers go on meanwhile. Marks that the range is dirty are cleared, but for those that are set meanwhile: whose
+    rows this does not see.
 
     Args:
         connection: not in a transaction.
@@ -39,11 +53,11 @@ def recompute(connection: Connection[TupleRow], aggregate: str, key_range: str) 
     with connection.transaction():
         lock = f"{aggregate} {key_range}"
         connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (lock,))
-        connection.execute(queries[f"clear_{aggregate}"], bounds)
+        clear_dirty_range(connection, aggregate, key_range)
         row = connection.execute(queries[f"recompute_{aggregate}"], bounds).fetchone()
-        rows, base_rows = row or (0, 0)
+        rows, drifted, base_rows = row or (0, 0, 0)
         connection.execute(
             queries["mark_range_computed"],
             {"aggregate": aggregate, "key_range": key_range, "rows": rows, "base_rows": base_rows},
         )
-    return RangeResult(aggregate, key_range, rows, base_rows, time.monotonic() - started)
+    return RangeResult(aggregate, key_range, rows, drifted, base_rows, time.monotonic() - started)

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from zeppelin_pipeline.defs.assets import network, shards, warehouse
+from zeppelin_pipeline.defs.assets import network, shards, stale, warehouse
 from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, Warehouse
 from zeppelin_pipeline.defs.schedules import JOBS, SCHEDULES
 from zeppelin_pipeline.defs.sensors import SENSORS
@@ -23,7 +23,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
 def load_assets() -> list[dg.AssetsDefinition]:
     """The assets of all modules, their resources not yet given."""
-    loaded = dg.load_assets_from_modules([network, shards, warehouse])
+    loaded = dg.load_assets_from_modules([network, shards, stale, warehouse])
     return [asset for asset in loaded if isinstance(asset, dg.AssetsDefinition)]
 
 
@@ -51,5 +51,8 @@ def build_resources(settings: Settings) -> dict[str, object]:
             pack_part_bytes=settings.pack_part_bytes,
             tolerate_failed=settings.tolerate_failed,
             batch_rows=settings.batch_rows,
+            refetch_limit=settings.refetch_limit,
+            refetch_min_age_hours=settings.refetch_min_age_hours,
+            relook_hours=settings.relook_hours,
         ),
     }

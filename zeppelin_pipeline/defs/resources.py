@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
@@ -19,6 +20,7 @@ from zeppelin_pipeline.repos.extract_output import Limits
 from zeppelin_pipeline.repos.fetch import FetchSettings
 from zeppelin_pipeline.repos.pack import PackSettings
 from zeppelin_pipeline.repos.plan import PlanSettings
+from zeppelin_pipeline.repos.stale import StaleSettings
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.warehouse.connection import connect
 
@@ -109,6 +111,9 @@ class ShardResource(dg.ConfigurableResource["ShardResource"]):
     pack_part_bytes: int
     tolerate_failed: float
     batch_rows: int
+    refetch_limit: int
+    refetch_min_age_hours: float
+    relook_hours: float
 
     def plan_settings(self) -> PlanSettings:
         """How accounts are cut into shards."""
@@ -117,6 +122,12 @@ class ShardResource(dg.ConfigurableResource["ShardResource"]):
     def fetch_settings(self) -> FetchSettings:
         """What bounds a fetch."""
         return FetchSettings(max_car_bytes=self.car_cap_bytes, pack=PackSettings(part_bytes=self.pack_part_bytes))
+
+    def stale_settings(self) -> StaleSettings:
+        """What is fetched again."""
+        return StaleSettings(
+            self.refetch_limit, timedelta(hours=self.refetch_min_age_hours), timedelta(hours=self.relook_hours)
+        )
 
     def extract_limits(self) -> Limits:
         """What bounds the memory of an extraction."""

@@ -1,8 +1,9 @@
-"""What runs by the clock: hosts daily, listings weekly, counts nightly. Off until somebody turns them on."""
+"""What runs by the clock: hosts, listings, stale repositories and counts, nightly. Off until somebody turns them on."""
 
 import dagster as dg
 
 from zeppelin_pipeline.defs.assets.network import pds_list, repo_listing
+from zeppelin_pipeline.defs.assets.stale import refetch, stale_repos
 from zeppelin_pipeline.defs.assets.warehouse import actor_counts, load_epoch, post_counts, warehouse_indexes
 from zeppelin_pipeline.defs.partitions import KEY_RANGES, PDS_HOSTS
 
@@ -15,7 +16,10 @@ refresh_indexes = dg.define_asset_job(
     description="Build missing indexes, and say how much is loaded.",
 )
 relist = dg.define_asset_job(
-    "relist", selection=[repo_listing], description="List one host's repositories anew, to find new ones."
+    "relist", selection=[repo_listing], description="List one host's repositories anew, to find new and changed ones."
+)
+look_for_stale = dg.define_asset_job(
+    "look_for_stale", selection=[stale_repos], description="Compare the listings with the warehouse."
 )
 recount = dg.define_asset_job(
     "recount",
@@ -30,12 +34,18 @@ def hosts_daily() -> dg.RunRequest:
     return dg.RunRequest()
 
 
-@dg.schedule(name="listings_weekly", job=relist, cron_schedule="5 5 * * 0", execution_timezone="UTC")
-def listings_weekly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-    """Every known host, once a week: new accounts go to new shards at the next planning."""
-    week = f"{context.scheduled_execution_time:%Y%m%d}"
+@dg.schedule(name="listings_nightly", job=relist, cron_schedule="5 22 * * *", execution_timezone="UTC")
+def listings_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+    """Every known host, once a night: new accounts go to new shards, and changed repositories are seen to be stale."""
+    day = f"{context.scheduled_execution_time:%Y%m%d}"
     hosts = context.instance.get_dynamic_partitions(str(PDS_HOSTS.name))
-    return [dg.RunRequest(run_key=f"{week}-{host}", partition_key=host) for host in hosts]
+    return [dg.RunRequest(run_key=f"{day}-{host}", partition_key=host) for host in hosts]
+
+
+@dg.schedule(name="stale_nightly", job=look_for_stale, cron_schedule="35 0 * * *", execution_timezone="UTC")
+def stale_nightly() -> dg.RunRequest:
+    """Which repositories changed, once a night; the sensor `refetch_stale_shards` then has them fetched again."""
+    return dg.RunRequest()
 
 
 @dg.schedule(name="counts_nightly", job=recount, cron_schedule="41 4 * * *", execution_timezone="UTC")
@@ -45,5 +55,5 @@ def counts_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]
     return [dg.RunRequest(run_key=f"{day}-{key}", partition_key=key) for key in KEY_RANGES.get_partition_keys()]
 
 
-JOBS = [refresh_hosts, refresh_indexes, relist, recount]
-SCHEDULES = [hosts_daily, listings_weekly, counts_nightly]
+JOBS = [refresh_hosts, refresh_indexes, relist, look_for_stale, refetch, recount]
+SCHEDULES = [hosts_daily, listings_nightly, stale_nightly, counts_nightly]

@@ -1,17 +1,21 @@
-"""What follows by itself: hosts that were found are listed, and listings become shards.
+"""What follows by itself: hosts that were found are listed, listings become shards, what is stale is fetched again.
 
-Both are off until somebody turns them on, as a first backfill is better begun by hand. Each is a thin shell around a
+All are off until somebody turns them on, as a first backfill is better begun by hand. Each is a thin shell around a
 decision that is a pure function.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 
 import dagster as dg
 
 from zeppelin_pipeline.defs.assets.network import repo_listing, shard_plan
+from zeppelin_pipeline.defs.assets.stale import REFETCH_STALE, refetch, stale_repos
 from zeppelin_pipeline.defs.partitions import PDS_HOSTS
+from zeppelin_pipeline.defs.resources import LakeResource
+from zeppelin_pipeline.repos.stale import stale_shards
 
 _LISTINGS_AT_ONCE = 50
+_REFETCHES_AT_ONCE = 100
 
 
 def hosts_to_list(hosts: Iterable[str], listed: Iterable[str], limit: int = _LISTINGS_AT_ONCE) -> list[str]:
@@ -56,4 +60,42 @@ def plan_listed_repositories(context: dg.SensorEvaluationContext) -> dg.SensorRe
     return dg.SensorResult(run_requests=[dg.RunRequest(run_key=f"plan-{newest}")], cursor=str(newest))
 
 
-SENSORS = [list_new_hosts, plan_listed_repositories]
+def next_stale_shards(
+    shards: Sequence[str], newest: int | None, cursor: str | None, limit: int = _REFETCHES_AT_ONCE
+) -> tuple[list[str], str]:
+    """The next shards of the newest look for stale repositories, and the cursor after them (`event:shard`).
+
+    A newer look begins anew; shards are taken in order, so that nothing is asked for twice by one look.
+    """
+    last, _, after = (cursor or "0:").partition(":")
+    if newest is not None and newest > int(last):
+        last, after = str(newest), ""
+    chosen = [shard for shard in sorted(shards) if shard > after][:limit]
+    return chosen, f"{last}:{chosen[-1] if chosen else after}"
+
+
+@dg.sensor(
+    name="refetch_stale_shards",
+    job=refetch,
+    minimum_interval_seconds=60,
+    description="Has the stale repositories of each shard fetched again once `stale_repos` has found them.",
+)
+def refetch_stale_shards(
+    context: dg.SensorEvaluationContext, lake: dg.ResourceParam[LakeResource]
+) -> dg.SensorResult | dg.SkipReason:
+    """One run for each shard with stale repositories; no other shard is touched."""
+    last = context.instance.fetch_materializations(stale_repos.key, limit=1).records
+    if not last:
+        return dg.SkipReason("nobody has looked for stale repositories yet")
+    newest = last[0].storage_id
+    shards, cursor = next_stale_shards(stale_shards(lake.open()), newest, context.cursor)
+    if not shards:
+        return dg.SkipReason("every shard with stale repositories has been asked for")
+    requests = [
+        dg.RunRequest(run_key=f"refetch-{newest}-{shard}", partition_key=shard, run_config=REFETCH_STALE)
+        for shard in shards
+    ]
+    return dg.SensorResult(run_requests=requests, cursor=cursor)
+
+
+SENSORS = [list_new_hosts, plan_listed_repositories, refetch_stale_shards]

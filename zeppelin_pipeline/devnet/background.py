@@ -2,13 +2,17 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from zeppelin_pipeline.atproto.crypto import PublicKey
+from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.devnet.faults import Fault
 from zeppelin_pipeline.devnet.host import StandingFault
+from zeppelin_pipeline.devnet.index import CLOCK_IDS
+from zeppelin_pipeline.devnet.live_repository import Write
 from zeppelin_pipeline.devnet.model import Account, AccountStatus, DevnetConfig
 from zeppelin_pipeline.devnet.network import Devnet
 from zeppelin_pipeline.devnet.state import StoredRecord
@@ -81,6 +85,16 @@ class DevnetHandle:
     def rev_of(self, did: str) -> str:
         """The revision of an account's repository as it stands."""
         return self._devnet.state.repository(self._account(did)).rev
+
+    def write(self, did: str, writes: list[Write]) -> str:
+        """Commit writes to an account's repository; the new revision."""
+        account = self._account(did)
+        rev = int_to_tid((time.time_ns() // 1000) << 10 | account.index % CLOCK_IDS)
+        return self._devnet.state.live(account).commit(writes, rev).rev
+
+    def set_status(self, did: str, status: AccountStatus) -> None:
+        """Change how an account stands."""
+        self._devnet.state.set_status(self._account(did), status)
 
     def last_seq(self) -> int:
         """Sequence number of the newest event on the firehose."""

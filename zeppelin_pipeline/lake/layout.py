@@ -14,6 +14,7 @@ LISTING: Final = "listing"
 SHARDS: Final = "shards"
 PACKS: Final = "packs"
 BATCHES: Final = "batches"
+STALE: Final = "stale"
 PLC: Final = "plc"
 LOCKS: Final = "_locks"
 
@@ -116,6 +117,11 @@ def shard_number(shard: str) -> int:
 def manifest(shard: str) -> str:
     """The shard's manifest: which repositories are fetched, and from where."""
     return f"{SHARDS}/{shard_segment(shard)}.parquet"
+
+
+def stale(shard: str) -> str:
+    """The repositories of a shard that are due to be fetched again."""
+    return f"{STALE}/{shard_segment(shard)}.parquet"
 
 
 def pack(shard: str) -> str:

@@ -57,6 +57,16 @@ MANIFEST: Final = pa.schema(
     ]
 )
 
+STALE: Final = pa.schema(
+    [
+        pa.field("did", pa.string(), nullable=False),
+        pa.field("host", pa.string()),  # that lists it now; null: as planned
+        pa.field("url", pa.string()),
+        pa.field("reason", pa.string(), nullable=False),  # rev | status | due
+        pa.field("since", TIMESTAMP, nullable=False),  # an outcome later than this settles it
+    ]
+)
+
 PACK: Final = pa.schema(
     [
         pa.field("did", pa.string(), nullable=False),

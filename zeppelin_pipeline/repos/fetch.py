@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,11 +21,12 @@ from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
 from zeppelin_pipeline.hosts.client import HostClient, HostClients
 from zeppelin_pipeline.hosts.host import Host
 from zeppelin_pipeline.identity.resolver import DidResolver
+from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.fetch_body import SpooledBody
 from zeppelin_pipeline.repos.fetch_outcome import FetchResult, HostBreaker, OutcomeCounts, state_of
 from zeppelin_pipeline.repos.fetch_threads import RepositoryThreads
-from zeppelin_pipeline.repos.pack import ABSENT, FETCHED, PackRow, PackSettings, PackWriter, settled_dids
+from zeppelin_pipeline.repos.pack import ABSENT, FAILED, FETCHED, PackRow, PackSettings, PackWriter, settled_dids
 from zeppelin_pipeline.repos.plan import ManifestRow, read_manifest
 
 #: Called with repositories done, repositories to do, and CAR bytes so far.
@@ -92,48 +94,68 @@ async def fetch_shard(
 
     Raises:
         FileNotFoundError: there is no such shard.
+        CorruptStateError: another process writes to the shard's pack.
     """
-    started = time.monotonic()
     manifest = read_manifest(lake, shard)
-    settled = settled_dids(lake, shard)
-    waiting = [row for row in manifest if row.did not in settled]
-    run = _Run(lake, shard, clients, resolver, settings or FetchSettings(), now)
-    try:
-        await run.fetch(waiting, progress)
-    finally:
-        run.close()
-    counts = run.counts
-    return FetchResult(
-        shard=shard,
-        repos=len(manifest),
-        settled_before=len(manifest) - len(waiting),
-        fetched=counts.fetched,
-        absent=dict(counts.absent),
-        failed=dict(counts.failed),
-        downloaded_bytes=counts.downloaded_bytes,
-        parts=len(run.pack.parts),
-        seconds=time.monotonic() - started,
-    )
+    with lake.lock(layout.pack(shard)):
+        settled = settled_dids(lake, shard)
+        waiting = [row for row in manifest if row.did not in settled]
+        fetch = RowsFetch(lake, shard, clients, resolver, settings or FetchSettings(), progress, now)
+        return await fetch.run(waiting, repos=len(manifest))
+
+
+@dataclass(frozen=True, slots=True)
+class RowsFetch:
+    """The fetch of some accounts of a shard, whose pack the caller has locked; arguments as of `fetch_shard`."""
+
+    lake: Lake
+    shard: str
+    clients: HostClients
+    resolver: DidResolver
+    settings: FetchSettings
+    progress: Progress
+    now: Callable[[], datetime]
+
+    async def run(self, waiting: list[ManifestRow], *, repos: int, held: AbstractSet[str] = frozenset()) -> FetchResult:
+        """Fetches the accounts and adds their outcomes to the pack.
+
+        Args:
+            waiting: whom to ask for, and where.
+            repos: accounts that the result is about; those not waiting count as settled before.
+            held: DIDs of which the pack has a good outcome: a failure says nothing of these and is counted only.
+        """
+        started = time.monotonic()
+        run = _Run(self, held)
+        try:
+            await run.fetch(waiting, self.progress)
+        finally:
+            run.close()
+        counts = run.counts
+        return FetchResult(
+            shard=self.shard,
+            repos=repos,
+            settled_before=repos - len(waiting),
+            fetched=counts.fetched,
+            absent=dict(counts.absent),
+            failed=dict(counts.failed),
+            downloaded_bytes=counts.downloaded_bytes,
+            parts=len(run.pack.parts),
+            seconds=time.monotonic() - started,
+        )
 
 
 class _Run:
     """One call's state: what is written, what is counted, and the threads that check."""
 
-    def __init__(
-        self,
-        lake: Lake,
-        shard: str,
-        clients: HostClients,
-        resolver: DidResolver,
-        settings: FetchSettings,
-        now: Callable[[], datetime],
-    ) -> None:
-        self.pack = PackWriter(lake, shard, settings.pack)
+    def __init__(self, fetch: RowsFetch, held: AbstractSet[str]) -> None:
+        settings = fetch.settings
+        self.pack = PackWriter(fetch.lake, fetch.shard, settings.pack)
         self.counts = OutcomeCounts()
-        self._clients = clients
-        self._resolver = resolver
+        self._held = held
+        self._clients = fetch.clients
+        self._resolver = fetch.resolver
         self._settings = settings
-        self._now = now
+        self._now = fetch.now
         self._threads = RepositoryThreads(settings.threads, settings.large_bytes)
 
     async def fetch(self, waiting: list[ManifestRow], progress: Progress) -> None:
@@ -171,7 +193,8 @@ class _Run:
         for row in queue:
             with _Download(row, client, breaker, self._settings, self._threads) as download:
                 outcome = await self._outcome(row, download)
-                await self._threads.run(len(outcome.car or b""), partial(self.pack.add, outcome))
+                if outcome.state != FAILED or row.did not in self._held:
+                    await self._threads.run(len(outcome.car or b""), partial(self.pack.add, outcome))
                 self.counts.add(outcome)
 
     async def _outcome(self, row: ManifestRow, download: "_Download") -> PackRow:

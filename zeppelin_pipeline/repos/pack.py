@@ -135,9 +135,30 @@ class PackWriter:
         self._part_bytes = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The latest outcome of an account: its state, and when it was asked for."""
+
+    state: str
+    fetched_at: datetime
+
+
 def settled_dids(lake: Lake, shard: str) -> set[str]:
     """The DIDs of a shard that need no fetching: those whose latest row is fetched or absent."""
-    return {did for did, state in _latest_states(lake, shard).items() if state != FAILED}
+    return {did for did, outcome in latest_outcomes(lake, shard).items() if outcome.state != FAILED}
+
+
+def latest_outcomes(lake: Lake, shard: str) -> dict[str, Outcome]:
+    """The latest outcome of each DID of the pack."""
+    outcomes: dict[str, Outcome] = {}
+    for path in _parts(lake, shard):
+        with lake.open_parquet(path) as file:
+            columns = file.read(["did", "state", "fetched_at"]).to_pydict()
+        outcomes |= {
+            did: Outcome(state, fetched_at)
+            for did, state, fetched_at in zip(columns["did"], columns["state"], columns["fetched_at"], strict=True)
+        }
+    return outcomes
 
 
 def pack_rows(lake: Lake, shard: str) -> Iterator[PackRow]:
@@ -167,15 +188,6 @@ def _latest_places(lake: Lake, shard: str) -> dict[str, tuple[int, int]]:
             dids = cast("list[str]", file.read(["did"])["did"].to_pylist())
         places.update({did: (part, index) for index, did in enumerate(dids)})
     return places
-
-
-def _latest_states(lake: Lake, shard: str) -> dict[str, str]:
-    states: dict[str, str] = {}
-    for path in _parts(lake, shard):
-        with lake.open_parquet(path) as file:
-            table = file.read(["did", "state"])
-        states.update(zip(table["did"].to_pylist(), table["state"].to_pylist(), strict=True))
-    return states
 
 
 def _next_part(lake: Lake, shard: str) -> int:

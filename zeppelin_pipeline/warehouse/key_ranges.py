@@ -10,7 +10,7 @@ RANGES: Final = 64
 _WIDTH: Final = (1 << 64) // RANGES
 _LOWEST: Final = -(1 << 63)
 #: An account's range is told by the upper bits of its key.
-_SHIFT: Final = 64 - (RANGES.bit_length() - 1)
+SHIFT: Final = 64 - (RANGES.bit_length() - 1)
 
 
 def range_names() -> list[str]:
@@ -36,5 +36,5 @@ def range_bounds(key_range: str) -> tuple[int, int]:
 def ranges_of(actors: pa.Array) -> set[int]:
     """The numbers of the ranges that these keys of accounts (int64, nulls left out) lie in."""
     keys = actors.drop_null().to_numpy(zero_copy_only=False)
-    found = np.bincount((keys >> _SHIFT) + RANGES // 2, minlength=RANGES)
+    found = np.bincount((keys >> SHIFT) + RANGES // 2, minlength=RANGES)
     return {int(number) for number in np.flatnonzero(found)}

@@ -1,17 +1,17 @@
 """A shard's batches into the warehouse: in wholly, with their row in the ledger, or not at all, and never twice.
 
 Two transactions. The first commits the dictionaries, which are free of content. The second decides for each repository
-by the rev rule (a row is written only for a rev above the one held), removes what it replaces, copies the rows, and
-writes the ledger. A kill at any point leaves the shard as it was.
+by the rev rule (a row is written only for a rev above the one held), copies the rows of those not held before, merges
+those of the others, and writes the ledger. A kill at any point leaves the shard as it was.
 """
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from psycopg import Connection, Cursor, sql
+from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
@@ -20,7 +20,9 @@ from zeppelin_pipeline.warehouse.batches import ShardBatches
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.copying import copy_batches
 from zeppelin_pipeline.warehouse.dictionaries import Collision, DictionaryWriter, named_texts
+from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRanges
 from zeppelin_pipeline.warehouse.keys import KeySpace
+from zeppelin_pipeline.warehouse.merge import Changes, Merge
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.rows import distinct, only_of, repo_rows, without
 from zeppelin_pipeline.warehouse.set_aside import rejected_by_reason, set_aside_rows, spoiled_repositories
@@ -39,7 +41,8 @@ class LoadResult:
         rejected: entries set aside by reason: invalid records (kept in the table `record`) and whole repositories.
         entries: record entries of the shard's repositories: the sum of `rows` and `quarantined`.
         quarantined: entries of the repositories set aside whole.
-        copied: rows written now; fewer than the sum of `rows` where newer revs were held, or nothing had changed.
+        changes: rows written or deleted now, and those that were held as they are; repositories of which this rev or a
+            newer one is held have no part in it.
         seconds: taken.
     """
 
@@ -50,8 +53,13 @@ class LoadResult:
     rejected: dict[str, int]
     entries: int
     quarantined: int
-    copied: int
+    changes: Changes
     seconds: float
+
+    @property
+    def copied(self) -> int:
+        """Rows written now; fewer than the sum of `rows` where newer revs were held, or records had not changed."""
+        return self.changes.written
 
 
 def load_shard(
@@ -95,7 +103,7 @@ def _ledger_entry(connection: Connection[TupleRow], batches: ShardBatches, start
         rejected=rejected,
         entries=entries,
         quarantined=quarantined,
-        copied=0,
+        changes=Changes(),
         seconds=time.monotonic() - started,
     )
 
@@ -112,6 +120,19 @@ def _publish_dictionaries(connection: Connection[TupleRow], keys: KeySpace, batc
     return writer.publish()
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Whose rows are taken, by DID.
+
+    Attributes:
+        copied: those whose rows are copied straight in; None when it is all repositories, as in a first load.
+        merged: those whose rows are merged with what is held.
+    """
+
+    copied: list[str] | None = None
+    merged: list[str] = field(default_factory=list)
+
+
 class _Load:
     """The second transaction of a load."""
 
@@ -124,20 +145,25 @@ class _Load:
         self._spoiled = spoiled
         self._spoiled_dids = pa.array(list(spoiled), pa.string())
         self._queries = load_queries()
+        self._dirty = DirtyRanges()
+        self._merge = Merge(connection, self._dirty)
+        self._changes = Changes()
 
     def run(self, started: float, report: Callable[[str, int], None] | None) -> LoadResult:
         """All of it, in the caller's transaction."""
         chosen = self._choose()
         rows: dict[str, int] = {}
-        copied = 0
         for dataset, table in TABLES.items():
-            rows[table.table], newly = self._copy_dataset(dataset, chosen)
-            copied += newly
+            rows[table.table], changes = self._load_dataset(dataset, chosen)
+            self._changes += changes
             if report:
-                report(table.table, newly)
+                report(table.table, changes.written)
         aside = self._write_quarantine()
         for query in ("mark_repositories", "hold_repositories", "note_repositories", "upsert_identities"):
             self._execute(query)
+        if chosen.merged:
+            self._merge.end()
+        self._dirty.mark(self._connection)
         result = LoadResult(
             shard=self._batches.shard,
             fingerprint=self._batches.fingerprint,
@@ -146,7 +172,7 @@ class _Load:
             rejected=rejected_by_reason(self._batches, self._spoiled, aside),
             entries=self._batches.entries,
             quarantined=int(pc.sum(aside["records"]).as_py() or 0),
-            copied=copied,
+            changes=self._changes,
             seconds=time.monotonic() - started,
         )
         self._write_ledger(result)
@@ -160,40 +186,41 @@ class _Load:
         for batch in self._batches.read(dataset, None):
             yield batch if not self._spoiled else without(batch, self._spoiled_dids)
 
-    def _choose(self) -> pa.Array | None:
-        """Claim the shard's repositories and clear the way for their rows.
-
-        Returns:
-            The owners whose rows are copied; None when it is all of them, as in a first load.
-        """
+    def _choose(self) -> _Chosen:
+        """Claim the shard's repositories and decide how the rows of each are taken."""
         self._execute("create_incoming")
+        self._execute("create_chosen")
         incoming = copy_batches(self._connection, "incoming", (repo_rows(b, self._keys) for b in self._read("repo")))
         claimed = [actor for (actor,) in self._execute("claim_repositories")]
         if len(claimed) == incoming:
-            return None
-        chosen = self._execute("chosen_repositories", claimed=claimed).fetchall()
-        self._remove([actor for _, actor, has_older in chosen if has_older])
-        return pa.array([did for did, _, _ in chosen], pa.string())
+            return _Chosen()
+        self._execute("choose_repositories", claimed=claimed)
+        copied = [did for (did,) in self._execute("copied_repositories", claimed=claimed)]
+        merged = [did for (did,) in self._execute("merged_repositories")]
+        if merged:
+            self._merge.begin()
+        return _Chosen(copied, merged)
 
-    def _remove(self, actors: list[int]) -> None:
-        if actors:
-            for table in TABLES.values():
-                statement = sql.SQL("DELETE FROM {} WHERE actor_id = ANY(%s)").format(sql.Identifier(table.table))
-                self._connection.execute(statement, (actors,))
-
-    def _copy_dataset(self, dataset: str, chosen: pa.Array | None) -> tuple[int, int]:
-        """Rows of the shard in this dataset, and how many of them were copied now."""
+    def _load_dataset(self, dataset: str, chosen: _Chosen) -> tuple[int, Changes]:
+        """Rows of the shard in this dataset, and what was done with them."""
         table = TABLES[dataset]
         rows = 0
 
-        def keyed() -> Iterator[pa.RecordBatch]:
+        def keyed(owners: list[str] | None) -> Iterator[pa.RecordBatch]:
             nonlocal rows
+            rows = 0
+            dids = None if owners is None else pa.array(owners, pa.string())
             for batch in self._read(dataset):
                 rows += batch.num_rows
-                yield table.to_rows(batch if chosen is None else only_of(batch, chosen), self._keys)
+                yield table.to_rows(batch if dids is None else only_of(batch, dids), self._keys)
 
-        copied = copy_batches(self._connection, table.table, keyed())
-        return rows, copied
+        changes = Changes()
+        if chosen.merged:
+            changes += self._merge.merge(table, keyed(chosen.merged))
+        if chosen.copied or not chosen.merged:
+            watched = self._dirty.watch(table.table, keyed(chosen.copied))
+            changes += Changes(created=copy_batches(self._connection, table.table, watched))
+        return rows, changes
 
     def _write_quarantine(self) -> pa.RecordBatch:
         """The repositories set aside whole, by extraction or by a collision of keys; gives their rows."""

@@ -1,6 +1,8 @@
 """A shard on its way: fetched repositories, record batches, warehouse tables. One partition is one shard."""
 
 import asyncio
+from enum import Enum
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -15,13 +17,28 @@ from zeppelin_pipeline.defs.retries import RETRIES
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.fetch import FetchResult, fetch_shard
 from zeppelin_pipeline.repos.load import batch_bytes, load_shard_batches
+from zeppelin_pipeline.repos.refetch import refetch_shard
 
 GROUP = "repositories"
 LOADER_POOL = "pg_loader"
 
 
+class Refetch(Enum):
+    """Which repositories of the shard a fetch asks for."""
+
+    MISSING = "missing"
+    STALE = "stale"
+    DIDS = "dids"
+
+
 class FetchConfig(dg.Config):
     """What the launchpad offers for a fetch."""
+
+    refetch: Refetch = Field(
+        Refetch.MISSING,
+        description="missing: what the pack lacks; stale: what `stale_repos` found; dids: the accounts given below.",
+    )
+    dids: list[str] = Field([], description="With `refetch: DIDS`: accounts of the shard to be fetched again.")
 
     tolerate_failed: float | None = Field(
         None, ge=0, le=1, description="Fraction of the shard's repositories that may fail. Default: the setting's."
@@ -36,10 +53,14 @@ def fetched_repos(
     lake: dg.ResourceParam[LakeResource],
     shards: ShardResource,
 ) -> dg.MaterializeResult[Any]:
-    """The shard's repositories, each with its outcome and its DID document. Only what the pack lacks is fetched."""
-    result = asyncio.run(_fetch(context, network, lake, shards))
-    metadata = _fetch_metadata(result)
-    tolerated = shards.tolerate_failed if config.tolerate_failed is None else config.tolerate_failed
+    """The shard's repositories, each with its outcome and its DID document. Only what the pack lacks is fetched.
+
+    With `refetch` the config asks for some again: of these all may fail, as the outcomes that are held still stand.
+    """
+    result = asyncio.run(_fetch(context, config, network, lake, shards))
+    metadata = _fetch_metadata(result) | {"refetch": config.refetch.value}
+    default = shards.tolerate_failed if config.refetch is Refetch.MISSING else 1.0
+    tolerated = default if config.tolerate_failed is None else config.tolerate_failed
     if result.failed_fraction > tolerated:
         raise dg.Failure(
             f"{result.failed_repos} of {result.repos} repositories could not be fetched;"
@@ -107,7 +128,10 @@ def warehouse_tables(
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": sum(result.rows.values()),
-            "copied": result.copied,
+            "created": result.changes.created,
+            "updated": result.changes.updated,
+            "deleted": result.changes.deleted,
+            "unchanged": result.changes.unchanged,
             "entries": result.entries,
             "quarantined": result.quarantined,
             "rejected": sum(result.rejected.values()),
@@ -125,12 +149,16 @@ def warehouse_tables(
 
 async def _fetch(
     context: dg.AssetExecutionContext,
+    config: FetchConfig,
     network: NetworkResource,
-    lake: dg.ResourceParam[LakeResource],
+    lake: LakeResource,
     shards: ShardResource,
 ) -> FetchResult:
+    fetch = fetch_shard
+    if config.refetch is not Refetch.MISSING:
+        fetch = partial(refetch_shard, dids=config.dids if config.refetch is Refetch.DIDS else None)
     async with network.clients() as clients:
-        return await fetch_shard(
+        return await fetch(
             lake.open(),
             context.partition_key,
             clients,

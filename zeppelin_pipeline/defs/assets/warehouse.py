@@ -93,6 +93,7 @@ def _counts_asset(name: str, description: str) -> dg.AssetsDefinition:
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": sum(result.rows for result in results),
+                "drifted": sum(result.drifted for result in results),
                 "base_rows": base_rows,
                 "seconds": round(seconds, 3),
                 "base_rows_per_second": rate(base_rows, seconds),

@@ -1,0 +1,15 @@
+-- Key ranges whose counts are to be computed anew (zeppelin_pipeline/warehouse/dirty_ranges.py).
+
+-- name: mark_dirty_ranges
+-- Rows only: no load waits for another's mark.
+INSERT INTO dirty_range (aggregate, key_range)
+SELECT * FROM unnest(%(aggregates)s::text[], %(key_ranges)s::text[]);
+
+-- name: list_dirty_ranges
+-- Every marked range, with its oldest mark and the number of them.
+SELECT aggregate, key_range, min(marked_at) AS marked_at, count(*) AS marks
+FROM dirty_range GROUP BY 1, 2 ORDER BY 3, 1, 2;
+
+-- name: clear_dirty_range
+-- The marks that this statement sees: what set them is committed, and later statements of the transaction see it.
+DELETE FROM dirty_range WHERE aggregate = %(aggregate)s AND key_range = %(key_range)s;

@@ -1,0 +1,52 @@
+-- Which repositories are to be fetched again: what hosts list against what is held. All within one transaction.
+
+-- name: create_listed
+-- A part of what hosts list, filled and emptied again, and what is found stale by it. `place` numbers the host.
+CREATE TEMPORARY TABLE listed (
+    actor_id bigint NOT NULL, rev bigint, active boolean NOT NULL, host text NOT NULL, place integer NOT NULL,
+    listed_at timestamptz NOT NULL
+) ON COMMIT DROP;
+CREATE TEMPORARY TABLE stale (
+    actor_id bigint NOT NULL, shard text NOT NULL, place integer, rev bigint, reason text NOT NULL, since timestamptz NOT NULL,
+    fetched_at timestamptz NOT NULL
+) ON COMMIT DROP;
+
+-- name: collect_listed
+-- Of this part of the listings: repositories whose rev moved, and accounts that are not what they were. A host other than the one that
+-- we hold it from counts where it has more than we hold: the account may have moved there.
+INSERT INTO stale (actor_id, shard, place, rev, reason, since, fetched_at)
+SELECT actor_id, r.shard, CASE WHEN l.host <> r.host THEN l.place END, l.rev, CASE WHEN l.rev > r.rev THEN 'rev' ELSE 'status' END,
+    l.listed_at, r.fetched_at
+FROM listed l JOIN repo r USING (actor_id)
+WHERE r.fetched_at < least(l.listed_at, %(fetched_before)s)
+    AND (l.active AND l.rev > r.rev
+        OR l.active AND r.state IN ('synchronized', 'absent') AND r.status <> 'active'
+        OR NOT l.active AND r.status = 'active' AND l.host = r.host);
+
+-- name: clear_listed
+-- Make room for the next part.
+TRUNCATE listed;
+
+-- name: collect_due
+-- Repositories that could not be had or verified, or whose account is not active, and that were last asked for long ago.
+INSERT INTO stale (actor_id, shard, place, rev, reason, since, fetched_at)
+SELECT actor_id, shard, NULL, NULL, 'due', fetched_at, fetched_at
+FROM repo
+WHERE (state <> 'synchronized' OR status <> 'active') AND fetched_at < %(due_before)s;
+
+-- name: count_stale
+-- How many repositories are stale, each once.
+SELECT count(DISTINCT actor_id) FROM stale;
+
+-- name: chosen_stale
+-- The stale repositories that were asked for longest ago, each once (by the highest rev that is listed), in order of shards.
+SELECT s.shard, a.did, s.place, s.reason, s.since
+FROM (
+    SELECT * FROM (SELECT DISTINCT ON (actor_id) * FROM stale ORDER BY actor_id, rev DESC NULLS LAST) AS once
+    ORDER BY fetched_at, actor_id LIMIT %(limit)s
+) AS s JOIN actor a ON a.id = s.actor_id
+ORDER BY s.shard, a.did;
+
+-- name: shards_of_accounts
+-- In which shard each of some accounts is.
+SELECT a.did, r.shard FROM repo r JOIN actor a ON a.id = r.actor_id WHERE r.actor_id = ANY(%(actors)s) ORDER BY r.shard, a.did;
