@@ -62,3 +62,29 @@ WHERE actor_id = waiting.id;
 -- name: count_refreshes
 -- How many accounts wait to be resolved.
 SELECT count(*) FROM identity_refresh;
+
+-- name: due_handles
+-- Handles to be looked at now, those that waited longest first.
+SELECT identity.actor_id, actor.did, identity.handle, identity.handle_state, identity.handle_failures
+FROM identity JOIN actor ON actor.id = identity.actor_id
+WHERE identity.handle IS NOT NULL AND identity.handle_check_at <= %(now)s
+ORDER BY identity.handle_check_at LIMIT %(limit)s;
+
+-- name: store_handle_verdicts
+-- What was found of handles that are still claimed.
+UPDATE identity SET (handle_state, verified_at, handle_check_at, handle_failures) =
+    (found.state, coalesce(found.verified_at, identity.verified_at), found.check_at, found.failures)
+FROM unnest(%(actors)s::bigint[], %(handles)s::text[], %(states)s::text[], %(verified_at)s::timestamptz[],
+    %(check_at)s::timestamptz[], %(failures)s::smallint[]) AS found (actor_id, handle, state, verified_at, check_at, failures)
+WHERE identity.actor_id = found.actor_id AND identity.handle = found.handle;
+
+-- name: dispossess_handles
+-- Who held a handle that another account was just seen to have, loses it, and is looked at again.
+UPDATE identity SET (handle_state, handle_check_at) = ('invalid', %(now)s)
+FROM unnest(%(actors)s::bigint[], %(handles)s::text[]) AS won (actor_id, handle)
+WHERE identity.handle = won.handle AND identity.actor_id <> won.actor_id AND identity.handle_state = 'verified';
+
+-- name: count_handles
+-- Handles by state, and how many of each are due.
+SELECT handle_state, count(*), count(*) FILTER (WHERE handle_check_at <= %(now)s)
+FROM identity WHERE handle IS NOT NULL GROUP BY handle_state;

@@ -1,0 +1,193 @@
+"""Which DID a handle names, asked of its domain: a resolver that the operator trusts, DNS, then HTTPS.
+
+Source: the handle specification. DNS: the one text `did=…` at `_atproto.<handle>`; several that differ name nobody.
+HTTPS: the body of `/.well-known/atproto-did`. That the account claims the handle too is its document's to say.
+
+A host's own subdomains (millions below one name) are asked of the resolver that the operator names for that domain: the
+host answers for all of them anyway, by its wildcard.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, TypeAlias, cast
+from urllib.parse import quote
+
+import orjson
+
+from zeppelin_pipeline.atproto.syntax import is_did, is_handle
+from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
+from zeppelin_pipeline.identity.resolver import GetUrl
+
+#: The texts of a name in DNS; raises UpstreamError.
+LookUpTxt: TypeAlias = Callable[[str], Awaitable[list[str]]]
+
+_MAX_BODY_BYTES: Final = 4096
+_DID_PREFIX: Final = "did="
+#: Top-level names that no handle of the network has (handle specification, "Additional Non-Syntax Restrictions").
+_RESERVED: Final = frozenset(("alt", "arpa", "example", "internal", "invalid", "local", "localhost", "onion"))
+_TEST: Final = "test"
+#: Domains whose limits are remembered, as far as they are at rest.
+_MOST_DOMAINS: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a handle's domain said.
+
+    Attributes:
+        did: that the handle names; null for none.
+        reason: why it names none: `handle-none`, `handle-ambiguous`, `handle-reserved`, or a transport's reason.
+        is_transient: nothing was said; asking later may tell.
+    """
+
+    did: str | None
+    reason: str | None = None
+    is_transient: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HandleSettings:
+    """How handles are asked for.
+
+    Attributes:
+        resolvers: URL of the host that answers for all handles below a domain (`resolveHandle`), by that domain.
+        allow_test: whether handles below `.test` are asked for, in a test network only.
+        max_in_flight: handles asked for at once.
+        domain_in_flight: of these, below one domain.
+        domain_per_second: handles below one domain asked for in a second; hosts take about 10 from an address.
+        breaker_failures: after so many failures in a row a domain is asked no more.
+    """
+
+    resolvers: Mapping[str, str]
+    allow_test: bool = False
+    max_in_flight: int = 100
+    domain_in_flight: int = 4
+    domain_per_second: float = 10.0
+    breaker_failures: int = 5
+
+
+class HandleResolver:
+    """Asks domains, gently: each domain has its own limits and its own breaker, so that none waits for another."""
+
+    def __init__(self, look_up_txt: LookUpTxt, get_url: GetUrl, settings: HandleSettings) -> None:
+        self._look_up_txt = look_up_txt
+        self._get_url = get_url
+        self._settings = settings
+        self._gate = asyncio.Semaphore(settings.max_in_flight)
+        self._domains: dict[str, _Domain] = {}
+
+    async def resolve(self, handle: str) -> Claim:
+        """The DID that the handle names, lower-case; failures are in the claim, none is raised."""
+        top = handle.rpartition(".")[2]
+        if not is_handle(handle) or top in _RESERVED or (top == _TEST and not self._settings.allow_test):
+            return Claim(None, "handle-reserved")
+        domain = self._domain(registrable_domain(handle))
+        async with domain.turn():
+            if domain.is_broken:
+                return Claim(None, "domain-down", is_transient=True)
+            async with self._gate:
+                claim = await self._ask(handle)
+            domain.note(claim)
+            return claim
+
+    def _domain(self, name: str) -> "_Domain":
+        if len(self._domains) >= _MOST_DOMAINS:
+            self._domains = {name: domain for name, domain in self._domains.items() if domain.is_worth_keeping}
+        return self._domains.setdefault(name, _Domain(self._settings))
+
+    async def _ask(self, handle: str) -> Claim:
+        resolver = self._resolver_of(handle)
+        if resolver is not None:
+            return await self._ask_resolver(resolver, handle)
+        by_dns = await self._ask_dns(handle)
+        if by_dns.did is not None or by_dns.reason == "handle-ambiguous":
+            return by_dns
+        by_https = await self._ask_https(handle)
+        return by_https if by_https.did is not None or not by_dns.is_transient else by_dns
+
+    def _resolver_of(self, handle: str) -> str | None:
+        """The resolver of the longest domain that the handle is below of."""
+        labels = handle.split(".")
+        parents = (".".join(labels[place:]) for place in range(1, len(labels)))
+        return next(
+            (self._settings.resolvers[parent] for parent in parents if parent in self._settings.resolvers), None
+        )
+
+    async def _ask_resolver(self, url: str, handle: str) -> Claim:
+        try:
+            body = await self._get_url(
+                f"{url}/xrpc/com.atproto.identity.resolveHandle?handle={quote(handle)}", _MAX_BODY_BYTES
+            )
+            value = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return Claim(None, "upstream-malformed", is_transient=True)
+        except (UpstreamError, InvalidDataError) as error:
+            return _failed(error)
+        did = cast("dict[str, object]", value).get("did") if isinstance(value, dict) else None
+        return _named(did if isinstance(did, str) else "")
+
+    async def _ask_dns(self, handle: str) -> Claim:
+        try:
+            texts = await self._look_up_txt(f"_atproto.{handle}")
+        except UpstreamError as error:
+            return _failed(error)
+        dids = {text.removeprefix(_DID_PREFIX).strip() for text in texts if text.startswith(_DID_PREFIX)}
+        return Claim(None, "handle-ambiguous") if len(dids) > 1 else _named(next(iter(dids), ""))
+
+    async def _ask_https(self, handle: str) -> Claim:
+        try:
+            body = await self._get_url(f"https://{handle}/.well-known/atproto-did", _MAX_BODY_BYTES)
+        except (UpstreamError, InvalidDataError) as error:
+            return _failed(error)
+        return _named(body.decode("utf-8", "replace").strip())
+
+
+class _Domain:
+    """The limits of one registrable domain."""
+
+    def __init__(self, settings: HandleSettings) -> None:
+        self._slots = asyncio.Semaphore(settings.domain_in_flight)
+        self._spacing_seconds = 1 / settings.domain_per_second
+        self._next_at = 0.0
+        self._failures = 0
+        self._most_failures = settings.breaker_failures
+
+    @property
+    def is_broken(self) -> bool:
+        return self._failures >= self._most_failures
+
+    @property
+    def is_worth_keeping(self) -> bool:
+        """Whether a new one in its place would ask sooner than this one."""
+        return self._failures > 0 or self._next_at > time.monotonic()
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncGenerator[None]:
+        async with self._slots:
+            if not self.is_broken:
+                now = time.monotonic()
+                start = max(now, self._next_at)
+                self._next_at = start + self._spacing_seconds
+                await asyncio.sleep(start - now)
+            yield
+
+    def note(self, claim: Claim) -> None:
+        self._failures = self._failures + 1 if claim.is_transient else 0
+
+
+def registrable_domain(handle: str) -> str:
+    """The last two labels: whose limits a handle counts for. Below `co.uk` that is too coarse, and merely slower."""
+    return ".".join(handle.split(".")[-2:])
+
+
+def _named(text: str) -> Claim:
+    return Claim(text) if is_did(text) else Claim(None, "handle-none")
+
+
+def _failed(error: UpstreamError | InvalidDataError) -> Claim:
+    """A 4xx means that the host knows of no such handle; a name that does not resolve, or no answer, may pass."""
+    is_transient = isinstance(error, UpstreamError) and error.is_transient
+    return Claim(None, error.reason if is_transient else "handle-none", is_transient=is_transient)
