@@ -6,7 +6,6 @@ shard in whole, extracting and loading it, so that one shard loads while another
 """
 
 import multiprocessing
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from bench.backfill_input import BackfillInput
 from bench.sizes import RelationSize, relation_sizes
-from bench.stage_cost import Stage, Watch, watch
+from bench.stage_cost import Stage, Watch, peak_bytes_of, watch
 from bench.temporary_warehouse import empty_database
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
 from zeppelin_pipeline.lake.store import Lake
@@ -149,8 +148,7 @@ def _meet() -> None:
 def _measure(task: Task) -> _Done:
     started = time.process_time()
     records = task()
-    peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return _Done(records, time.process_time() - started, peak_bytes)
+    return _Done(records, time.process_time() - started, peak_bytes_of("self"))
 
 
 def _extract(lake: str, shard: str) -> int:

@@ -166,7 +166,7 @@ def _step(server: EmbeddedPostgres, url: str, name: str, shares: list[list[str]]
 def _driver(name: str, url: str) -> Generator[_Driver]:
     """A process of the driver that is starting; gone at the end."""
     with subprocess.Popen(
-        [_bun(), "driver.mjs", name],
+        [_bun(), "--no-deprecation", "driver.mjs", name],
         cwd=INSTALLED,
         env={**os.environ, "DATABASE_URL": url},
         stdin=subprocess.PIPE,

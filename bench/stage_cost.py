@@ -165,12 +165,21 @@ def _own_bytes(server_pid: int) -> int:
     return sum(map(_anonymous_bytes, _children(server_pid)))
 
 
+def peak_bytes_of(pid: int | str) -> int:
+    """Resident memory of a process at its highest; `getrusage` would give a new process that of its parent."""
+    return _status_bytes(pid, "VmHWM:")
+
+
 def _anonymous_bytes(pid: int) -> int:
+    return _status_bytes(pid, "RssAnon:")
+
+
+def _status_bytes(pid: int | str, field: str) -> int:
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return 0  # ended meanwhile
-    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon:")), 0)
+    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(field)), 0)
 
 
 def _children(server_pid: int) -> Iterator[int]:
