@@ -1,13 +1,16 @@
 """The dictionaries, and what happens when two texts have one key. Collisions are forced: by chance there are none."""
 
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 
 from tests.fakes.batches import FETCHED_AT, FakeShard, did, random_shard, tid
 from tests.postgres.warehouse_contents import count
-from zeppelin_pipeline.warehouse import dictionaries
+from zeppelin_pipeline.warehouse import text_memory
+from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.load import load_shard
@@ -24,7 +27,12 @@ def collide(monkeypatch: pytest.MonkeyPatch):
     def hashed(space: KeySpace, text: str, person: bytes) -> int:
         return original(space, twins.get((person, text), text), person)
 
+    def hashed_all(space: BatchKeys, starts: Any, data: Any, person: bytes) -> Any:
+        texts = [data[start:end].tobytes().decode() for start, end in pairwise(starts.tolist())]
+        return np.array([hashed(space, text, person) for text in texts], np.uint64)
+
     monkeypatch.setattr(KeySpace, "_hash", hashed)
+    monkeypatch.setattr(BatchKeys, "_hashes", hashed_all)
     return lambda person, text, other: twins.update({(person, text): other})
 
 
@@ -129,7 +137,7 @@ def test_a_repository_of_an_account_that_collided_is_loaded_when_the_collision_i
 def test_texts_are_in_their_dictionaries_once_however_often_they_are_sent(
     connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(dictionaries, "_REMEMBERED", 3)
+    monkeypatch.setattr(text_memory, "REMEMBERED_TEXTS", 3)
     fake = random_shard(1)
     load_shard(connection, fake.batches())
     dids = {row[name] for rows in fake.rows.values() for row in rows for name in row if name.endswith("did")}

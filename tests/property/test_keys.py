@@ -1,12 +1,11 @@
-"""The warehouse's keys: the vectorised form is the scalar one, TIDs keep their order, and the sign tells the kind."""
+"""The warehouse's keys: TIDs keep their order, and the sign tells the kind."""
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from zeppelin_pipeline.errors import CorruptStateError
-from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace, non_tid_rkeys, tid_key, tid_of_key
+from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace, tid_key, tid_of_key
 
 ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
 #: First characters of TIDs below 2^63, and of those at or above it.
@@ -33,48 +32,6 @@ near_tids = st.one_of(
     ),
 )
 rkeys = st.one_of(tids, near_tids, st.sampled_from(["", "self", "a" * 512]), texts)
-
-
-def arrays(values: st.SearchStrategy[str]) -> st.SearchStrategy[pa.Array]:
-    """Text arrays as they occur: plain or dictionary-encoded, with nulls, whole or a slice of a longer one."""
-
-    @st.composite
-    def build(draw: st.DrawFn) -> pa.Array:
-        array = pa.array(draw(st.lists(st.none() | values, max_size=30)), pa.string())
-        if draw(st.booleans()):
-            array = array.dictionary_encode()
-        start = draw(st.integers(0, len(array)))
-        return array.slice(start, draw(st.integers(0, len(array) - start)))
-
-    return build()
-
-
-@given(keys, arrays(dids))
-def test_the_actor_ids_of_an_array_are_those_of_its_texts(space: KeySpace, array: pa.Array):
-    expected = [None if text is None else space.actor_id(text) for text in array.to_pylist()]
-    assert space.actor_ids(array).to_pylist() == expected
-    assert space.actor_ids(array).type == pa.int64()
-
-
-@given(keys, arrays(rkeys))
-def test_the_rkey_ids_of_an_array_are_those_of_its_texts(space: KeySpace, array: pa.Array):
-    expected = [None if text is None else space.rkey_id(text) for text in array.to_pylist()]
-    assert space.rkey_ids(array).to_pylist() == expected
-    assert space.rkey_ids(array).type == pa.int64()
-
-
-@given(keys, arrays(nsids))
-def test_the_collection_ids_of_an_array_are_those_of_its_texts(space: KeySpace, array: pa.Array):
-    expected = [None if text is None else space.collection_id(text) for text in array.to_pylist()]
-    assert space.collection_ids(array).to_pylist() == expected
-    assert space.collection_ids(array).type == pa.int64()
-
-
-@given(arrays(rkeys))
-def test_the_rkeys_that_need_a_text_are_the_distinct_ones_that_are_no_tids(array: pa.Array):
-    found = non_tid_rkeys(array)
-    assert len(found) == len(set(found))
-    assert set(found) == {text for text in array.to_pylist() if text is not None and tid_key(text) is None}
 
 
 @given(st.integers(0, 2**63 - 1))

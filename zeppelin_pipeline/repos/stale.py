@@ -22,9 +22,9 @@ from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.schemas import STALE
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.listing import CompletePass, complete_passes
+from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.copying import copy_batches
-from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.queries import load_queries
 
 _PAGES_AT_ONCE: Final = 200  # 200,000 repositories
@@ -94,7 +94,7 @@ def find_stale(
     by_reason: Counter[str] = Counter()
     by_shard: dict[str, int] = {}
     with connection.transaction():
-        keys = read_key_space(connection)
+        keys = BatchKeys(read_key_space(connection))
         connection.execute(queries["create_listed"])
         listed = 0
         for part in _listed_parts(lake, passes, keys):
@@ -133,7 +133,7 @@ def read_stale(lake: Lake, shard: str) -> list[StaleRow]:
     ]
 
 
-def _listed_parts(lake: Lake, passes: list[CompletePass], keys: KeySpace) -> Iterator[list[pa.RecordBatch]]:
+def _listed_parts(lake: Lake, passes: list[CompletePass], keys: BatchKeys) -> Iterator[list[pa.RecordBatch]]:
     """The listings' rows as the table `listed` takes them, some pages at a time."""
     part: list[pa.RecordBatch] = []
     for place, each in enumerate(passes):
@@ -146,7 +146,7 @@ def _listed_parts(lake: Lake, passes: list[CompletePass], keys: KeySpace) -> Ite
         yield part
 
 
-def _listed_rows(lake: Lake, path: str, host: Host, place: int, keys: KeySpace) -> pa.RecordBatch:
+def _listed_rows(lake: Lake, path: str, host: Host, place: int, keys: BatchKeys) -> pa.RecordBatch:
     with lake.open_parquet(path) as file:
         page = file.read(["did", "rev", "active"]).combine_chunks()
         listed_at = datetime.fromisoformat((file.metadata.metadata or {})[b"listed_at"].decode())

@@ -16,15 +16,15 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from zeppelin_pipeline.errors import CorruptStateError
+from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.batches import ShardBatches
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.copying import copy_batches
-from zeppelin_pipeline.warehouse.dictionaries import Collision, DictionaryWriter, named_texts
+from zeppelin_pipeline.warehouse.dictionaries import ACTOR, Collision, DictionaryWriter, named_texts
 from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRanges
-from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.merge import Changes, Merge
 from zeppelin_pipeline.warehouse.queries import load_queries
-from zeppelin_pipeline.warehouse.rows import distinct, only_of, repo_rows, without
+from zeppelin_pipeline.warehouse.rows import only_of, repo_rows, without
 from zeppelin_pipeline.warehouse.set_aside import rejected_by_reason, set_aside_rows, spoiled_repositories
 from zeppelin_pipeline.warehouse.tables import TABLES
 
@@ -80,7 +80,7 @@ def load_shard(
         known = _ledger_entry(connection, batches, started)
     if known is not None:
         return known
-    keys = read_key_space(connection)
+    keys = BatchKeys(read_key_space(connection))
     connection.commit()
     with connection.transaction():
         collisions = _publish_dictionaries(connection, keys, batches)
@@ -108,15 +108,13 @@ def _ledger_entry(connection: Connection[TupleRow], batches: ShardBatches, start
     )
 
 
-def _publish_dictionaries(connection: Connection[TupleRow], keys: KeySpace, batches: ShardBatches) -> list[Collision]:
+def _publish_dictionaries(connection: Connection[TupleRow], keys: BatchKeys, batches: ShardBatches) -> list[Collision]:
     """Every text that the rows will need, in its dictionary; those that cannot be, told."""
     writer = DictionaryWriter(connection, keys)
-    for dataset in ("repo", "rejected"):
-        for batch in batches.read(dataset, ["did"]):
-            writer.add_dids(distinct(batch, ["did"]))
-    for dataset in TABLES:
-        for batch in batches.read(dataset, list(named_texts(dataset))):
-            writer.add_batch(dataset, batch)
+    named = {dataset: {"did": ACTOR} for dataset in ("repo", "rejected")}
+    for dataset, columns in (named | {dataset: named_texts(dataset) for dataset in TABLES}).items():
+        for batch in batches.read(dataset, list(columns)):
+            writer.add_batch(batch, columns)
     return writer.publish()
 
 
@@ -137,7 +135,7 @@ class _Load:
     """The second transaction of a load."""
 
     def __init__(
-        self, connection: Connection[TupleRow], keys: KeySpace, batches: ShardBatches, spoiled: Mapping[str, str]
+        self, connection: Connection[TupleRow], keys: BatchKeys, batches: ShardBatches, spoiled: Mapping[str, str]
     ) -> None:
         self._connection = connection
         self._keys = keys

@@ -4,7 +4,7 @@ Pure and vectorised. Which rows are loaded, and how, is decided elsewhere. The l
 are what tables are made with, those of what accounts write most, and the rows of repositories.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,11 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zeppelin_pipeline.errors import CorruptStateError
-from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace
+from zeppelin_pipeline.warehouse.batch_keys import BatchKeys, digests
+from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 
-_DAG_CBOR_PREFIX: Final = bytes.fromhex("01711220")
-_CID_BYTES: Final = 36
 _POST: Final = "app.bsky.feed.post"
 
 
@@ -35,21 +33,8 @@ class TableMap:
     table: str
     dids: tuple[str, ...]
     rkeys: tuple[str, ...]
-    to_rows: Callable[[pa.RecordBatch, KeySpace], pa.RecordBatch]
+    to_rows: Callable[[pa.RecordBatch, BatchKeys], pa.RecordBatch]
     collection: str | None
-
-
-def digests(cids: pa.Array) -> pa.Array:
-    """The 32 bytes of SHA-256 of DAG-CBOR CIDs; nulls stay null.
-
-    Raises:
-        CorruptStateError: a CID is of another form; the lake holds none such in these columns.
-    """
-    plain = cids.cast(pa.binary())
-    is_good = pc.and_(pc.starts_with(plain, _DAG_CBOR_PREFIX), pc.equal(pc.binary_length(plain), _CID_BYTES))
-    if pc.all(is_good, min_count=0).as_py() is False:
-        raise CorruptStateError("a batch holds a CID that is not of DAG-CBOR and SHA-256")
-    return pc.binary_slice(plain, 4, _CID_BYTES)
 
 
 def collection_numbers(nsids: pa.Array) -> pa.Array:
@@ -66,7 +51,7 @@ def keys_of_lists(lists: pa.ListArray, to_keys: Callable[[pa.Array], pa.Array]) 
     return pa.ListArray.from_arrays(pa.array(offsets), to_keys(lists.flatten()), mask=lists.is_null())
 
 
-def place_and_times(batch: pa.RecordBatch, keys: KeySpace) -> dict[str, pa.Array]:
+def place_and_times(batch: pa.RecordBatch, keys: BatchKeys) -> dict[str, pa.Array]:
     """What every typed table begins with: whose record, by which key, and when."""
     return {
         "actor_id": keys.actor_ids(batch["did"]),
@@ -76,7 +61,7 @@ def place_and_times(batch: pa.RecordBatch, keys: KeySpace) -> dict[str, pa.Array
     }
 
 
-def _engagement(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _engagement(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     """Likes and reposts: who, what, when, and through whose repost."""
     return pa.record_batch(
         place_and_times(batch, keys)
@@ -93,7 +78,7 @@ def _engagement(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     )
 
 
-def _edge(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _edge(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     """Follows and blocks: who, whom, when."""
     return pa.record_batch(
         place_and_times(batch, keys)
@@ -104,11 +89,11 @@ def _edge(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     )
 
 
-def _post(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _post(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     """Posts: a reply's ends count where they are posts; a quote may be of any well-known collection."""
     columns = place_and_times(batch, keys)
     for end in ("reply_root", "reply_parent"):
-        is_post = pc.equal(batch[f"{end}_collection"].cast(pa.string()), _POST)
+        is_post = pc.equal(collection_numbers(batch[f"{end}_collection"]), WELL_KNOWN_COLLECTIONS[_POST])
         columns[f"{end}_actor"] = pc.if_else(is_post, keys.actor_ids(batch[f"{end}_did"]), None)
         columns[f"{end}_rkey"] = pc.if_else(is_post, keys.rkey_ids(batch[f"{end}_rkey"]), None)
     return pa.record_batch(
@@ -123,11 +108,11 @@ def _post(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     )
 
 
-def _profile(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _profile(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     return pa.record_batch(place_and_times(batch, keys) | {"raw": batch["raw"]})
 
 
-def _record(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _record(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     return pa.record_batch(
         {
             "actor_id": keys.actor_ids(batch["did"]),
@@ -149,7 +134,7 @@ def storable(batch: pa.RecordBatch) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def repo_rows(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def repo_rows(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     """Repositories, as the temporary table `incoming` takes them; only verified ones keep their rev."""
     is_verified = pc.equal(batch["state"], "synchronized")
     rows = pa.record_batch(
@@ -208,11 +193,6 @@ def without(batch: pa.RecordBatch, dids: pa.Array) -> pa.RecordBatch:
 def texts_of(column: pa.Array) -> pa.Array:
     """The texts of a column of texts, plain or encoded by a dictionary, or of lists of texts."""
     return (column.flatten() if pa.types.is_list(column.type) else column).cast(pa.string())
-
-
-def distinct(batch: pa.RecordBatch, columns: Iterable[str]) -> pa.Array:
-    """The distinct texts of several columns, nulls left out."""
-    return pc.drop_null(pa.chunked_array([texts_of(batch[name]) for name in columns], pa.string())).unique()
 
 
 def needing(batch: pa.RecordBatch, column: str, texts: pa.Array) -> tuple[list[str], list[str]]:

@@ -4,7 +4,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from zeppelin_pipeline.warehouse.keys import KeySpace
+from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.rows import TableMap, place_and_times
 
 #: Numbers of the purposes that the lexicon knows (`app.bsky.graph.defs#…`); any other is 0. They are never changed.
@@ -15,7 +15,7 @@ LIST_PURPOSES: Final = {
 }
 
 
-def _list(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _list(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     encoded = batch["purpose"]
     numbers = pa.array([LIST_PURPOSES.get(text, 0) for text in encoded.dictionary.to_pylist()], pa.int16())
     return pa.record_batch(
@@ -23,7 +23,7 @@ def _list(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     )
 
 
-def _list_item(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _list_item(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     """Who is on which list; the list's account is the item's own."""
     return pa.record_batch(
         place_and_times(batch, keys)
@@ -35,7 +35,7 @@ def _list_item(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     )
 
 
-def _list_block(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _list_block(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     return pa.record_batch(
         place_and_times(batch, keys)
         | {
@@ -46,7 +46,7 @@ def _list_block(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     )
 
 
-def _starter_pack(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _starter_pack(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     return pa.record_batch(
         place_and_times(batch, keys)
         | {
@@ -57,17 +57,17 @@ def _starter_pack(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     )
 
 
-def _verification(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _verification(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     subject = {"subject_actor": keys.actor_ids(batch["subject_did"])}
     return pa.record_batch(place_and_times(batch, keys) | subject | {"raw": batch["raw"]})
 
 
-def _generator(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _generator(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     service = {"service_actor": keys.actor_ids(batch["service_did"])}
     return pa.record_batch(place_and_times(batch, keys) | service | {"raw": batch["raw"]})
 
 
-def _labeler(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _labeler(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     return pa.record_batch(place_and_times(batch, keys) | {"raw": batch["raw"]})
 
 

@@ -4,11 +4,11 @@ from typing import Final
 
 import pyarrow as pa
 
-from zeppelin_pipeline.warehouse.keys import KeySpace
+from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.rows import TableMap, keys_of_lists, place_and_times
 
 
-def _threadgate(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _threadgate(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     return pa.record_batch(
         place_and_times(batch, keys)
         | {
@@ -22,7 +22,7 @@ def _threadgate(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
     )
 
 
-def _postgate(batch: pa.RecordBatch, keys: KeySpace) -> pa.RecordBatch:
+def _postgate(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     return pa.record_batch(
         place_and_times(batch, keys)
         | {

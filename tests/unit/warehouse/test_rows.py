@@ -9,12 +9,13 @@ import pytest
 from tests.fakes.batches import FakeShard, cid, did, tid
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.lake.schemas import RECORD_DATASETS
+from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.dictionaries import named_texts
 from zeppelin_pipeline.warehouse.keys import KeySpace
-from zeppelin_pipeline.warehouse.rows import collection_numbers, digests, distinct, needing, repo_rows, texts_of
+from zeppelin_pipeline.warehouse.rows import collection_numbers, digests, needing, repo_rows, texts_of
 from zeppelin_pipeline.warehouse.tables import TABLES
 
-SPACE = KeySpace(bytes(32))
+SPACE = BatchKeys(KeySpace(bytes(32)))
 ALICE, BOB, CAROL = did(1), did(2), did(3)
 
 
@@ -124,12 +125,6 @@ def test_collections_become_numbers_from_plain_and_dictionary_arrays():
     array = pa.array(["app.bsky.feed.like", None, "net.example.thing"])
     assert collection_numbers(array).to_pylist() == [2, None, None]
     assert collection_numbers(array.dictionary_encode().slice(1)).to_pylist() == [None, None]
-
-
-def test_distinct_takes_several_columns_and_no_nulls():
-    fake = FakeShard().repository(ALICE).like(ALICE, tid(1), (BOB, tid(2))).like(ALICE, tid(3), (ALICE, tid(4)))
-    [batch] = fake.batches().read("like", None)
-    assert sorted(distinct(batch, ("did", "subject_did", "via_did")).to_pylist()) == [ALICE, BOB]
 
 
 def filled(dataset: str) -> dict[str, Any]:
