@@ -13,8 +13,9 @@ from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, RAW_PREFIX, cid_from_
 from zeppelin_pipeline.atproto.syntax import format_datetime, parse_at_uri, parse_datetime
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.records.registry import FAMILIES, WHOLE, Family
+from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace
-from zeppelin_pipeline.warehouse.rows import distinct
+from zeppelin_pipeline.warehouse.rows import texts_of
 from zeppelin_pipeline.warehouse.tables import TABLES
 
 #: A list that is not there.
@@ -70,7 +71,7 @@ class WarehouseFactory:
         self.connection = psycopg.connect(url, autocommit=True)
         row = self.connection.execute("SELECT hash_key FROM warehouse").fetchone()
         assert row is not None
-        self.keys = KeySpace(bytes(row[0]))
+        self.keys = BatchKeys(KeySpace(bytes(row[0])))
         self._accounts = 0
         self._now = _DAY_ONE
 
@@ -283,10 +284,12 @@ class WarehouseFactory:
         place = {"did": account.did, "rkey": rkey, "cid": bytes(36)}
         batch = pa.RecordBatch.from_pylist([place | dict(columns)], schema=family.schema)
         table = TABLES[family.dataset]
-        for did in distinct(batch, table.dids).to_pylist():
-            self.mention(did)
-        for text in distinct(batch, table.rkeys).to_pylist():
-            self._rkey(text)
+        for column, to_key in (
+            *((did, self.mention) for did in table.dids),
+            *((rkey, self._rkey) for rkey in table.rkeys),
+        ):
+            for text in texts_of(batch[column]).drop_null().to_pylist():
+                to_key(text)
         self.insert(table.table, **table.to_rows(batch, self.keys).to_pylist()[0])
 
     def _insert_whole(
