@@ -74,6 +74,25 @@ class Settings(BaseSettings):
         description="How we introduce ourselves to hosts.",
     )
 
+    # Who accounts are
+    plc_window_operations: int = Field(
+        500_000, ge=1_000, description="Operations of the PLC directory's export in one partition, at least."
+    )
+    plc_pages_per_minute: int = Field(
+        100, ge=1, le=6_000, description="Pages of the export, of 1,000 operations, asked for in a minute."
+    )
+    plc_fresh_seconds: float = Field(
+        300.0, ge=0, description="For how long after the export's end was seen its mirror answers for the directory."
+    )
+    dns_servers: Addresses = Field(
+        (), description="Name servers for handles, `address` or `address:port`. Default: the system's."
+    )
+    handle_resolvers: Addresses = Field(
+        ("bsky.social=https://bsky.social",),
+        description="Hosts that are asked for all handles below a domain, `domain=URL`, separated by commas.",
+    )
+    handle_days: float = Field(30.0, gt=0, description="For how long a verified handle is believed.")
+
     # Listing and shards
     shard_size: int = Field(10_000, ge=1, le=1_000_000, description="Repositories in a shard of a large host.")
     tail_limit: int = Field(
@@ -129,7 +148,7 @@ class Settings(BaseSettings):
             faults = "; ".join(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors())
             raise ConfigurationError(faults) from error
 
-    @field_validator("relay_urls", "hosts", mode="before")
+    @field_validator("relay_urls", "hosts", "dns_servers", "handle_resolvers", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -149,6 +168,16 @@ class Settings(BaseSettings):
     @classmethod
     def _check_relay_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_checked_url(url, RELAY_SCHEMES) for url in value)
+
+    @field_validator("handle_resolvers")
+    @classmethod
+    def _check_handle_resolvers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            domain, equals, url = entry.partition("=")
+            if not domain or not equals:
+                raise ValueError("must be `domain=URL`")
+            _checked_url(url, URL_SCHEMES)
+        return value
 
     @field_validator("postgres_url", "dagster_postgres_url")
     @classmethod

@@ -88,3 +88,8 @@ WHERE identity.handle = won.handle AND identity.actor_id <> won.actor_id AND ide
 -- Handles by state, and how many of each are due.
 SELECT handle_state, count(*), count(*) FILTER (WHERE handle_check_at <= %(now)s)
 FROM identity WHERE handle IS NOT NULL GROUP BY handle_state;
+
+-- name: has_due
+-- Whether there is anything to do for the asset verified_handles.
+SELECT EXISTS (SELECT FROM identity WHERE handle IS NOT NULL AND handle_check_at <= now())
+    OR EXISTS (SELECT FROM identity_refresh WHERE next_try_at <= now());

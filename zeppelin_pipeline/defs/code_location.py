@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from zeppelin_pipeline.defs.assets import network, shards, stale, warehouse
-from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, Warehouse
+from zeppelin_pipeline.defs.assets import identity, network, shards, stale, warehouse
+from zeppelin_pipeline.defs.identity_sensors import IDENTITY_SENSORS
+from zeppelin_pipeline.defs.resources import IdentityResource, LakeResource, NetworkResource, ShardResource, Warehouse
 from zeppelin_pipeline.defs.schedules import JOBS, SCHEDULES
 from zeppelin_pipeline.defs.sensors import SENSORS
 from zeppelin_pipeline.settings import Settings
@@ -15,7 +16,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
         assets=load_assets(),
         jobs=JOBS,
         schedules=SCHEDULES,
-        sensors=SENSORS,
+        sensors=[*SENSORS, *IDENTITY_SENSORS],
         resources=build_resources(settings),
         executor=dg.in_process_executor,
     )
@@ -23,7 +24,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
 def load_assets() -> list[dg.AssetsDefinition]:
     """The assets of all modules, their resources not yet given."""
-    loaded = dg.load_assets_from_modules([network, shards, stale, warehouse])
+    loaded = dg.load_assets_from_modules([network, identity, shards, stale, warehouse])
     return [asset for asset in loaded if isinstance(asset, dg.AssetsDefinition)]
 
 
@@ -42,6 +43,13 @@ def build_resources(settings: Settings) -> dict[str, object]:
             max_in_flight=settings.max_in_flight,
             request_timeout_seconds=settings.request_timeout_seconds,
             fetch_attempts=settings.fetch_attempts,
+        ),
+        "identity": IdentityResource(
+            plc_window_operations=settings.plc_window_operations,
+            plc_pages_per_minute=settings.plc_pages_per_minute,
+            dns_servers=list(settings.dns_servers),
+            handle_resolvers=list(settings.handle_resolvers),
+            handle_days=settings.handle_days,
         ),
         "shards": ShardResource(
             shard_size=settings.shard_size,

@@ -14,3 +14,11 @@ REPO_SHARDS: Final = dg.DynamicPartitionsDefinition(name="repo_shards")
 
 #: Ranges of actor_id.
 KEY_RANGES: Final = dg.StaticPartitionsDefinition(range_names())
+
+#: `{nnnnnn}`: so many operations of the PLC directory's export, in its order; the last one is open.
+PLC_WINDOWS: Final = dg.DynamicPartitionsDefinition(name="plc_windows")
+
+
+def window_key(window: int) -> str:
+    """The partition of a window of the PLC directory's export."""
+    return f"{window:06d}"

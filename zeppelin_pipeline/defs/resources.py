@@ -13,8 +13,12 @@ from psycopg.rows import TupleRow
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients, Timeouts
 from zeppelin_pipeline.hosts.host import parse_host
 from zeppelin_pipeline.hosts.limits import RetryPolicy
+from zeppelin_pipeline.hosts.txt import TxtLookup
 from zeppelin_pipeline.hosts.witnesses import Witness, manual_witness, relay_witness, scrape_witness
-from zeppelin_pipeline.identity.resolver import DidResolver
+from zeppelin_pipeline.identity.handle_queue import QueueSettings
+from zeppelin_pipeline.identity.handles import HandleResolver, HandleSettings
+from zeppelin_pipeline.identity.plc_follow import FollowSettings
+from zeppelin_pipeline.identity.resolver import DidResolver, GetUrl
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.extract_output import Limits
 from zeppelin_pipeline.repos.fetch import FetchSettings
@@ -85,11 +89,27 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
     def resolver(self, clients: HostClients) -> DidResolver:
         """Who is asked for DID documents."""
         clients.keep(self.plc_url)
+        return DidResolver(self.get_url(clients), self.plc_url, allow_http=self.allow_private_hosts)
+
+    def get_url(self, clients: HostClients) -> GetUrl:
+        """The transport, as identities know it."""
 
         async def get_url(url: str, max_bytes: int) -> bytes:
             return await clients.get_url(url, max_bytes=max_bytes)
 
-        return DidResolver(get_url, self.plc_url, allow_http=self.allow_private_hosts)
+        return get_url
+
+    def impatient_clients(self) -> HostClients:
+        """Clients for hosts that are asked once: short waits, no second try."""
+        timeouts = Timeouts(connect=5.0, read=10.0, whole=15.0)
+        return HostClients(
+            ClientSettings(
+                allow_private=self.allow_private_hosts,
+                user_agent=self.user_agent,
+                timeouts=timeouts,
+                retry=RetryPolicy(attempts=1, rate_limited_attempts=2),
+            )
+        )
 
     def witnesses(self, clients: HostClients) -> list[Witness]:
         """Everybody who is asked which hosts exist."""
@@ -99,6 +119,32 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
         if self.hosts:
             witnesses.append(manual_witness(self.hosts))
         return witnesses
+
+
+class IdentityResource(dg.ConfigurableResource["IdentityResource"]):
+    """How the PLC directory is followed and how handles are asked for."""
+
+    plc_window_operations: int
+    plc_pages_per_minute: int
+    dns_servers: list[str]
+    handle_resolvers: list[str]
+    handle_days: float
+
+    def follow_settings(self) -> FollowSettings:
+        """What bounds the following of the export."""
+        return FollowSettings(self.plc_window_operations, 60 / self.plc_pages_per_minute)
+
+    def handle_resolver(self, network: NetworkResource, clients: HostClients) -> HandleResolver:
+        """Who is asked for handles; the clients should not try again, as the queue does."""
+        resolvers = dict(entry.split("=", 1) for entry in self.handle_resolvers)
+        for url in resolvers.values():
+            clients.keep(url)
+        settings = HandleSettings(resolvers, allow_test=network.allow_private_hosts)
+        return HandleResolver(TxtLookup(self.dns_servers).look_up, network.get_url(clients), settings)
+
+    def queue_settings(self) -> QueueSettings:
+        """What bounds a pass over the handles that are due."""
+        return QueueSettings(reverify=timedelta(days=self.handle_days))
 
 
 class ShardResource(dg.ConfigurableResource["ShardResource"]):

@@ -48,6 +48,11 @@ class DevnetHandle:
         return self._devnet.urls.relay
 
     @property
+    def dns(self) -> str:
+        """The name server of the accounts' handles, `address:port`."""
+        return self._devnet.urls.dns
+
+    @property
     def hosts(self) -> list[HostHandle]:
         """The PDS hosts."""
         return [HostHandle(host.number, host.url) for host in self._devnet.hosts]
@@ -95,6 +100,15 @@ class DevnetHandle:
     def set_status(self, did: str, status: AccountStatus) -> None:
         """Change how an account stands."""
         self._devnet.state.set_status(self._account(did), status)
+
+    def handle_of(self, did: str) -> str:
+        """The handle that an account has, by the directory and by DNS."""
+        return self._devnet.state.handle(self._account(did))
+
+    def rename(self, did: str) -> str:
+        """Give an account another handle, and tell of it on the firehose; the new handle."""
+        self._devnet.feed.rename(self._account(did))
+        return self.handle_of(did)
 
     def last_seq(self) -> int:
         """Sequence number of the newest event on the firehose."""

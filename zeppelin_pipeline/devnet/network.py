@@ -22,6 +22,7 @@ from zeppelin_pipeline.devnet.firehose import Firehose
 from zeppelin_pipeline.devnet.host import Host, RateLimiter, StandingFault
 from zeppelin_pipeline.devnet.live import LiveFeed
 from zeppelin_pipeline.devnet.model import DevnetConfig
+from zeppelin_pipeline.devnet.names import NameServer, names_socket
 from zeppelin_pipeline.devnet.pds import host_app
 from zeppelin_pipeline.devnet.relay import relay_app
 from zeppelin_pipeline.devnet.repositories import make_repository_maker
@@ -37,15 +38,16 @@ class DevnetUrls:
     plc: str
     relay: str
     hosts: list[str] = field(default_factory=list[str])
+    dns: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The content of a description file."""
-        return {"plc_url": self.plc, "relay_url": self.relay, "hosts": self.hosts, "pid": os.getpid()}
+        return {"plc_url": self.plc, "relay_url": self.relay, "hosts": self.hosts, "dns": self.dns, "pid": os.getpid()}
 
     def lines(self) -> list[str]:
         """For a person to read."""
         hosts = [f"host {number}  {url}" for number, url in enumerate(self.hosts)]
-        return [f"plc     {self.plc}", f"relay   {self.relay}", *hosts]
+        return [f"plc     {self.plc}", f"relay   {self.relay}", f"dns     {self.dns} (UDP)", *hosts]
 
 
 class Devnet:
@@ -79,7 +81,7 @@ class Devnet:
         """Listen, then serve."""
         listeners = self._listen()
         plc, relay, *hosts = [socket_url(listener) for listener in listeners]
-        self.urls = DevnetUrls(plc, relay, hosts)
+        self.urls = DevnetUrls(plc, relay, hosts, await self._serve_names())
         directory = Directory(self.state.population, hosts)
         self.feed = LiveFeed(self.config.live, self.state, self._index, directory, self.firehose)
         self.hosts = [self._host(number, url) for number, url in enumerate(hosts)]
@@ -100,6 +102,7 @@ class Devnet:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop serving; remove the temporary folder."""
+        self._names.close()
         self._feeding.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._feeding
@@ -108,6 +111,18 @@ class Devnet:
         await asyncio.gather(*(task for _, task in self._servers))
         if self._folder is not None:
             self._folder.cleanup()
+
+    async def _serve_names(self) -> str:
+        """Serve the names at the directory's port number, which UDP has for itself; gives the address."""
+
+        def holder_of(handle: str) -> str | None:
+            account = self.state.find(handle)
+            return None if account is None else account.did
+
+        listener = names_socket(self.config.base_port)
+        loop = asyncio.get_running_loop()
+        self._names, _ = await loop.create_datagram_endpoint(lambda: NameServer(holder_of), sock=listener)
+        return f"127.0.0.1:{listener.getsockname()[1]}"
 
     def _listen(self) -> list[socket.socket]:
         listeners: list[socket.socket] = []

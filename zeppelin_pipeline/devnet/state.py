@@ -73,6 +73,7 @@ class NetworkState:
         self._store = store
         self._statuses: dict[int, AccountStatus] = {}
         self._handles: dict[int, str] = {}
+        self._renamed: dict[str, Account] = {}
         self._live: dict[int, LiveRepository] = {}
         self._lock = RLock()
 
@@ -91,12 +92,13 @@ class NetworkState:
     def rename(self, account: Account, handle: str) -> None:
         """Give the account another handle."""
         self._handles[account.index] = handle
+        self._renamed[handle] = account
 
     def find(self, identifier: str) -> Account | None:
         """The account of a DID or a handle; None when there is none."""
         if identifier.startswith("did:"):
             return self.population.by_did.get(identifier)
-        account = self.population.by_handle.get(identifier)
+        account = self._renamed.get(identifier) or self.population.by_handle.get(identifier)
         return account if account is None or self.handle(account) == identifier else None
 
     def repository(self, account: Account, fault: FaultKind | None = None) -> ServedRepository:

@@ -164,3 +164,9 @@ def _columns(verdicts: Sequence[Verdict]) -> dict[str, list[Any]]:
         "check_at": [verdict.check_at for verdict in verdicts],
         "failures": [verdict.failures for verdict in verdicts],
     }
+
+
+def has_due(connection: Connection[TupleRow]) -> bool:
+    """Whether a handle or an account is to be looked at now."""
+    row = connection.execute(load_queries()["has_due"]).fetchone()
+    return row is not None and bool(row[0])

@@ -46,7 +46,7 @@ class FollowSettings:
         page_seconds: from one request to the next at least.
     """
 
-    window_operations: int = 100_000
+    window_operations: int = 500_000
     page_seconds: float = 0.6
 
 
