@@ -15,7 +15,6 @@ from zeppelin_pipeline.devnet.faults import FaultKind
 from zeppelin_pipeline.devnet.model import LAST_MICROS, DevnetConfig
 from zeppelin_pipeline.devnet.repositories import MadeRepository, make_repository_maker
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.repos import extract_rows
 from zeppelin_pipeline.repos.extract import ExtractResult, extract_shard
 from zeppelin_pipeline.repos.pack import FETCHED, PackRow, PackWriter
 from zeppelin_pipeline.warehouse.tables import TABLES
@@ -24,13 +23,9 @@ FAULTS = (None, FaultKind.REFUSED_BLOCK, FaultKind.INVALID_RECORD, FaultKind.WRO
 FETCHED_AT = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=LAST_MICROS)
 
 
-@pytest.fixture(params=["copied", "viewed"])
-def extracted(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> tuple[Lake, ExtractResult, list[tuple[FaultKind | None, MadeRepository]]]:
-    """A shard of 12 repositories, each fault on 3 of them; CARs cut as bytes, or as views, as huge ones are."""
-    if request.param == "viewed":
-        monkeypatch.setattr(extract_rows, "_COPIED_CAR_BYTES", 0)
+@pytest.fixture
+def extracted(tmp_path: Path) -> tuple[Lake, ExtractResult, list[tuple[FaultKind | None, MadeRepository]]]:
+    """A shard of 12 repositories, each fault on 3 of them."""
     lake = Lake(str(tmp_path))
     maker = make_repository_maker(DevnetConfig(repos=12, odd_share=0.2, mean_records=60.0))
     writer = PackWriter(lake, SHARD)

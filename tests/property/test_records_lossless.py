@@ -1,7 +1,6 @@
-"""Whatever a repository holds, columns and `raw` together give its bytes back; templates and decoding agree."""
+"""Whatever a repository holds, columns and `raw` together give its bytes back."""
 
 import string
-from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -25,12 +24,10 @@ from zeppelin_pipeline.atproto.dag_cbor import encode
 from zeppelin_pipeline.atproto.syntax import format_datetime
 from zeppelin_pipeline.records.canonical import (
     encode_block,
-    encode_engagement,
     encode_follow,
     encode_like,
     encode_list_block,
     encode_list_item,
-    encode_relation,
     encode_repost,
 )
 from zeppelin_pipeline.records.pending import Pending
@@ -148,22 +145,3 @@ def test_any_list_item_or_list_block_gives_its_bytes_back(values: list[tuple[str
     for collection, records in ((LIST_ITEM, items), (LIST_BLOCK, list_blocks)):
         blocks = [encode({**extra, **record, "$type": collection}) for record in records]
         assert [encode_row(collection, row) for row in read(collection, blocks)] == blocks
-
-
-@given(
-    st.sampled_from([LIKE, REPOST, FOLLOW, BLOCK]),
-    st.tuples(subjects, millis, vias),
-    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=3),
-)
-def test_templates_and_decoding_read_the_same(collection: str, value: Any, changes: list[tuple[int, int]]):
-    subject, milli, via = value
-    if collection in {FOLLOW, BLOCK}:
-        block = bytearray(encode_relation(collection, subject[0], milli * 1000))
-    else:
-        block = bytearray(encode_engagement(collection, subject, milli * 1000, via))
-    for at, byte in changes:
-        block[at % len(block)] = byte
-    pending = Pending()
-    pending.add(SOURCE, collection, [b"key"], [cid_of(bytes(block))], [bytes(block)])
-    family = FAMILIES[collection]
-    assert read_family(family, pending) == read_family(replace(family, templates=()), pending)

@@ -9,7 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zeppelin_pipeline.atproto.cid import CID_BYTES
 from zeppelin_pipeline.records.pending import Pending
+from zeppelin_pipeline.records.texts import fixed_column
 
 Positions: TypeAlias = "npt.NDArray[np.int64]"
 
@@ -49,10 +51,17 @@ def _in_order(parts: Sequence[Part]) -> tuple[Positions, dict[str, pa.Array]]:
     if len(parts) == 1:
         return parts[0].positions, dict(parts[0].columns)
     positions = np.concatenate([part.positions for part in parts])
-    columns = {name: pa.concat_arrays([part.columns[name] for part in parts]) for name in parts[0].columns}
+    columns = {name: _concat([part.columns[name] for part in parts]) for name in parts[0].columns}
     order = np.argsort(positions, kind="stable")
     indices = pa.array(order)
     return positions[order], {name: column.take(indices) for name, column in columns.items()}
+
+
+def _concat(arrays: Sequence[pa.Array]) -> pa.Array:
+    """One array; where one of them has a dictionary, the others are given one."""
+    if any(pa.types.is_dictionary(array.type) for array in arrays):
+        arrays = [array if pa.types.is_dictionary(array.type) else array.dictionary_encode() for array in arrays]
+    return pa.concat_arrays(arrays)
 
 
 class _Maker:
@@ -71,11 +80,11 @@ class _Maker:
             case "collection":
                 return self._by_run([run.collection for run in self._pending.runs])
             case "rkey":
-                return self._binary(self._pending.rkeys).cast(pa.string())
+                return self._of_all(self._pending.rkeys.column(pa.string()))
             case "cid":
-                return self._binary(self._pending.cids).cast(pa.binary(36))
+                return self._of_all(fixed_column(self._pending.cids.data, CID_BYTES))
             case "raw":
-                return self._binary(self._pending.blocks)
+                return self._of_all(self._pending.blocks.column(pa.binary()))
             case "indexed_at":
                 return self._indexed_at()
             case _:
@@ -88,8 +97,7 @@ class _Maker:
         indices = code_of_run[self._pending.run_of[self._positions]]
         return pa.DictionaryArray.from_arrays(pa.array(indices), pa.array(list(codes), pa.string()))
 
-    def _binary(self, values: list[bytes]) -> pa.Array:
-        array = pa.array(values, pa.binary())
+    def _of_all(self, array: pa.Array) -> pa.Array:
         return array if self._is_whole else array.take(pa.array(self._positions))
 
     def _indexed_at(self) -> pa.Array:

@@ -2,17 +2,13 @@
 
 from typing import Any, Final
 
-from zeppelin_pipeline.atproto.dag_cbor import encode
 from zeppelin_pipeline.records.canonical import (
     MICROS_IN_MILLISECOND,
     VIA_COLLECTION,
     encode_engagement,
-    engagement_record,
-    record_uri,
 )
 from zeppelin_pipeline.records.lexicon import check_created_at
 from zeppelin_pipeline.records.references import NO_REFERENCE, Reference, read_reference
-from zeppelin_pipeline.records.template import CREATED_AT, SUBJECT, VIA, Template
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 
 #: Names of what `read_engagement` gives, in order.
@@ -23,17 +19,6 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 _POST: Final = "app.bsky.feed.post"
-
-
-def templates(nsid: str) -> tuple[Template, ...]:
-    """The layouts of nearly all likes and reposts: of a post, seen directly or through a repost."""
-    subject = (record_uri(SUBJECT.did, _POST, SUBJECT.rkey), SUBJECT.cid)
-    via = (record_uri(VIA.did, VIA_COLLECTION, VIA.rkey), VIA.cid)
-    constants = {"subject_collection": _POST}
-    return (
-        Template(encode(engagement_record(nsid, subject, CREATED_AT)), constants),
-        Template(encode(engagement_record(nsid, subject, CREATED_AT, via)), constants),
-    )
 
 
 def read_engagement(nsid: str, record: dict[str, Any], block: bytes) -> tuple[Any, ...]:

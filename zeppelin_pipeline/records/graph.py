@@ -2,18 +2,11 @@
 
 from typing import Any, Final
 
-from zeppelin_pipeline.atproto.dag_cbor import encode
-from zeppelin_pipeline.records.canonical import FOLLOW, MICROS_IN_MILLISECOND, encode_relation, relation_record
+from zeppelin_pipeline.records.canonical import FOLLOW, MICROS_IN_MILLISECOND, encode_relation
 from zeppelin_pipeline.records.lexicon import check_created_at, check_did, check_strong_ref
-from zeppelin_pipeline.records.template import CREATED_AT, SUBJECT, Template
 
 #: Names of what `read_relation` gives, in order.
 COLUMNS: Final = ("subject_did", "created_at", "raw")
-
-
-def templates(nsid: str) -> tuple[Template, ...]:
-    """The layout of nearly all follows and blocks: of a did:plc account."""
-    return (Template(encode(relation_record(nsid, SUBJECT.did, CREATED_AT)), {}),)
 
 
 def read_relation(nsid: str, record: dict[str, Any], block: bytes) -> tuple[str, int, bytes | None]:

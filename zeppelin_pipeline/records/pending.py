@@ -7,6 +7,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from zeppelin_pipeline.atproto.cid import CID_BYTES
+from zeppelin_pipeline.atproto.scan import Run as ScannedRun
+from zeppelin_pipeline.atproto.scan import ScannedRepository
+from zeppelin_pipeline.records.texts import Texts
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -36,18 +41,21 @@ class Run:
 class Pending:
     """Records by position: `rkeys[i]`, `cids[i]` and `blocks[i]` are one record's; runs tell whose, in the same order.
 
-    Attributes:
-        size_bytes: of the blocks.
+    They are copies, so that a repository is not kept in memory by a few of its records.
     """
 
     runs: list[Run] = field(default_factory=list)
-    rkeys: list[bytes] = field(default_factory=list)
-    cids: list[bytes] = field(default_factory=list)
-    blocks: list[bytes] = field(default_factory=list)
-    size_bytes: int = 0
+    rkeys: Texts = field(default_factory=Texts)
+    cids: Texts = field(default_factory=Texts)
+    blocks: Texts = field(default_factory=Texts)
 
     def __len__(self) -> int:
         return len(self.blocks)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the blocks."""
+        return self.blocks.size_bytes
 
     def add(
         self, source: Source, collection: str, rkeys: Sequence[bytes], cids: Sequence[bytes], blocks: Sequence[bytes]
@@ -57,7 +65,16 @@ class Pending:
         self.rkeys.extend(rkeys)
         self.cids.extend(cids)
         self.blocks.extend(blocks)
-        self.size_bytes += sum(map(len, blocks))
+
+    def add_scanned(self, source: Source, repository: ScannedRepository, run: ScannedRun) -> None:
+        """Appends a run of a repository, or a part of one."""
+        first, last = run.first, run.last
+        starts, ends = repository.starts[first:last], repository.ends[first:last]
+        key_starts, key_ends = repository.key_offsets[first:last], repository.key_offsets[first + 1 : last + 1]
+        self.runs.append(Run(source, run.collection, last - first))
+        self.rkeys.append_slices(repository.keys, key_starts + len(run.collection) + 1, key_ends)
+        self.cids.append_slices(repository.data, starts - CID_BYTES, starts)
+        self.blocks.append_slices(repository.data, starts, ends)
 
     @cached_property
     def run_of(self) -> "npt.NDArray[np.int32]":

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from zeppelin_pipeline.atproto.dag_cbor import decode, decode_lenient
 from zeppelin_pipeline.errors import InvalidDataError
 from zeppelin_pipeline.lake.schemas import RECORD, REJECTED
 from zeppelin_pipeline.records.assembly import assemble, part_of_rows
+from zeppelin_pipeline.records.kernels.whole import find_sound
 from zeppelin_pipeline.records.pending import Pending
+from zeppelin_pipeline.records.texts import Texts
 
 #: The protocol's limit for one record.
 MAX_RECORD_BYTES: Final = 1_000_000
@@ -57,18 +61,25 @@ def _refusal(block: bytes, strict: InvalidDataError) -> InvalidDataError:
 def read_whole(pending: Pending) -> tuple[pa.RecordBatch, list[Fault]]:
     """All pending records as rows of `record`, the invalid ones with their reason, and the faults again as a list."""
     faults: list[Fault] = []
-    position = 0
-    for run in pending.runs:
-        for block in pending.blocks[position : position + run.count]:
-            try:
-                decode_record(run.collection, block)
-            except InvalidDataError as error:
-                faults.append(Fault(position, error.reason, error.detail))
-            position += 1
+    for position in np.flatnonzero(~_are_sound(pending)).tolist():
+        try:
+            decode_record(pending.runs[pending.run_of[position]].collection, pending.blocks[position])
+        except InvalidDataError as error:
+            faults.append(Fault(position, error.reason, error.detail))
     reasons: list[tuple[str | None]] = [(None,)] * len(pending)
     for fault in faults:
         reasons[fault.position] = (fault.reason,)
     return assemble(RECORD, pending, [part_of_rows(RECORD, ("reason",), range(len(pending)), reasons)]), faults
+
+
+def _are_sound(pending: Pending) -> "npt.NDArray[np.bool_]":
+    """Which records `decode_record` would take; it has to be asked about the others."""
+    names = Texts()
+    names.extend([run.collection.encode() for run in pending.runs])
+    is_sound = np.empty(len(pending), np.bool_)
+    blocks = pending.blocks
+    find_sound(blocks.data, blocks.offsets, names.data, names.offsets, pending.run_of, is_sound)
+    return is_sound
 
 
 def invalid_records(pending: Pending, faults: Sequence[Fault]) -> pa.RecordBatch:

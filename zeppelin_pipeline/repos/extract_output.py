@@ -5,14 +5,16 @@ for a row group. Both waits end by number or by bytes, so memory does not grow w
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
+import numpy as np
 import pyarrow as pa
 
+from zeppelin_pipeline.atproto.scan import Run, ScannedRepository
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.schemas import RECORD_DATASETS
 from zeppelin_pipeline.lake.store import FileStats, Lake, LakeWriter
@@ -61,15 +63,24 @@ class ExtractOutput:
         for dataset in self._datasets.values():
             self._open.callback(dataset.abort)
 
-    def add_records(
-        self, source: Source, collection: str, rkeys: Sequence[bytes], cids: Sequence[bytes], blocks: Sequence[bytes]
-    ) -> None:
-        """Takes neighbouring records of one collection of one repository."""
-        key = collection if collection in FAMILIES else WHOLE
-        pending = self._pending.setdefault(key, Pending())
-        pending.add(source, collection, rkeys, cids, blocks)
-        if len(pending) >= self._limits.pending_records or pending.size_bytes >= self._limits.pending_bytes:
-            self._read(key)
+    def add_records(self, source: Source, repository: ScannedRepository, run: Run) -> None:
+        """Takes a run of a repository's records, in parts that keep within the limits, whatever its length."""
+        key = run.collection if run.collection in FAMILIES else WHOLE
+        for first, last in self._parts(repository, run):
+            pending = self._pending.setdefault(key, Pending())
+            pending.add_scanned(source, repository, Run(run.collection, first, last))
+            if len(pending) >= self._limits.pending_records or pending.size_bytes >= self._limits.pending_bytes:
+                self._read(key)
+
+    def _parts(self, repository: ScannedRepository, run: Run) -> Iterator[tuple[int, int]]:
+        """Splits a run by number and by bytes, at most one record more."""
+        sizes = np.cumsum(repository.ends[run.first : run.last] - repository.starts[run.first : run.last])
+        first, before = run.first, 0
+        while first < run.last:
+            by_bytes = run.first + int(np.searchsorted(sizes, before + self._limits.pending_bytes)) + 1
+            last = min(run.last, first + self._limits.pending_records, by_bytes)
+            yield first, last
+            first, before = last, int(sizes[last - run.first - 1])
 
     def add_repo(self, row: dict[str, Any]) -> None:
         """Takes a repository's row of the dataset `repo`."""

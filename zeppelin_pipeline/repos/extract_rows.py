@@ -3,10 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 from typing import Any, Final
 
-from zeppelin_pipeline.atproto.cid import CID_BYTES
 from zeppelin_pipeline.atproto.scan import ScannedRepository
 from zeppelin_pipeline.errors import CorruptStateError, InvalidDataError
 from zeppelin_pipeline.identity.documents import DidDocument, parse_document
@@ -18,8 +16,6 @@ from zeppelin_pipeline.repos.pack import PackRow
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PROGRESS_EVERY: Final = 100
-#: Entries that are cut out of a repository at once, so that a huge one is not in memory twice.
-_ENTRIES_AT_ONCE: Final = 4096
 
 
 class RowExtractor:
@@ -119,17 +115,8 @@ def _repo_row(
 def _add_records(repository: ScannedRepository, row: PackRow, output: ExtractOutput) -> None:
     """Hands on a repository's records by collection; in the tree's order each collection's entries are neighbours."""
     source = Source(row.did, row.host, micros_of(row.fetched_at))
-    data, keys = repository.data, repository.keys.tobytes()
     for run in repository.runs:
-        prefix_bytes = len(run.collection) + 1
-        for first in range(run.first, run.last, _ENTRIES_AT_ONCE):
-            last = min(first + _ENTRIES_AT_ONCE, run.last)
-            offsets = repository.key_offsets[first : last + 1].tolist()
-            rkeys = [keys[start + prefix_bytes : end] for start, end in pairwise(offsets)]
-            spans = list(zip(repository.starts[first:last].tolist(), repository.ends[first:last].tolist(), strict=True))
-            cids = [data[start - CID_BYTES : start].tobytes() for start, _ in spans]
-            blocks = [data[start:end].tobytes() for start, end in spans]
-            output.add_records(source, run.collection, rkeys, cids, blocks)
+        output.add_records(source, repository, run)
 
 
 def micros_of(moment: datetime) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from zeppelin_pipeline.atproto.car import CarData
 from zeppelin_pipeline.atproto.cid import CID_BYTES
@@ -36,9 +37,9 @@ class Frames:
     slots: Array
 
 
-def as_bytes(data: CarData) -> Array:
+def as_bytes(data: CarData | npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """An array over the same memory, read-only, so that kernels are compiled for one kind of array."""
-    array = np.frombuffer(data, dtype=np.uint8)
+    array = data.view() if isinstance(data, np.ndarray) else np.frombuffer(data, dtype=np.uint8)
     array.flags.writeable = False
     return array
 

@@ -1,0 +1,60 @@
+"""Copies in a kernel: many slices of one array, one behind the other."""
+
+import numpy as np
+
+from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel
+
+
+@kernel
+def copy_slices(source: Array, starts: Array, ends: Array, target: Array, target_offsets: Array, count: Number) -> None:
+    """Appends `source[starts[i]:ends[i]]` as texts `count + i` of a target that has room for all.
+
+    Args:
+        source: bytes.
+        starts: of the slices; the caller knows that all lie within the source.
+        ends: of the slices.
+        target: bytes.
+        target_offsets: text i is `target[target_offsets[i]:target_offsets[i + 1]]`; has room for all.
+        count: texts that the target has already.
+    """
+    at = target_offsets[count]
+    for index in range(len(starts)):
+        start = starts[index]
+        size = ends[index] - start
+        for byte in range(size):
+            target[at + byte] = source[start + byte]
+        at += size
+        target_offsets[count + index + 1] = at
+
+
+@kernel
+def span_offsets(spans: Array, offsets: Array, validity: Array) -> Number:
+    """Offsets of the column that spans make, one bit each for whether it is there; gives how many are null.
+
+    Args:
+        spans: where each text starts and ends, rows of two numbers; the end of a null is -1.
+        offsets: one more than spans.
+        validity: bytes of zeros, enough for all bits.
+    """
+    nulls = 0
+    at = np.int64(0)
+    offsets[0] = 0
+    for index in range(len(spans)):
+        if spans[index, 1] < 0:
+            nulls += 1
+        else:
+            at += spans[index, 1] - spans[index, 0]
+            validity[index >> 3] |= np.uint8(1 << (index & 7))
+        offsets[index + 1] = at
+    return nulls
+
+
+@kernel
+def copy_spans(source: Array, spans: Array, target: Array) -> None:
+    """Writes the bytes of all spans that are there into a target of just their size."""
+    at = 0
+    for index in range(len(spans)):
+        start = spans[index, 0]
+        for byte in range(spans[index, 1] - start if spans[index, 1] >= 0 else 0):
+            target[at] = source[start + byte]
+            at += 1

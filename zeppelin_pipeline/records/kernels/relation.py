@@ -1,0 +1,55 @@
+"""Follows and blocks in a kernel: `{$type, subject, createdAt}`, the subject a did:plc, on follows perhaps `via`."""
+
+from typing import Final
+
+import numpy as np
+
+from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel
+from zeppelin_pipeline.records.kernels.cbor import expect, text
+from zeppelin_pipeline.records.kernels.engagement import created_at, type_and
+from zeppelin_pipeline.records.kernels.formats import CID_BYTES, is_did, strong_ref
+
+_VIA: Final = np.frombuffer(b"\x63via", np.uint8)
+_SUBJECT: Final = np.frombuffer(b"\x67subject", np.uint8)
+
+
+@kernel
+def read_relations(
+    data: Array,
+    offsets: Array,
+    nsid: Array,
+    names: Array,
+    name_offsets: Array,
+    positions: Array,
+    spans: Array,
+    micros: Array,
+    is_exact: Array,
+) -> Number:
+    """Reads the blocks `data[offsets[i]:offsets[i + 1]]`; gives how many were taken, each into the next row.
+
+    The arguments are those of `read_engagements`; a `via` is checked, and has no columns.
+    """
+    via_spans = np.empty((2, 2), np.int64)
+    via_cid = np.empty(CID_BYTES, np.uint8)
+    count = 0
+    for position in range(len(offsets) - 1):
+        at, end = offsets[position], offsets[position + 1]
+        if at >= end or (data[at] != 0xA3 and data[at] != 0xA4):
+            continue
+        has_via = data[at] == 0xA4
+        at += 1
+        if has_via:
+            at, _ = strong_ref(data, expect(data, at, end, _VIA), end, names, name_offsets, via_spans, via_cid)
+        start, at = text(data, type_and(data, at, end, nsid, _SUBJECT), end)
+        if start < 0 or not is_did(data, start, at):
+            continue
+        moment, is_time, is_exact_time = created_at(data, at, end)
+        if not is_time:
+            continue
+        positions[count] = position
+        spans[count, 0, 0] = start
+        spans[count, 0, 1] = at
+        micros[count] = moment
+        is_exact[count] = is_exact_time and not has_via
+        count += 1
+    return count
