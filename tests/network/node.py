@@ -28,8 +28,8 @@ def node_environment() -> dict[str, str]:
     return {**os.environ, "PATH": f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
 
 
-def run_node(*arguments: str, timeout_seconds: float, **environment: str) -> str:
-    """Runs Node in `npm/` to its end and gives what it printed.
+def run_node(*arguments: str, timeout_seconds: float, standard_input: str = "", **environment: str) -> str:
+    """Runs Node in `npm/` to its end, with a text to read, and gives what it printed.
 
     Raises:
         AssertionError: it failed; the message is all that it printed.
@@ -38,6 +38,7 @@ def run_node(*arguments: str, timeout_seconds: float, **environment: str) -> str
         [NODE, *arguments],
         cwd=PACKAGE,
         env={**node_environment(), **environment},
+        input=standard_input,
         capture_output=True,
         text=True,
         timeout=timeout_seconds,

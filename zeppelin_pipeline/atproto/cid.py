@@ -11,6 +11,7 @@ from mmap import mmap
 
 import libipld
 
+from zeppelin_pipeline.atproto.base58 import base58_decode
 from zeppelin_pipeline.errors import InvalidDataError
 
 DAG_CBOR_PREFIX = b"\x01\x71\x12\x20"
@@ -22,6 +23,8 @@ _CANONICAL_TEXT = re.compile(r"baf[ky]rei[a-h][a-z2-7]{50}[aeimquy4]")
 _SHA256_PREFIXES = (DAG_CBOR_PREFIX, RAW_PREFIX)
 _CID_V0_PREFIX = b"\x12\x20"
 _CID_V0_BYTES = 34
+_CID_V0_CHARACTERS = 46
+_MAX_TEXT_CHARACTERS = 256
 _MAX_VARINT_BYTES = 10
 
 
@@ -51,6 +54,25 @@ def cid_from_text(text: str) -> bytes:
         raise InvalidDataError("cid-syntax", text[:100])
     _, cid = libipld.decode_multibase(text)
     return cid
+
+
+def is_cid_text(text: str) -> bool:
+    """Whether the text spells a CID of any codec and hash: version 1 in base32, or version 0 in base58.
+
+    Other multibases are refused, as by the official validator, to which a CID has one spelling; `syntax.is_cid` is the
+    specification's glance at the characters.
+    """
+    if _CANONICAL_TEXT.fullmatch(text):
+        return True
+    if len(text) > _MAX_TEXT_CHARACTERS:
+        return False
+    try:
+        if text.startswith("Qm"):
+            return len(text) == _CID_V0_CHARACTERS and base58_decode(text).startswith(_CID_V0_PREFIX)
+        _, data = libipld.decode_multibase(text) if text.startswith("b") else ("", b"")
+        return data[:1] == b"\x01" and parse_cid(data, 0) == (data, len(data)) and cid_to_text(data) == text
+    except (InvalidDataError, ValueError):
+        return False
 
 
 def parse_cid(data: bytes | memoryview, offset: int) -> tuple[bytes, int]:

@@ -14,11 +14,10 @@ from typing import Any, Final
 
 import regex
 
-from zeppelin_pipeline.atproto.cid import RAW_PREFIX
+from zeppelin_pipeline.atproto.cid import RAW_PREFIX, is_cid_text
 from zeppelin_pipeline.atproto.syntax import (
     AtUri,
     is_at_uri,
-    is_cid,
     is_did,
     is_handle,
     is_language,
@@ -182,7 +181,7 @@ def check_strong_ref(value: Any, field: str) -> tuple[str, str]:
         raise InvalidDataError(f"{field}-not-strong-ref", "uri and cid must be strings")
     if not is_at_uri(uri):
         raise InvalidDataError(f"{field}-uri-invalid", repr(uri[:200]))
-    if not is_cid(cid):
+    if not is_cid_text(cid):
         raise InvalidDataError(f"{field}-cid-invalid", repr(cid[:200]))
     return uri, cid
 
@@ -206,7 +205,7 @@ def check_blob(value: Any, field: str, accept: Sequence[str], max_bytes: int) ->
     if type(media_type) is not str or "/" not in media_type:
         raise InvalidDataError(f"{field}-not-a-blob", "mimeType")
     if value.keys() == _LEGACY_BLOB_FIELDS:
-        if type(value["cid"]) is not str or not is_cid(value["cid"]):
+        if type(value["cid"]) is not str or not is_cid_text(value["cid"]):
             raise InvalidDataError(f"{field}-not-a-blob", "cid")
     else:
         _check_typed_blob(value, field, max_bytes)
