@@ -21,7 +21,7 @@ from zeppelin_pipeline.repos.extract_rows import RowExtractor
 from zeppelin_pipeline.repos.pack import pack_rows
 
 #: Raised whenever the same pack would give other rows: what was extracted before is then extracted anew.
-EXTRACT_VERSION: Final = 2
+EXTRACT_VERSION: Final = 3
 
 _FINGERPRINT_DIGITS: Final = 12
 

@@ -8,6 +8,7 @@ from zeppelin_pipeline.atproto.cid import (
     cid_from_text,
     cid_of,
     cid_to_text,
+    is_cid_text,
     parse_cid,
     read_varint,
 )
@@ -82,6 +83,24 @@ def test_a_text_that_is_not_a_canonical_cid_is_refused(text: str) -> None:
     with pytest.raises(InvalidDataError) as caught:
         cid_from_text(text)
     assert caught.value.reason == "cid-syntax"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("bafyreib2rxk3rybk3aobmv5cjuql3bm2twh4jo5uxgf5kpqcsgz7soitae", True),
+        ("bafybeigdyrzt5sfp7udm7hu76uh7y26nf3efuylqabf3oclgtqy55fbzdi", True),  # another codec
+        ("bafyreib2rxk3rybk3aobmv5cjuql3bm2twh4jo5uxgf5kpqcsgz7soitaf", False),  # spare bits that are not zero
+        ("bafyreib2rxk3rybk3aobmv5cjuql3bm2twh4jo5uxgf5kpqcsgz7soita", False),
+        ("QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N", True),
+        ("QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx0N", False),  # 0 is not of base58
+        ("QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5", False),
+        ("zdpuAyvkgEDQm9TenwGkd5eNaosSxjgEYd8QatfPetgB1CdEZ", False),  # another multibase
+        *((text, False) for text in ("", "b", "Qm", "bafkrei", "not-a-cid", "b" + "a" * 300, "b\u00e9")),
+    ],
+)
+def test_a_cid_has_one_spelling_for_records(text: str, is_one: bool) -> None:
+    assert is_cid_text(text) is is_one
 
 
 def test_a_cid_of_any_kind_can_be_stepped_over() -> None:
