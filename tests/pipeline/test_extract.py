@@ -27,8 +27,9 @@ from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.schemas import RECORD_DATASETS
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.repos.extract import ExtractResult, extract_shard
+from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.extract_output import Limits
+from zeppelin_pipeline.repos.marker import ExtractResult
 
 CAROL = "did:plc:carolccccccccccccccccccc"
 THING = {"$type": "com.example.thing", "name": "friends"}

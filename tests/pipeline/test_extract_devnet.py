@@ -15,7 +15,8 @@ from zeppelin_pipeline.devnet.faults import FaultKind
 from zeppelin_pipeline.devnet.model import LAST_MICROS, DevnetConfig
 from zeppelin_pipeline.devnet.repositories import MadeRepository, make_repository_maker
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.repos.extract import ExtractResult, extract_shard
+from zeppelin_pipeline.repos.extract import extract_shard
+from zeppelin_pipeline.repos.marker import ExtractResult
 from zeppelin_pipeline.repos.pack import FETCHED, PackRow, PackWriter
 from zeppelin_pipeline.warehouse.tables import TABLES
 

@@ -320,6 +320,8 @@ BATCHES: Final = pa.schema(
         pa.field("path", pa.string(), nullable=False),
         pa.field("rows", pa.int64(), nullable=False),
         pa.field("bytes", pa.int64(), nullable=False),
+        # So many of the first rows were in the batches that these follow on (`base` in the metadata), just as they are.
+        pa.field("unchanged_rows", pa.int64(), nullable=False),
     ]
 )
 

@@ -91,6 +91,10 @@ class ExtractOutput:
         self.rejected[row["reason"]] += row["records"]
         self._datasets["rejected"].add_row(row)
 
+    def keep(self, dataset: str, batch: pa.RecordBatch) -> None:
+        """Takes rows of a dataset that an earlier extraction made, before any others of that dataset."""
+        self._datasets[dataset].add(batch)
+
     def commit(self) -> dict[str, FileStats]:
         """Reads and writes what waits and makes the files durable; gives them by dataset, without the empty ones."""
         for key in sorted(self._pending):

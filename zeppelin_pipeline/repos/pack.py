@@ -7,7 +7,7 @@ its row groups are small, so that a reader needs memory for one of them only.
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
@@ -161,14 +161,40 @@ def latest_outcomes(lake: Lake, shard: str) -> dict[str, Outcome]:
     return outcomes
 
 
-def pack_rows(lake: Lake, shard: str) -> Iterator[PackRow]:
-    """The latest row of each DID, in the order of the parts.
+@dataclass(frozen=True, slots=True)
+class PartIdentity:
+    """A part of a pack, and what names its content: the same still when it was rewritten without what nobody needs."""
+
+    path: str
+    content: str
+
+
+#: In a part's metadata: its content's name, kept when the part is rewritten without CARs that nobody needs.
+CONTENT: Final = "content"
+
+
+def part_identities(lake: Lake, shard: str) -> list[PartIdentity]:
+    """The parts of a pack in their order; none when there is no pack."""
+    return [
+        PartIdentity(path, lake.read_metadata(path).get(CONTENT) or str(lake.size(path)))
+        for path in _parts(lake, shard)
+    ]
+
+
+def pack_dids(lake: Lake, parts: Iterable[str]) -> set[str]:
+    """The DIDs that some parts have rows of."""
+    return set(_latest_places(lake, parts))
+
+
+def pack_rows(lake: Lake, shard: str, parts: Sequence[str] | None = None) -> Iterator[PackRow]:
+    """The latest row of each DID, in the order of the parts; of all parts, or of some.
 
     Memory is bounded by the shard's DIDs and one row group: a first pass over the narrow columns finds which row is the
     latest, a second one reads only the row groups that hold such rows.
     """
-    winners = {place: did for did, place in _latest_places(lake, shard).items()}
-    for part, path in enumerate(_parts(lake, shard)):
+    paths = _parts(lake, shard) if parts is None else parts
+    winners = {place: did for did, place in _latest_places(lake, paths).items()}
+    for part, path in enumerate(paths):
         with lake.open_parquet(path) as file:
             first = 0
             for group in range(file.num_row_groups):
@@ -180,10 +206,10 @@ def pack_rows(lake: Lake, shard: str) -> Iterator[PackRow]:
                     yield from (_to_row(table, index) for index in wanted)
 
 
-def _latest_places(lake: Lake, shard: str) -> dict[str, tuple[int, int]]:
+def _latest_places(lake: Lake, parts: Iterable[str]) -> dict[str, tuple[int, int]]:
     """Each DID's latest row: the part's place in the list of parts, and the row's in the part."""
     places: dict[str, tuple[int, int]] = {}
-    for part, path in enumerate(_parts(lake, shard)):
+    for part, path in enumerate(parts):
         with lake.open_parquet(path) as file:
             dids = cast("list[str]", file.read(["did"])["did"].to_pylist())
         places.update({did: (part, index) for index, did in enumerate(dids)})
