@@ -383,6 +383,15 @@ CREATE TABLE load (
     loaded_at   timestamptz NOT NULL DEFAULT now()
 );
 
+-- [D] Accounts whose data leaves the lake.
+CREATE TABLE lake_removal (
+    actor_id   bigint PRIMARY KEY,
+    shard      text NOT NULL,
+    status     text NOT NULL,             -- as `repo.status` had it
+    seen_at    timestamptz NOT NULL,      -- when the account was seen to be so
+    removed_at timestamptz                -- null: not yet
+);
+
 -- [S] Derived counts. A missing row means zeros, and so does one of zeros.
 CREATE TABLE post_counts (
     actor_id bigint NOT NULL,

@@ -129,6 +129,14 @@ class Settings(BaseSettings):
     )
     load_concurrency: int = Field(2, ge=1, le=64, description="Shards loaded into the warehouse at once.")
 
+    # What leaves the lake
+    car_retention_days: float | None = Field(
+        None, ge=0, description="CARs are kept so long after their shard is loaded. Default: for ever."
+    )
+    lake_removal_hours: float = Field(
+        72.0, gt=0, description="Within so long the data of accounts that are hidden or gone is to be out of the lake."
+    )
+
     # Servers of our own, on loopback
     dagster_port: Port = Field(3000, description="Port of Dagster's webserver.")
     api_host: str = Field("127.0.0.1", min_length=1, description="Address that the API listens on.")

@@ -18,7 +18,7 @@ INSERT INTO stale (actor_id, shard, place, rev, reason, since, fetched_at)
 SELECT actor_id, r.shard, CASE WHEN l.host <> r.host THEN l.place END, l.rev, CASE WHEN l.rev > r.rev THEN 'rev' ELSE 'status' END,
     l.listed_at, r.fetched_at
 FROM listed l JOIN repo r USING (actor_id)
-WHERE r.fetched_at < least(l.listed_at, %(fetched_before)s)
+WHERE r.shard IS NOT NULL AND r.fetched_at < least(l.listed_at, %(fetched_before)s)
     AND (l.active AND l.rev > r.rev
         OR l.active AND r.state IN ('synchronized', 'absent') AND r.status <> 'active'
         OR NOT l.active AND r.status = 'active' AND l.host = r.host);
@@ -28,11 +28,13 @@ WHERE r.fetched_at < least(l.listed_at, %(fetched_before)s)
 TRUNCATE listed;
 
 -- name: collect_due
--- Repositories that could not be had or verified, or whose account is not active, and that were last asked for long ago.
+-- Repositories that could not be had or verified, or whose account is not active, and that were last asked for long ago; those that missed
+-- a live commit at once.
 INSERT INTO stale (actor_id, shard, place, rev, reason, since, fetched_at)
 SELECT actor_id, shard, NULL, NULL, 'due', fetched_at, fetched_at
 FROM repo
-WHERE (state <> 'synchronized' OR status <> 'active') AND fetched_at < %(due_before)s;
+WHERE shard IS NOT NULL AND (state = 'desynchronized'
+    OR (state <> 'synchronized' OR status <> 'active') AND fetched_at < %(due_before)s);
 
 -- name: count_stale
 -- How many repositories are stale, each once.

@@ -20,6 +20,7 @@ from zeppelin_pipeline.identity.handles import HandleResolver, HandleSettings
 from zeppelin_pipeline.identity.plc_follow import FollowSettings
 from zeppelin_pipeline.identity.resolver import DidResolver, GetUrl
 from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.repos.compaction import CompactionSettings
 from zeppelin_pipeline.repos.extract_output import Limits
 from zeppelin_pipeline.repos.fetch import FetchSettings
 from zeppelin_pipeline.repos.pack import PackSettings
@@ -160,6 +161,8 @@ class ShardResource(dg.ConfigurableResource["ShardResource"]):
     refetch_limit: int
     refetch_min_age_hours: float
     relook_hours: float
+    car_retention_days: float | None
+    lake_removal_hours: float
 
     def plan_settings(self) -> PlanSettings:
         """How accounts are cut into shards."""
@@ -174,6 +177,11 @@ class ShardResource(dg.ConfigurableResource["ShardResource"]):
         return StaleSettings(
             self.refetch_limit, timedelta(hours=self.refetch_min_age_hours), timedelta(hours=self.relook_hours)
         )
+
+    def compaction_settings(self) -> CompactionSettings:
+        """What leaves the lake."""
+        days = self.car_retention_days
+        return CompactionSettings(None if days is None else timedelta(days=days), self.extract_limits())
 
     def extract_limits(self) -> Limits:
         """What bounds the memory of an extraction."""

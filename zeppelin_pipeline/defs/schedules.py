@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from zeppelin_pipeline.defs.assets.compaction import lake_compaction
 from zeppelin_pipeline.defs.assets.network import pds_list, repo_listing
 from zeppelin_pipeline.defs.assets.stale import refetch, stale_repos
 from zeppelin_pipeline.defs.assets.warehouse import actor_counts, load_epoch, post_counts, warehouse_indexes
@@ -20,6 +21,9 @@ relist = dg.define_asset_job(
 )
 look_for_stale = dg.define_asset_job(
     "look_for_stale", selection=[stale_repos], description="Compare the listings with the warehouse."
+)
+compact = dg.define_asset_job(
+    "compact", selection=[lake_compaction], description="Remove from the lake what is not to be in it any more."
 )
 recount = dg.define_asset_job(
     "recount",
@@ -48,6 +52,12 @@ def stale_nightly() -> dg.RunRequest:
     return dg.RunRequest()
 
 
+@dg.schedule(name="compaction_nightly", job=compact, cron_schedule="29 6 * * *", execution_timezone="UTC")
+def compaction_nightly() -> dg.RunRequest:
+    """The lake, once a night."""
+    return dg.RunRequest()
+
+
 @dg.schedule(name="counts_nightly", job=recount, cron_schedule="41 4 * * *", execution_timezone="UTC")
 def counts_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
     """Every key range, once a night."""
@@ -55,5 +65,5 @@ def counts_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]
     return [dg.RunRequest(run_key=f"{day}-{key}", partition_key=key) for key in KEY_RANGES.get_partition_keys()]
 
 
-JOBS = [refresh_hosts, refresh_indexes, relist, look_for_stale, refetch, recount]
-SCHEDULES = [hosts_daily, listings_nightly, stale_nightly, counts_nightly]
+JOBS = [refresh_hosts, refresh_indexes, relist, look_for_stale, refetch, compact, recount]
+SCHEDULES = [hosts_daily, listings_nightly, stale_nightly, compaction_nightly, counts_nightly]

@@ -27,6 +27,7 @@ _LONGEST_SEGMENT: Final = 160
 _FINGERPRINT: Final = re.compile(r"[0-9a-f]{12}")
 _SHARD_KEY: Final = re.compile(r"(?P<stem>[^~]+)~(?P<number>[0-9]{5,9})", re.DOTALL)
 _PART: Final = re.compile(PACKS + r"/[^/]+/part-(?P<number>[0-9]{5,9})\.parquet")
+_BATCH: Final = re.compile(BATCHES + r"/[a-z][a-z_]*/(?P<segment>[^/]+)-[0-9a-f]{12}\.parquet")
 _DATASET: Final = re.compile(r"[a-z][a-z_]*")
 
 
@@ -126,7 +127,7 @@ def stale(shard: str) -> str:
 
 def pack(shard: str) -> str:
     """Folder of a shard's fetched repositories."""
-    return f"{PACKS}/{shard_segment(shard)}"
+    return segment_pack(shard_segment(shard))
 
 
 def pack_part(shard: str, part: int) -> str:
@@ -153,9 +154,25 @@ def batch(dataset: str, shard: str, fingerprint: str) -> str:
     return f"{BATCHES}/{dataset}/{shard_segment(shard)}-{fingerprint}.parquet"
 
 
+def batch_segment(path: str) -> str | None:
+    """The shard, as a path segment, of a batch's file; null for a marker and for what is none of ours."""
+    match = _BATCH.fullmatch(path)
+    return match["segment"] if match else None
+
+
+def segment_pack(segment: str) -> str:
+    """The folder of a shard's pack by the shard's path segment."""
+    return f"{PACKS}/{segment}"
+
+
+def segment_ledger(segment: str) -> str:
+    """The list of a shard's batches by the shard's path segment."""
+    return f"{BATCHES}/_shards/{segment}.parquet"
+
+
 def batch_ledger(shard: str) -> str:
     """The list of a shard's batches, written last: only files that it names count."""
-    return f"{BATCHES}/_shards/{shard_segment(shard)}.parquet"
+    return segment_ledger(shard_segment(shard))
 
 
 def lock(prefix: str) -> str:

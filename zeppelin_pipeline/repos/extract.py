@@ -79,13 +79,14 @@ def _extract(
             run.add(row)
         files = output.commit()
     run.report()
+    kept.rejected.update(output.rejected)  # not `+`, which forgets the reason of a repository that shows no entries
     result = ExtractResult(
         fingerprint=fingerprint,
         entries=kept.entries + run.entries,
         rows={dataset: file.rows for dataset, file in files.items()},
         input_bytes=run.input_bytes + (earlier.result.input_bytes if earlier and added is not None else 0),
         output_bytes=sum(file.bytes for file in files.values()),
-        rejected=dict(sorted((kept.rejected + output.rejected).items())),
+        rejected=dict(sorted(kept.rejected.items())),
         states=dict(sorted((kept.states + run.states).items())),
         seconds=round(time.monotonic() - started, 3),
     )

@@ -183,7 +183,7 @@ def part_identities(lake: Lake, shard: str) -> list[PartIdentity]:
 
 def pack_dids(lake: Lake, parts: Iterable[str]) -> set[str]:
     """The DIDs that some parts have rows of."""
-    return set(_latest_places(lake, parts))
+    return set(latest_places(lake, parts))
 
 
 def pack_rows(lake: Lake, shard: str, parts: Sequence[str] | None = None) -> Iterator[PackRow]:
@@ -193,7 +193,7 @@ def pack_rows(lake: Lake, shard: str, parts: Sequence[str] | None = None) -> Ite
     latest, a second one reads only the row groups that hold such rows.
     """
     paths = _parts(lake, shard) if parts is None else parts
-    winners = {place: did for did, place in _latest_places(lake, paths).items()}
+    winners = {place: did for did, place in latest_places(lake, paths).items()}
     for part, path in enumerate(paths):
         with lake.open_parquet(path) as file:
             first = 0
@@ -206,7 +206,7 @@ def pack_rows(lake: Lake, shard: str, parts: Sequence[str] | None = None) -> Ite
                     yield from (_to_row(table, index) for index in wanted)
 
 
-def _latest_places(lake: Lake, parts: Iterable[str]) -> dict[str, tuple[int, int]]:
+def latest_places(lake: Lake, parts: Iterable[str]) -> dict[str, tuple[int, int]]:
     """Each DID's latest row: the part's place in the list of parts, and the row's in the part."""
     places: dict[str, tuple[int, int]] = {}
     for part, path in enumerate(parts):

@@ -71,6 +71,11 @@ async def refetch_shard(
         return await fetch.run(rows, repos=len(stale), held=held)
 
 
+def everybody(lake: Lake, shard: str) -> list[str]:
+    """The DIDs of a shard's manifest."""
+    return [row.did for row in read_manifest(lake, shard)]
+
+
 def _asked_for(dids: Iterable[str], manifest: dict[str, ManifestRow], shard: str, now: datetime) -> list[StaleRow]:
     asked = sorted(set(dids))
     unknown = [did for did in asked if did not in manifest]

@@ -17,7 +17,7 @@ from zeppelin_pipeline.defs.retries import RETRIES
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.fetch import FetchResult, fetch_shard
 from zeppelin_pipeline.repos.load import batch_bytes, load_shard_batches
-from zeppelin_pipeline.repos.refetch import refetch_shard
+from zeppelin_pipeline.repos.refetch import everybody, refetch_shard
 
 GROUP = "repositories"
 LOADER_POOL = "pg_loader"
@@ -29,6 +29,7 @@ class Refetch(Enum):
     MISSING = "missing"
     STALE = "stale"
     DIDS = "dids"
+    ALL = "all"
 
 
 class FetchConfig(dg.Config):
@@ -36,7 +37,7 @@ class FetchConfig(dg.Config):
 
     refetch: Refetch = Field(
         Refetch.MISSING,
-        description="missing: what the pack lacks; stale: what `stale_repos` found; dids: the accounts given below.",
+        description="missing: what the pack lacks; stale: what `stale_repos` found; dids: accounts given below; all.",
     )
     dids: list[str] = Field([], description="With `refetch: DIDS`: accounts of the shard to be fetched again.")
 
@@ -156,7 +157,12 @@ async def _fetch(
 ) -> FetchResult:
     fetch = fetch_shard
     if config.refetch is not Refetch.MISSING:
-        fetch = partial(refetch_shard, dids=config.dids if config.refetch is Refetch.DIDS else None)
+        given = {
+            Refetch.STALE: None,
+            Refetch.DIDS: config.dids,
+            Refetch.ALL: everybody(lake.open(), context.partition_key),
+        }
+        fetch = partial(refetch_shard, dids=given[config.refetch])
     async with network.clients() as clients:
         return await fetch(
             lake.open(),
