@@ -20,10 +20,14 @@ CREATE UNIQUE INDEX IF NOT EXISTS postgate_key ON postgate (actor_id, rkey);
 CREATE UNIQUE INDEX IF NOT EXISTS record_key_of_record ON record (actor_id, collection, rkey);
 
 -- Who liked, reposted, quoted, answered a post: by account within a subject, so that the first of several likes is found at once.
-CREATE INDEX IF NOT EXISTS like_subject ON "like" (subject_actor, subject_rkey, actor_id);
-CREATE INDEX IF NOT EXISTS repost_subject ON repost (subject_actor, subject_rkey, actor_id);
+-- Apart for posts and for anything else, so that counts of posts are read from the index alone.
+CREATE INDEX IF NOT EXISTS like_post ON "like" (subject_actor, subject_rkey, actor_id) WHERE subject_collection = 1;
+CREATE INDEX IF NOT EXISTS like_record ON "like" (subject_actor, subject_collection, subject_rkey, actor_id) WHERE subject_collection <> 1;
+CREATE INDEX IF NOT EXISTS repost_post ON repost (subject_actor, subject_rkey, actor_id) WHERE subject_collection = 1;
+CREATE INDEX IF NOT EXISTS repost_record ON repost (subject_actor, subject_collection, subject_rkey, actor_id) WHERE subject_collection <> 1;
+CREATE INDEX IF NOT EXISTS post_root ON post (reply_root_actor, reply_root_rkey) WHERE reply_root_actor IS NOT NULL;
 CREATE INDEX IF NOT EXISTS post_parent ON post (reply_parent_actor, reply_parent_rkey) WHERE reply_parent_actor IS NOT NULL;
-CREATE INDEX IF NOT EXISTS post_quote ON post (quote_actor, quote_rkey) WHERE quote_actor IS NOT NULL;
+CREATE INDEX IF NOT EXISTS post_quote ON post (quote_actor, quote_rkey) WHERE quote_collection = 1;
 
 -- Feeds and graphs of an account, newest first.
 CREATE INDEX IF NOT EXISTS post_author ON post (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);

@@ -245,7 +245,8 @@ CREATE TABLE post (
     quote_rkey         bigint,
     quote_collection   smallint,          -- 1 is app.bsky.feed.post: a quote
     embed              smallint NOT NULL, -- bits: 1 images, 2 external, 4 record, 8 video, 16 gallery, 32 other
-    raw                bytea NOT NULL
+    raw                bytea NOT NULL,
+    mentions           bigint[]           -- accounts that its text names, null for none
 );
 
 CREATE TABLE profile (
@@ -392,6 +393,19 @@ CREATE TABLE lake_removal (
     removed_at timestamptz                -- null: not yet
 );
 
+-- [D] Derived: replies and quotes that break a rule of the thread or of the post that they speak to.
+CREATE TABLE violation (
+    actor_id     bigint NOT NULL,         -- of the reply or quote
+    rkey         bigint NOT NULL,
+    ruler        bigint NOT NULL,         -- the account whose thread or post it is
+    parent_actor bigint,                  -- of a reply that breaks a threadgate: it does not count there
+    parent_rkey  bigint,
+    kind         smallint NOT NULL,       -- 1 the threadgate, 2 the postgate, 3 its root is not its parent's
+    PRIMARY KEY (actor_id, rkey, kind)
+);
+CREATE INDEX violation_ruler ON violation (ruler);
+CREATE INDEX violation_parent ON violation (parent_actor, parent_rkey) WHERE kind = 1;
+
 -- [S] Derived counts. A missing row means zeros, and so does one of zeros.
 CREATE TABLE post_counts (
     actor_id bigint NOT NULL,
@@ -407,6 +421,14 @@ CREATE TABLE actor_counts (
     followers integer NOT NULL,
     follows   integer NOT NULL,
     posts     integer NOT NULL
+);
+CREATE TABLE record_counts (
+    actor_id   bigint NOT NULL,
+    rkey       bigint NOT NULL,
+    collection smallint NOT NULL,         -- of records that are no posts
+    likes      integer NOT NULL,
+    items      integer NOT NULL,          -- accounts on a list
+    PRIMARY KEY (actor_id, collection, rkey)
 );
 
 -- [R] When each key range of each aggregate was last recomputed.

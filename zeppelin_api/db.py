@@ -24,6 +24,9 @@ _CONFIGURE: Final = """
         set_config('statement_timeout', %s, false)
 """
 
+#: Whose index depends on a parameter: a plan that is made once for all its values could use none.
+_PLANNED_ANEW: Final = frozenset({"get_likes", "get_reposters"})
+
 RowT = TypeVar("RowT")
 
 
@@ -43,7 +46,7 @@ class Session:
             parameters: the query's named parameters.
         """
         cursor: AsyncCursor[RowT] = self.connection.cursor(binary=True, row_factory=class_row(row_type))
-        await cursor.execute(load_queries()[query], parameters)
+        await cursor.execute(load_queries()[query], parameters, prepare=False if query in _PLANNED_ANEW else None)
         return await cursor.fetchall()
 
 

@@ -8,21 +8,25 @@
 -- name: recompute_post_counts
 -- Likes, reposts, replies and quotes of each post of a range of accounts: rows that have counts, rows that were off, base rows.
 WITH likes AS (
-    SELECT subject_actor AS actor_id, subject_rkey AS rkey, count(DISTINCT actor_id) AS n, count(*) AS base
+    SELECT subject_actor AS actor_id, subject_rkey AS rkey, count(DISTINCT actor_id)::integer AS n, count(*)::integer AS base
     FROM "like" WHERE subject_actor BETWEEN %(low)s AND %(high)s AND subject_collection = 1 GROUP BY 1, 2
 ), reposts AS (
-    SELECT subject_actor AS actor_id, subject_rkey AS rkey, count(DISTINCT actor_id) AS n, count(*) AS base
+    SELECT subject_actor AS actor_id, subject_rkey AS rkey, count(DISTINCT actor_id)::integer AS n, count(*)::integer AS base
     FROM repost WHERE subject_actor BETWEEN %(low)s AND %(high)s AND subject_collection = 1 GROUP BY 1, 2
 ), replies AS (
-    SELECT reply_parent_actor AS actor_id, reply_parent_rkey AS rkey, count(*) AS n, count(*) AS base
+    SELECT reply_parent_actor AS actor_id, reply_parent_rkey AS rkey, count(*)::integer AS n, count(*)::integer AS base
     FROM post WHERE reply_parent_actor BETWEEN %(low)s AND %(high)s GROUP BY 1, 2
+), uncounted AS (  -- replies that break their threadgate
+    SELECT parent_actor AS actor_id, parent_rkey AS rkey, -count(*)::integer AS n, 0 AS base
+    FROM violation WHERE parent_actor BETWEEN %(low)s AND %(high)s AND kind = 1 GROUP BY 1, 2
 ), quotes AS (
-    SELECT quote_actor AS actor_id, quote_rkey AS rkey, count(*) AS n, count(*) AS base
+    SELECT quote_actor AS actor_id, quote_rkey AS rkey, count(*)::integer AS n, count(*)::integer AS base
     FROM post WHERE quote_actor BETWEEN %(low)s AND %(high)s AND quote_collection = 1 GROUP BY 1, 2
 ), parts AS (
     SELECT actor_id, rkey, n AS likes, 0 AS reposts, 0 AS replies, 0 AS quotes, base FROM likes
     UNION ALL SELECT actor_id, rkey, 0, n, 0, 0, base FROM reposts
     UNION ALL SELECT actor_id, rkey, 0, 0, n, 0, base FROM replies
+    UNION ALL SELECT actor_id, rkey, 0, 0, n, 0, base FROM uncounted
     UNION ALL SELECT actor_id, rkey, 0, 0, 0, n, base FROM quotes
 ), counted AS (
     SELECT actor_id, rkey, sum(likes) AS likes, sum(reposts) AS reposts, sum(replies) AS replies, sum(quotes) AS quotes,
@@ -50,13 +54,13 @@ SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM written), (SELECT c
 -- name: recompute_actor_counts
 -- Followers, follows and posts of each account of a range: rows that have counts, rows that were off, base rows.
 WITH followers AS (
-    SELECT subject_actor AS actor_id, count(DISTINCT actor_id) AS n, count(*) AS base
+    SELECT subject_actor AS actor_id, count(DISTINCT actor_id)::integer AS n, count(*)::integer AS base
     FROM follow WHERE subject_actor BETWEEN %(low)s AND %(high)s GROUP BY 1
 ), follows AS (
-    SELECT actor_id, count(DISTINCT subject_actor) AS n, count(*) AS base
+    SELECT actor_id, count(DISTINCT subject_actor)::integer AS n, count(*)::integer AS base
     FROM follow WHERE actor_id BETWEEN %(low)s AND %(high)s GROUP BY 1
 ), posts AS (
-    SELECT actor_id, count(*) AS n, count(*) AS base
+    SELECT actor_id, count(*)::integer AS n, count(*)::integer AS base
     FROM post WHERE actor_id BETWEEN %(low)s AND %(high)s GROUP BY 1
 ), parts AS (
     SELECT actor_id, n AS followers, 0 AS follows, 0 AS posts, base FROM followers
@@ -81,6 +85,40 @@ WITH followers AS (
     RETURNING 1
 )
 SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM written), (SELECT coalesce(sum(base), 0)::bigint FROM counted);
+
+-- name: recompute_record_counts
+-- Likes of records that are no posts, and members of lists, of a range of accounts: rows that have counts, rows that were off, base rows.
+WITH likes AS (
+    SELECT subject_actor AS actor_id, subject_collection AS collection, subject_rkey AS rkey,
+        count(DISTINCT actor_id)::integer AS n, count(*)::integer AS base
+    FROM "like" WHERE subject_actor BETWEEN %(low)s AND %(high)s AND subject_collection <> 1 GROUP BY 1, 2, 3
+), items AS (
+    SELECT actor_id, 10::smallint AS collection, list_rkey AS rkey,
+        count(DISTINCT subject_actor)::integer AS n, count(*)::integer AS base
+    FROM list_item WHERE actor_id BETWEEN %(low)s AND %(high)s AND list_rkey IS NOT NULL GROUP BY 1, 2, 3
+), parts AS (
+    SELECT actor_id, collection, rkey, n AS likes, 0 AS items, base FROM likes
+    UNION ALL SELECT actor_id, collection, rkey, 0, n, base FROM items
+), counted AS (
+    SELECT actor_id, collection, rkey, sum(likes) AS likes, sum(items) AS items, sum(base) AS base
+    FROM parts GROUP BY 1, 2, 3
+), held AS (
+    SELECT * FROM record_counts WHERE actor_id BETWEEN %(low)s AND %(high)s
+), written AS (
+    INSERT INTO record_counts AS held (actor_id, collection, rkey, likes, items)
+    SELECT actor_id, collection, rkey, coalesce(c.likes, 0) - coalesce(h.likes, 0), coalesce(c.items, 0) - coalesce(h.items, 0)
+    FROM counted c FULL JOIN held h USING (actor_id, collection, rkey)
+    WHERE (coalesce(c.likes, 0), coalesce(c.items, 0)) <> (coalesce(h.likes, 0), coalesce(h.items, 0))
+    ORDER BY actor_id, collection, rkey
+    ON CONFLICT (actor_id, collection, rkey) DO UPDATE SET
+        (likes, items) = (held.likes + excluded.likes, held.items + excluded.items)
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM written), (SELECT coalesce(sum(base), 0)::bigint FROM counted);
+
+-- name: computed_range
+-- Whether a range was computed before.
+SELECT 1 FROM aggregate_range WHERE aggregate = %(aggregate)s AND key_range = %(key_range)s;
 
 -- name: mark_range_computed
 -- When a range was last recomputed, and from how much.

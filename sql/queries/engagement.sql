@@ -1,5 +1,6 @@
 -- Who liked and reposted a record. Each account once: its first record (the lowest record key) is the one that counts.
 -- Newest first by least(created_at, indexed_at), then by unique keys; a cursor is the last row's keys.
+-- Posts have an index of their own: the collection has to be known when the statement is planned.
 
 -- name: get_likes
 -- The likes of a record, and of one version of it when a CID is given.
@@ -21,7 +22,7 @@ WHERE subject_like.subject_actor = %(actor)s
         WHERE earlier.subject_actor = subject_like.subject_actor
             AND earlier.subject_rkey = subject_like.subject_rkey
             AND earlier.actor_id = subject_like.actor_id
-            AND earlier.subject_collection = subject_like.subject_collection
+            AND earlier.subject_collection = %(collection)s::smallint
             AND earlier.rkey < subject_like.rkey
     )
 ORDER BY least(subject_like.created_at, subject_like.indexed_at) DESC, subject_like.rkey DESC, subject_like.actor_id DESC
@@ -47,7 +48,7 @@ WHERE repost.subject_actor = %(actor)s
         WHERE earlier.subject_actor = repost.subject_actor
             AND earlier.subject_rkey = repost.subject_rkey
             AND earlier.actor_id = repost.actor_id
-            AND earlier.subject_collection = repost.subject_collection
+            AND earlier.subject_collection = %(collection)s::smallint
             AND earlier.rkey < repost.rkey
     )
 ORDER BY least(repost.created_at, repost.indexed_at) DESC, repost.rkey DESC, repost.actor_id DESC

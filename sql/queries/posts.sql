@@ -78,7 +78,7 @@ FROM (
                 WHERE earlier.actor_id = repost.actor_id
                     AND earlier.subject_actor = repost.subject_actor
                     AND earlier.subject_rkey = repost.subject_rkey
-                    AND earlier.subject_collection = repost.subject_collection
+                    AND earlier.subject_collection = 1
                     AND earlier.rkey < repost.rkey
             )
         ORDER BY least(repost.created_at, repost.indexed_at) DESC, repost.rkey DESC

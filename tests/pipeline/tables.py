@@ -18,7 +18,18 @@ OUR_TIMES = {"fetched_at", "resolved_at", "loaded_at", "indexed_at", "fingerprin
 TABLES = (
     *("actor", "record_key", "collection", "repo", "identity", "quarantine", "load"),
     *("profile", "post", "like", "repost", "follow", "block", "list", "list_item", "list_block", "starter_pack"),
-    *("verification", "generator", "labeler", "threadgate", "postgate", "record", "post_counts", "actor_counts"),
+    *(
+        "verification",
+        "generator",
+        "labeler",
+        "threadgate",
+        "postgate",
+        "record",
+        "post_counts",
+        "actor_counts",
+        "record_counts",
+        "violation",
+    ),
 )
 
 

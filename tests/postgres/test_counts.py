@@ -224,3 +224,48 @@ def test_what_live_writers_add_while_a_range_is_recomputed_is_neither_lost_nor_c
     expected = {key: counts for key, counts in post_counts(rows).items() if low <= key[0] <= high}
     assert stored(connection)[0] == expected
     assert recompute(connection, "post_counts", range_names()[32]).drifted == 0
+
+
+def test_only_what_was_computed_and_not_marked_since_counts_as_drift(
+    connection: psycopg.Connection, rows: dict[str, list[dict[str, Any]]]
+):
+    first = recompute(connection, "post_counts", "07")
+    assert first.drifted > 0
+    assert not first.is_drift
+    connection.execute("UPDATE post_counts SET likes = likes + 1")
+    connection.commit()
+    assert recompute(connection, "post_counts", "07").is_drift
+    connection.execute("UPDATE post_counts SET likes = likes + 1")
+    connection.execute("INSERT INTO dirty_range (aggregate, key_range) VALUES ('post_counts', '07')")
+    connection.commit()
+    assert not recompute(connection, "post_counts", "07").is_drift
+    assert not recompute(connection, "post_counts", "07").is_drift
+
+
+def test_likes_of_other_records_and_members_of_lists_are_counted_apart(connection: psycopg.Connection):
+    feed, members = (5, 7, 1), (5, LIST, 2)
+    liked = {"subject_actor": 5, "subject_rkey": 1, "subject_collection": 7}
+    likes = [{"actor_id": actor, "rkey": 1, "created_at": NOW, **liked} for actor in (1, 2, 3)]
+    insert(connection, "like", [*likes, {**likes[0], "rkey": 2}])
+    item = {"actor_id": 5, "created_at": NOW, "list_rkey": 2}
+    insert(connection, "list_item", [{**item, "rkey": 10 + n, "subject_actor": n // 2} for n in range(4)])
+    connection.commit()
+    recompute_all(connection)
+    found = connection.execute("SELECT actor_id, collection, rkey, likes, items FROM record_counts").fetchall()
+    assert {row[:3]: row[3:] for row in found} == {feed: (3, 0), members: (0, 2)}
+    assert stored(connection) == ({}, {})
+
+
+def test_a_reply_that_breaks_its_threadgate_is_not_counted(connection: psycopg.Connection):
+    post = {"created_at": NOW, "embed": 0, "raw": b""}
+    root = {"reply_root_actor": 5, "reply_root_rkey": 1, "reply_parent_actor": 5, "reply_parent_rkey": 1}
+    insert(connection, "post", [{"actor_id": 5, "rkey": 1, **post}])
+    insert(connection, "post", [{"actor_id": actor, "rkey": 2, **post, **root} for actor in (5, 6, 7)])
+    insert(connection, "threadgate", [{"actor_id": 5, "rkey": 1, "created_at": NOW, "allow": 0, "raw": b""}])
+    connection.commit()
+    recompute_all(connection)
+    assert stored(connection)[0] == {(5, 1): (0, 0, 1, 0)}
+    connection.execute("DELETE FROM threadgate")
+    connection.commit()
+    recompute_all(connection)
+    assert stored(connection)[0] == {(5, 1): (0, 0, 3, 0)}

@@ -43,7 +43,8 @@ def test_a_load_marks_the_ranges_of_those_that_its_rows_count_for(connection: ps
     fake = FakeShard().repository(ALICE).like(ALICE, tid(1), (BOB, tid(2))).post(ALICE, tid(2), **post)
     load_shard(connection, fake.follow(ALICE, tid(3), DAVE).block(ALICE, tid(4), did(99)).batches())
     posts = {("post_counts", range_of(connection, owner)) for owner in (BOB, CAROL)}
-    assert marked(connection) == posts | {("actor_counts", range_of(connection, owner)) for owner in (ALICE, DAVE)}
+    actors = {("actor_counts", range_of(connection, owner)) for owner in (ALICE, DAVE)}
+    assert marked(connection) == posts | actors | {("record_counts", range_of(connection, BOB))}
 
 
 def test_a_merge_marks_the_ranges_of_what_came_and_of_what_went(connection: psycopg.Connection):
@@ -54,7 +55,8 @@ def test_a_merge_marks_the_ranges_of_what_came_and_of_what_went(connection: psyc
     clear(connection)
     newer = FakeShard().repository(ALICE, 2).like(ALICE, tid(3), (CAROL, tid(2))).like(ALICE, tid(5), (DAVE, tid(2)))
     load_shard(connection, newer.batches("second"))
-    assert marked(connection) == {("post_counts", range_of(connection, owner)) for owner in (BOB, CAROL)}
+    counted = ("post_counts", "record_counts")
+    assert marked(connection) == {(name, range_of(connection, owner)) for owner in (BOB, CAROL) for name in counted}
 
 
 @pytest.mark.parametrize("rev", [1, 2])
@@ -92,9 +94,9 @@ def test_a_mark_that_is_not_committed_yet_outlives_the_recomputation_that_does_n
                 assert recompute(other, "post_counts", key_range).rows == 0
 
     load_shard(connection, fake.batches(), report=recompute_in_the_midst)
-    assert marked(connection) == {("post_counts", key_range)}
+    assert marked(connection) == {("post_counts", key_range), ("record_counts", key_range)}
     assert recompute(connection, "post_counts", key_range).rows == 1
-    assert marked(connection) == set()
+    assert marked(connection) == {("record_counts", key_range)}
 
 
 def test_a_recomputation_that_fails_leaves_its_marks(connection: psycopg.Connection):

@@ -3,9 +3,10 @@
 import dagster as dg
 
 from zeppelin_pipeline.defs.assets.compaction import lake_compaction
+from zeppelin_pipeline.defs.assets.counts import DERIVED
 from zeppelin_pipeline.defs.assets.network import pds_list, repo_listing
 from zeppelin_pipeline.defs.assets.stale import refetch, stale_repos
-from zeppelin_pipeline.defs.assets.warehouse import actor_counts, load_epoch, post_counts, warehouse_indexes
+from zeppelin_pipeline.defs.assets.warehouse import load_epoch, warehouse_indexes
 from zeppelin_pipeline.defs.partitions import KEY_RANGES, PDS_HOSTS
 
 refresh_hosts = dg.define_asset_job(
@@ -27,8 +28,8 @@ compact = dg.define_asset_job(
 )
 recount = dg.define_asset_job(
     "recount",
-    selection=[post_counts, actor_counts],
-    description="Recompute the counts of a key range from the base tables.",
+    selection=[*DERIVED],
+    description="Judge gates anew and recompute the counts of a key range from the base tables.",
 )
 
 

@@ -1,4 +1,4 @@
-"""What follows by itself: hosts that were found are listed, listings become shards, what is stale is fetched again.
+"""What follows by itself: new hosts are listed, listings planned, what is stale is fetched again or counted anew.
 
 All are off until somebody turns them on, as a first backfill is better begun by hand. Each is a thin shell around a
 decision that is a pure function.
@@ -11,6 +11,7 @@ import dagster as dg
 from zeppelin_pipeline.defs.assets.network import repo_listing, shard_plan
 from zeppelin_pipeline.defs.assets.stale import REFETCH_STALE, refetch, stale_repos
 from zeppelin_pipeline.defs.partitions import PDS_HOSTS
+from zeppelin_pipeline.defs.refreshing import refresh_dirty_ranges
 from zeppelin_pipeline.defs.resources import LakeResource
 from zeppelin_pipeline.repos.stale import stale_shards
 
@@ -98,4 +99,4 @@ def refetch_stale_shards(
     return dg.SensorResult(run_requests=requests, cursor=cursor)
 
 
-SENSORS = [list_new_hosts, plan_listed_repositories, refetch_stale_shards]
+SENSORS = [list_new_hosts, plan_listed_repositories, refetch_stale_shards, refresh_dirty_ranges]

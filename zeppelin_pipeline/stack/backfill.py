@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from zeppelin_pipeline.aggregates.counts import AGGREGATES
 from zeppelin_pipeline.errors import ZeppelinError
 from zeppelin_pipeline.stack.dagster_client import UNFINISHED_RUNS, DagsterClient
 from zeppelin_pipeline.stack.dagster_values import Run
@@ -17,7 +18,6 @@ from zeppelin_pipeline.stack.running import RunningStack
 from zeppelin_pipeline.stack.tally import read_tally
 
 SHARD_ASSETS: Final = ("fetched_repos", "record_batches", "warehouse_tables")
-COUNTS: Final = ("post_counts", "actor_counts")
 BACKFILL_TAG: Final = "dagster/backfill"
 FAILED: Final = ("FAILURE", "CANCELED")
 #: Up to so many partitions are launched as single runs, which start at once; a backfill's first may wait 30 s.
@@ -108,8 +108,8 @@ class BackfillLauncher:
     def _finish(self) -> None:
         """Indexes and the epoch, then the counts of all key ranges in one run."""
         self._one_run("indexes", ["warehouse_indexes", "load_epoch"])
-        keys = self._dagster.partition_keys(COUNTS[0])
-        self._one_run("counts", COUNTS, partition_range=(keys[0], keys[-1]))
+        keys = self._dagster.partition_keys(AGGREGATES[0])
+        self._one_run("counts", AGGREGATES, partition_range=(keys[0], keys[-1]))
 
     def _materialize(self, assets: Sequence[str], partitions: Sequence[str], stage: Stage) -> dict[str, str]:
         """Make partitions, few as single runs, many as a backfill; those that failed, with the reason."""

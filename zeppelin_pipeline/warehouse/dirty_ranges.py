@@ -19,14 +19,18 @@ from zeppelin_pipeline.warehouse.queries import load_queries
 
 #: For each table, the columns that hold the account in whose range a row counts, each with the aggregates that do.
 COUNTED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
-    "like": {"subject_actor": ("post_counts",)},
+    "like": {"subject_actor": ("post_counts", "record_counts")},
     "repost": {"subject_actor": ("post_counts",)},
     "post": {
         "reply_parent_actor": ("post_counts",),
-        "quote_actor": ("post_counts",),
+        "quote_actor": ("post_counts", "violations"),
         "actor_id": ("actor_counts",),
+        "reply_root_actor": ("violations",),
     },
     "follow": {"actor_id": ("actor_counts",), "subject_actor": ("actor_counts",)},
+    "list_item": {"actor_id": ("record_counts",)},
+    "threadgate": {"actor_id": ("violations",)},
+    "postgate": {"actor_id": ("violations",)},
 }
 
 

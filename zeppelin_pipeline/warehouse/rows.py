@@ -104,6 +104,7 @@ def _post(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
             "quote_collection": collection_numbers(batch["quote_collection"]),
             "embed": batch["embed"],
             "raw": batch["raw"],
+            "mentions": keys_of_lists(batch["mentions"], keys.actor_ids),
         }
     )
 
@@ -166,7 +167,7 @@ SOCIAL_TABLES: Final[dict[str, TableMap]] = {
     "profile": TableMap("profile", ("did",), ("rkey",), _profile, "app.bsky.actor.profile"),
     "post": TableMap(
         "post",
-        ("did", "reply_root_did", "reply_parent_did", "quote_did"),
+        ("did", "reply_root_did", "reply_parent_did", "quote_did", "mentions"),
         ("rkey", "reply_root_rkey", "reply_parent_rkey", "quote_rkey"),
         _post,
         _POST,

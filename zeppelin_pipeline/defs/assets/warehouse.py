@@ -1,13 +1,11 @@
-"""What is made of the warehouse once shards are in it: indexes, the epoch that counts hang behind, and counts."""
+"""What is made of the warehouse once shards are in it: indexes, and the epoch that counts hang behind."""
 
 from typing import Any
 
 import dagster as dg
 
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, RangeResult, recompute
 from zeppelin_pipeline.defs.audit_check import audit_check_spec, audit_sample
-from zeppelin_pipeline.defs.metadata import markdown_table, rate
-from zeppelin_pipeline.defs.partitions import KEY_RANGES
+from zeppelin_pipeline.defs.metadata import markdown_table
 from zeppelin_pipeline.defs.resources import Warehouse
 from zeppelin_pipeline.defs.retries import RETRIES
 from zeppelin_pipeline.warehouse.indexes import build_indexes
@@ -66,42 +64,3 @@ def load_epoch(warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[A
             "sizes": markdown_table(["table", "table bytes", "index bytes", "rows, about"], [tuple(s) for s in sizes]),
         }
     )
-
-
-def _counts_asset(name: str, description: str) -> dg.AssetsDefinition:
-    """One derived table: partitioned by key range; a run may span many ranges, each a transaction of its own."""
-
-    @dg.asset(
-        name=name,
-        description=description,
-        group_name="counts",
-        partitions_def=KEY_RANGES,
-        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=16),
-        deps=[load_epoch, warehouse_indexes],
-        kinds={"postgres"},
-        owners=["team:zeppelin"],
-        retry_policy=RETRIES,
-    )
-    def counts(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult[Any]:
-        results: list[RangeResult] = []
-        with warehouse.connect(name) as connection:
-            for key_range in context.partition_keys:
-                results.append(recompute(connection, name, key_range))
-                context.log.info("range %s: %d rows of %d", key_range, results[-1].rows, results[-1].base_rows)
-        seconds = sum(result.seconds for result in results)
-        base_rows = sum(result.base_rows for result in results)
-        return dg.MaterializeResult(
-            metadata={
-                "dagster/row_count": sum(result.rows for result in results),
-                "drifted": sum(result.drifted for result in results),
-                "base_rows": base_rows,
-                "seconds": round(seconds, 3),
-                "base_rows_per_second": rate(base_rows, seconds),
-            }
-        )
-
-    return counts
-
-
-post_counts = _counts_asset(AGGREGATES[0], "Likes, reposts, replies and quotes of each post.")
-actor_counts = _counts_asset(AGGREGATES[1], "Followers, follows and posts of each account.")

@@ -1,0 +1,139 @@
+-- Replies and quotes that break a rule (zeppelin_pipeline/warehouse/violations.py), judged by what the warehouse holds now, in whatever
+-- order it came. A statement here judges the posts of the temporary table judged, and no others.
+
+-- name: create_judged
+-- The posts to be judged; may hold one twice, and posts that are gone.
+CREATE TEMPORARY TABLE judged (actor_id bigint NOT NULL, rkey bigint NOT NULL) ON COMMIT DROP;
+
+-- name: judge_range
+-- What may break a rule of the accounts of a range: replies in their threads, quotes of their gated posts, and what was found to.
+INSERT INTO judged (actor_id, rkey)
+SELECT actor_id, rkey FROM post WHERE reply_root_actor BETWEEN %(low)s AND %(high)s
+UNION ALL
+SELECT post.actor_id, post.rkey FROM postgate
+JOIN post ON post.quote_actor = postgate.actor_id AND post.quote_rkey = postgate.rkey
+WHERE postgate.actor_id BETWEEN %(low)s AND %(high)s AND postgate.is_embedding_disabled
+UNION ALL
+SELECT actor_id, rkey FROM violation WHERE ruler BETWEEN %(low)s AND %(high)s;
+
+-- name: judge_posts
+-- Posts that were written or removed, and those that answer them: a parent says what a reply's root has to be.
+INSERT INTO judged (actor_id, rkey)
+WITH RECURSIVE changed AS (
+    SELECT * FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS changed (actor_id, rkey)
+    UNION
+    SELECT post.actor_id, post.rkey FROM changed
+    JOIN post ON post.reply_parent_actor = changed.actor_id AND post.reply_parent_rkey = changed.rkey
+)
+SELECT actor_id, rkey FROM changed;
+
+-- name: judge_threads
+-- Replies in the threads of these posts, whose threadgate was written or removed.
+INSERT INTO judged (actor_id, rkey)
+SELECT post.actor_id, post.rkey FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS gate (actor_id, rkey)
+JOIN post ON post.reply_root_actor = gate.actor_id AND post.reply_root_rkey = gate.rkey;
+
+-- name: judge_quotes
+-- Quotes of these posts, whose postgate was written or removed.
+INSERT INTO judged (actor_id, rkey)
+SELECT post.actor_id, post.rkey FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS gate (actor_id, rkey)
+JOIN post ON post.quote_actor = gate.actor_id AND post.quote_rkey = gate.rkey AND post.quote_collection = 1;
+
+-- name: create_found
+-- What the judged posts break, each rule once.
+CREATE TEMPORARY TABLE found ON COMMIT DROP AS
+WITH RECURSIVE posts AS MATERIALIZED (
+    SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
+        CASE WHEN post.quote_collection = 1 THEN post.quote_actor END AS quote_actor, post.quote_rkey
+    FROM (SELECT DISTINCT actor_id, rkey FROM judged) AS judged
+    JOIN post USING (actor_id, rkey)
+), misplaced AS (
+    -- A reply to the root is to a post that is none itself; a reply to a reply speaks of the same root as that.
+    SELECT posts.* FROM posts
+    JOIN post AS parent ON parent.actor_id = posts.reply_parent_actor AND parent.rkey = posts.reply_parent_rkey
+    WHERE posts.reply_root_actor IS NOT NULL AND CASE
+        WHEN posts.reply_parent_actor = posts.reply_root_actor AND posts.reply_parent_rkey = posts.reply_root_rkey
+        THEN parent.reply_root_actor IS NOT NULL
+        ELSE (parent.reply_root_actor, parent.reply_root_rkey)
+            IS DISTINCT FROM (posts.reply_root_actor, posts.reply_root_rkey)
+            OR EXISTS (
+                SELECT FROM violation
+                WHERE violation.actor_id = parent.actor_id AND violation.rkey = parent.rkey AND violation.kind = 3
+                    AND NOT EXISTS (
+                        SELECT FROM judged WHERE judged.actor_id = parent.actor_id AND judged.rkey = parent.rkey
+                    )
+            )
+        END
+    UNION
+    -- What answers a misplaced reply is misplaced too.
+    SELECT posts.* FROM misplaced
+    JOIN posts ON posts.reply_parent_actor = misplaced.actor_id AND posts.reply_parent_rkey = misplaced.rkey
+)
+SELECT posts.actor_id, posts.rkey, 1::smallint AS kind, gate.actor_id AS ruler, posts.reply_parent_actor, posts.reply_parent_rkey
+FROM posts
+JOIN threadgate AS gate ON gate.actor_id = posts.reply_root_actor AND gate.rkey = posts.reply_root_rkey
+WHERE gate.allow IS NOT NULL AND posts.actor_id <> gate.actor_id
+    AND NOT (gate.allow & 1 <> 0 AND EXISTS (
+        SELECT FROM post AS root
+        WHERE root.actor_id = gate.actor_id AND root.rkey = gate.rkey AND posts.actor_id = ANY (root.mentions)
+    ))
+    AND NOT (gate.allow & 2 <> 0 AND EXISTS (
+        SELECT FROM follow WHERE follow.subject_actor = posts.actor_id AND follow.actor_id = gate.actor_id
+    ))
+    AND NOT (gate.allow & 4 <> 0 AND EXISTS (
+        SELECT FROM follow WHERE follow.subject_actor = gate.actor_id AND follow.actor_id = posts.actor_id
+    ))
+    AND NOT (gate.allow & 8 <> 0 AND EXISTS (
+        SELECT FROM unnest(gate.list_actors, gate.list_rkeys) AS allowed (actor_id, rkey)
+        JOIN list_item ON list_item.actor_id = allowed.actor_id AND list_item.list_rkey = allowed.rkey
+        WHERE list_item.subject_actor = posts.actor_id
+    ))
+UNION ALL
+SELECT posts.actor_id, posts.rkey, 2, gate.actor_id, NULL, NULL
+FROM posts
+JOIN postgate AS gate ON gate.actor_id = posts.quote_actor AND gate.rkey = posts.quote_rkey
+WHERE gate.is_embedding_disabled AND posts.actor_id <> gate.actor_id
+UNION ALL
+SELECT misplaced.actor_id, misplaced.rkey, 3, misplaced.reply_root_actor, NULL, NULL FROM misplaced;
+
+-- name: remove_violations
+-- What judged posts do not break any more; with the parents whose replies count again.
+DELETE FROM violation
+USING (SELECT DISTINCT actor_id, rkey FROM judged) AS judged
+WHERE violation.actor_id = judged.actor_id AND violation.rkey = judged.rkey
+    AND NOT EXISTS (
+        SELECT FROM found
+        WHERE found.actor_id = violation.actor_id AND found.rkey = violation.rkey AND found.kind = violation.kind
+            AND found.ruler = violation.ruler
+            AND (found.reply_parent_actor, found.reply_parent_rkey)
+            IS NOT DISTINCT FROM (violation.parent_actor, violation.parent_rkey)
+    )
+RETURNING violation.kind, violation.parent_actor, violation.parent_rkey;
+
+-- name: add_violations
+-- What is found and was not known; with the parents whose replies count no more.
+INSERT INTO violation (actor_id, rkey, kind, ruler, parent_actor, parent_rkey)
+SELECT actor_id, rkey, kind, ruler, reply_parent_actor, reply_parent_rkey FROM found ORDER BY actor_id, rkey, kind
+ON CONFLICT (actor_id, rkey, kind) DO NOTHING
+RETURNING kind, parent_actor, parent_rkey;
+
+-- name: drop_judged
+-- For a second judgement in the same transaction.
+DROP TABLE IF EXISTS judged, found;
+
+-- name: count_replies_again
+-- Each parent has a reply more for each time that it is named.
+INSERT INTO post_counts AS held (actor_id, rkey, likes, reposts, replies, quotes)
+SELECT actor_id, rkey, 0, 0, count(*), 0
+FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS parent (actor_id, rkey)
+GROUP BY 1, 2 ORDER BY 1, 2
+ON CONFLICT (actor_id, rkey) DO UPDATE SET replies = held.replies + excluded.replies;
+
+-- name: count_replies_no_more
+-- Each parent has a reply less for each time that it is named. One without counts has not been counted yet.
+UPDATE post_counts SET replies = replies - parent.n
+FROM (
+    SELECT actor_id, rkey, count(*) AS n
+    FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS parent (actor_id, rkey) GROUP BY 1, 2
+) AS parent
+WHERE post_counts.actor_id = parent.actor_id AND post_counts.rkey = parent.rkey;
