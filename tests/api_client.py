@@ -19,7 +19,7 @@ from zeppelin_api.lexicon.profiles import (
     GetRepostedByOutput,
     ProfileViewDetailed,
 )
-from zeppelin_api.lexicon.repo import GetRecordOutput, ResolveHandleOutput
+from zeppelin_api.lexicon.repo import GetRecordOutput, IdentityInfo, ResolveDidOutput, ResolveHandleOutput
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.warehouse.queries import load_queries
 
@@ -34,6 +34,8 @@ OUTPUTS: Final[Mapping[str, type[BaseModel]]] = {
     "app.bsky.graph.getFollowers": GetFollowersOutput,
     "app.bsky.graph.getFollows": GetFollowsOutput,
     "com.atproto.identity.resolveHandle": ResolveHandleOutput,
+    "com.atproto.identity.resolveDid": ResolveDidOutput,
+    "com.atproto.identity.resolveIdentity": IdentityInfo,
     "com.atproto.repo.getRecord": GetRecordOutput,
 }
 

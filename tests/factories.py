@@ -97,13 +97,14 @@ class WarehouseFactory:
         handle: str | None = None,
         profile: Mapping[str, Any] | None = None,
         status: str | None = "active",
+        handle_state: str = "verified",
     ) -> Account:
         """A repository with its identity; with a profile record when one is given."""
         self._accounts += 1
         number = self._accounts
         did = "did:plc:" + "".join(_DID_LETTERS[number >> shift & 31] for shift in range(115, -5, -5))
         actor = self.mention(did)
-        self.insert("identity", actor_id=actor, resolved_at=_DAY_ONE, handle=handle)
+        self.insert("identity", actor_id=actor, resolved_at=_DAY_ONE, handle=handle, handle_state=handle_state)
         self.insert(
             "repo",
             actor_id=actor,

@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from zeppelin_api.db import Database
 from zeppelin_api.errors import install_error_handlers
 from zeppelin_api.openapi import correct_openapi
-from zeppelin_api.routers import app_bsky_actor, app_bsky_feed, app_bsky_graph, com_atproto, service_routes
+from zeppelin_api.routers import app_bsky_actor, app_bsky_feed, app_bsky_graph, com_atproto, plc, service_routes
 from zeppelin_api.service import Service
 from zeppelin_api.settings import ApiSettings, load_settings
 
@@ -57,6 +57,7 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
         app_bsky_graph.router,
         com_atproto.identity_router,
         com_atproto.repo_router,
+        plc.router,
         service_routes.router,
     ):
         app.include_router(router)

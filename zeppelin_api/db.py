@@ -32,10 +32,17 @@ RowT = TypeVar("RowT")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One request's reads: a connection, and the keys of its warehouse."""
+    """One request's reads.
+
+    Attributes:
+        connection: to the warehouse, read-only.
+        keys: of the warehouse.
+        accepts_pending_handles: whether a handle that nobody has looked at yet counts as its account's.
+    """
 
     connection: AsyncConnection[Any]
     keys: KeySpace
+    accepts_pending_handles: bool = False
 
     async def rows(self, row_type: type[RowT], query: str, /, **parameters: Any) -> list[RowT]:
         """All rows of a named query.
@@ -55,6 +62,7 @@ class Database:
 
     def __init__(self, settings: ApiSettings, cursor_factory: type[AsyncCursor[Any]] = AsyncCursor) -> None:
         self._statement_timeout = f"{settings.statement_timeout_seconds * 1000:.0f}"
+        self._accepts_pending_handles = settings.accept_pending_handles
         self._keys: KeySpace | None = None
         self._pool = AsyncConnectionPool(
             settings.postgres_url,
@@ -89,7 +97,7 @@ class Database:
             if self._keys is None:
                 raise unavailable("The warehouse is not made yet")
             try:
-                yield Session(connection, self._keys)
+                yield Session(connection, self._keys, self._accepts_pending_handles)
             finally:
                 if connection.broken:
                     self._check = asyncio.create_task(self._pool.check())  # its siblings are most likely dead too

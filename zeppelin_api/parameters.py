@@ -19,6 +19,7 @@ def _of_format(name: str, is_valid: Callable[[str], bool]) -> tuple[AfterValidat
 
 
 AtIdentifier: TypeAlias = Annotated[str, *_of_format("at-identifier", syntax.is_at_identifier)]
+Did: TypeAlias = Annotated[str, *_of_format("did", syntax.is_did)]
 Handle: TypeAlias = Annotated[str, *_of_format("handle", syntax.is_handle)]
 AtUriText: TypeAlias = Annotated[str, *_of_format("at-uri", syntax.is_at_uri)]
 CidText: TypeAlias = Annotated[str, *_of_format("cid", syntax.is_cid)]

@@ -48,6 +48,10 @@ class ApiSettings(BaseSettings):
     detached_quotes_hide: bool = Field(
         default=False, description="Whether an author can detach their post from its quotes."
     )
+    accept_pending_handles: bool = Field(
+        default=False,
+        description="Whether a handle that is claimed and not yet looked at is shown and found as if it were verified.",
+    )
     thread_max_replies: int = Field(
         default=2000, ge=1, description="Replies that one thread answers with, upper levels first."
     )

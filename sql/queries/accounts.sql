@@ -2,20 +2,25 @@
 -- 18 chat declaration, 19 Germ declaration.
 
 -- name: find_accounts_by_handle
--- The account of each handle. Several may claim one: an account in good standing goes before others, then the one resolved last.
+-- The account of each handle: the one that its domain names. Where handles that nobody has looked at yet count too, a verified one
+-- goes before them, then an account in good standing, then the one resolved last.
 SELECT DISTINCT ON (identity.handle) identity.handle, actor.did
 FROM identity
 JOIN actor ON actor.id = identity.actor_id
 LEFT JOIN repo ON repo.actor_id = identity.actor_id
 WHERE identity.handle = ANY(%(handles)s::text[])
-ORDER BY identity.handle, (coalesce(repo.status, 'active') = 'active') DESC, identity.resolved_at DESC, actor.id;
+    AND (identity.handle_state = 'verified' OR (%(accepts_pending)s AND identity.handle_state = 'pending'))
+ORDER BY identity.handle, (identity.handle_state = 'verified') DESC, (coalesce(repo.status, 'active') = 'active') DESC, identity.resolved_at DESC, actor.id;
 
 -- name: get_accounts
 -- Accounts that are known by more than a mention, with all that any profile view shows but counts.
 SELECT
     actor.id AS actor_id,
     actor.did,
-    identity.handle,
+    CASE
+        WHEN identity.handle_state = 'verified' OR (%(accepts_pending)s AND identity.handle_state = 'pending')
+        THEN identity.handle
+    END AS handle,
     repo.status,
     profile.raw AS profile,
     profile.created_at,

@@ -47,6 +47,10 @@ PARAMETERS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "app.bsky.graph.getFollowers": {"actor": ACTOR, "limit": LIMIT, "cursor": CURSOR, "sort": SORT},
     "app.bsky.graph.getFollows": {"actor": ACTOR, "limit": LIMIT, "cursor": CURSOR, "sort": SORT},
     "com.atproto.identity.resolveHandle": {"handle": {"type": "string", "format": "handle", "required": True}},
+    "com.atproto.identity.resolveDid": {"did": {"type": "string", "format": "did", "required": True}},
+    "com.atproto.identity.resolveIdentity": {
+        "identifier": {"type": "string", "format": "at-identifier", "required": True}
+    },
     "com.atproto.repo.getRecord": {
         "repo": ACTOR,
         "collection": {"type": "string", "format": "nsid", "required": True},
@@ -92,6 +96,8 @@ def test_every_method_is_in_the_table(document: dict[str, Any]):
         ("app.bsky.feed.getAuthorFeed", ["BlockedActor", "BlockedByActor"]),
         ("app.bsky.feed.getPostThread", ["NotFound"]),
         ("com.atproto.identity.resolveHandle", ["HandleNotFound"]),
+        ("com.atproto.identity.resolveDid", ["DidNotFound", "DidDeactivated"]),
+        ("com.atproto.identity.resolveIdentity", ["HandleNotFound", "DidNotFound", "DidDeactivated"]),
         ("com.atproto.repo.getRecord", ["RecordNotFound"]),
     ],
 )

@@ -13,8 +13,8 @@ AT = datetime(2024, 1, 1, tzinfo=UTC)
 PAGE = {"before_at": AT, "before_rkey": 5, "before_actor": 5, "limit": 50}
 SUBJECT = {"actor": 1, "collection": 1, "rkey": 2, "cid": None}
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "find_accounts_by_handle": {"handles": ["a.test"]},
-    "get_accounts": {"actors": [1, 2], "self_rkey": -1},
+    "find_accounts_by_handle": {"handles": ["a.test"], "accepts_pending": False},
+    "get_accounts": {"actors": [1, 2], "self_rkey": -1, "accepts_pending": False},
     "get_profile_counts": {"actors": [1, 2]},
     "get_posts": {"actors": [1, 2], "rkeys": [3, 4]},
     "get_author_feed": {

@@ -52,7 +52,12 @@ async def resolve_identifiers(session: Session, identifiers: Iterable[str]) -> d
     dids = {text: text for text in wanted if text.startswith("did:")}
     handles = {text: text.lower() for text in wanted if text not in dids}
     if handles:
-        rows = await session.rows(_HandleRow, "find_accounts_by_handle", handles=sorted(set(handles.values())))
+        rows = await session.rows(
+            _HandleRow,
+            "find_accounts_by_handle",
+            handles=sorted(set(handles.values())),
+            accepts_pending=session.accepts_pending_handles,
+        )
         by_handle = {row.handle: row.did for row in rows}
         dids |= {text: by_handle[handle] for text, handle in handles.items() if handle in by_handle}
     return dids
@@ -73,7 +78,11 @@ async def load_actors(session: Session, state: Hydration, actors: Collection[int
     if not actors:
         return {}
     rows = await session.rows(
-        _AccountRow, "get_accounts", actors=list(actors), self_rkey=session.keys.rkey_id(SELF_RKEY)
+        _AccountRow,
+        "get_accounts",
+        actors=list(actors),
+        self_rkey=session.keys.rkey_id(SELF_RKEY),
+        accepts_pending=session.accepts_pending_handles,
     )
     state.accounts |= {row.did: _account(row) for row in rows}
     return {row.actor_id: row.did for row in rows}

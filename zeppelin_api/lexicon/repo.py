@@ -9,6 +9,20 @@ class ResolveHandleOutput(LexiconObject):
     did: str
 
 
+class ResolveDidOutput(LexiconObject):
+    """`com.atproto.identity.resolveDid`."""
+
+    did_doc: Unknown
+
+
+class IdentityInfo(LexiconObject):
+    """`com.atproto.identity.defs#identityInfo`."""
+
+    did: str
+    handle: str
+    did_doc: Unknown
+
+
 class GetRecordOutput(LexiconObject):
     """`com.atproto.repo.getRecord`."""
 

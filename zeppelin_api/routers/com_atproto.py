@@ -6,18 +6,22 @@ from fastapi import Query
 from orjson import JSONEncodeError
 from starlette.responses import Response
 
+from zeppelin_api.db import Session
 from zeppelin_api.errors import ApiError, invalid_request
 from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers
+from zeppelin_api.hydration.identity import load_plc_operation
 from zeppelin_api.hydration.keys import uri_of
 from zeppelin_api.hydration.repo import load_raw_record
 from zeppelin_api.hydration.state import Hydration
-from zeppelin_api.lexicon.repo import GetRecordOutput, ResolveHandleOutput
-from zeppelin_api.parameters import AtIdentifier, CidText, Handle, Nsid, RecordKeyText
+from zeppelin_api.lexicon.repo import GetRecordOutput, IdentityInfo, ResolveDidOutput, ResolveHandleOutput
+from zeppelin_api.parameters import AtIdentifier, CidText, Did, Handle, Nsid, RecordKeyText
 from zeppelin_api.responses import json_response
 from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import SessionDep
+from zeppelin_api.views.profiles import INVALID_HANDLE
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
+from zeppelin_pipeline.atproto.plc import did_document
 from zeppelin_pipeline.errors import InvalidDataError
 
 identity_router: Final = XrpcRouter("com.atproto.identity")
@@ -28,11 +32,42 @@ repo_router: Final = XrpcRouter("com.atproto.repo")
 async def resolve_handle(
     session: SessionDep, handle: Annotated[Handle, Query(description="The handle to resolve.")]
 ) -> Response:
-    """Resolves an atproto handle (hostname) to a DID, from what is known in the warehouse."""
+    """Resolves an atproto handle (hostname) to the DID that its domain names and that claims it."""
     did = (await resolve_identifiers(session, [handle])).get(handle)
     if did is None:
         raise ApiError("HandleNotFound", "Unable to resolve handle")
     return json_response({"did": did})
+
+
+@identity_router.query("resolveDid", ResolveDidOutput, "DidNotFound", "DidDeactivated")
+async def resolve_did(session: SessionDep, did: Annotated[Did, Query(description="DID to resolve.")]) -> Response:
+    """Resolves a did:plc to its DID document, by the verified mirror of the PLC directory."""
+    return json_response({"didDoc": await _document(session, did)})
+
+
+@identity_router.query("resolveIdentity", IdentityInfo, "HandleNotFound", "DidNotFound", "DidDeactivated")
+async def resolve_identity(
+    session: SessionDep, identifier: Annotated[AtIdentifier, Query(description="Handle or DID to resolve.")]
+) -> Response:
+    """Resolves an identity (DID or handle) to its DID document and the handle that holds both ways."""
+    did = (await resolve_identifiers(session, [identifier])).get(identifier)
+    if did is None:
+        raise ApiError("HandleNotFound", "Unable to resolve handle")
+    document = await _document(session, did)
+    state = Hydration()
+    await load_accounts(session, state, [did])
+    account = state.accounts.get(did)
+    handle = (account and account.handle) or INVALID_HANDLE
+    return json_response({"did": did, "handle": handle, "didDoc": document})
+
+
+async def _document(session: Session, did: str) -> dict[str, object]:
+    operation = await load_plc_operation(session, did)
+    if operation is None:
+        raise ApiError("DidNotFound", f"The mirror of the PLC directory has no {did}")
+    if operation.data is None:
+        raise ApiError("DidDeactivated", f"The account {did} was given up")
+    return did_document(did, operation.data)
 
 
 @repo_router.query("getRecord", GetRecordOutput, "RecordNotFound")
