@@ -96,8 +96,9 @@ def check_profile(api: ApiClient, truth: Truth, did: str) -> Wrong:
     }
     for name, value in expected.items():
         yield from _differ(f"{name} of {did}", profile.get(name), value)
-    resolved = api.get("com.atproto.identity.resolveHandle", handle=profile["handle"])
-    yield from _differ(f"DID of {profile['handle']}", resolved["did"], did)
+    identity = api.get("com.atproto.identity.resolveIdentity", identifier=profile["handle"])
+    yield from _differ(f"DID of {profile['handle']}", identity["did"], did)
+    yield from _differ(f"names of {did}", identity["didDoc"]["alsoKnownAs"], [f"at://{profile['handle']}"])
 
 
 def check_post(api: ApiClient, truth: Truth, uri: str) -> Wrong:

@@ -1,7 +1,8 @@
 """The backfill of everything that is missing, launched as a person would in Dagster's pages, stage by stage.
 
-hosts -> listings -> shard plan -> every shard (fetch, extract, load) -> indexes -> counts. Work that an earlier run
-has done is left out, and the report says how much that was.
+hosts -> identities -> listings -> shard plan -> every shard (fetch, extract, load) -> indexes -> handles -> counts.
+Work that an earlier run has done is left out, and the report says how much that was. Of a large directory only one
+window is taken in before the shards: its sensor goes on with the others meanwhile.
 """
 
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from zeppelin_pipeline.aggregates.counts import AGGREGATES
+from zeppelin_pipeline.defs.partitions import PLC_WINDOWS, window_key
 from zeppelin_pipeline.errors import ZeppelinError
 from zeppelin_pipeline.stack.dagster_client import UNFINISHED_RUNS, DagsterClient
 from zeppelin_pipeline.stack.dagster_values import Run
@@ -69,6 +71,7 @@ class BackfillLauncher:
         started = time.monotonic()
         report = BackfillReport()
         self._one_run("hosts", ["pds_list"])
+        self._take_in_identities()
         self._list_hosts(report)
         self._one_run("plan", ["shard_plan"])
         self._load_shards(report)
@@ -82,6 +85,12 @@ class BackfillLauncher:
             (run,) = self._wait([self._dagster.launch_run(assets, **launch)], stage)
         if run.status != "SUCCESS":
             raise BackfillError(f"{', '.join(assets)} failed: {self._reason(run)}")
+
+    def _take_in_identities(self) -> None:
+        """The open window of the PLC directory's export; the first one is made a partition."""
+        self._dagster.add_partition(str(PLC_WINDOWS.name), window_key(0))
+        window = max(self._dagster.partition_keys("plc_operations"))
+        self._one_run("identities", ["plc_operations"], partition=window)
 
     def _list_hosts(self, report: BackfillReport) -> None:
         """List every host that has no complete listing yet; one that fails does not hold up the others."""
@@ -106,8 +115,9 @@ class BackfillLauncher:
                 report.shards_failed = self._follow_backfill(backfill, final, missing, stage)
 
     def _finish(self) -> None:
-        """Indexes and the epoch, then the counts of all key ranges in one run."""
+        """Indexes and the epoch, then handles, then the counts of all key ranges in one run."""
         self._one_run("indexes", ["warehouse_indexes", "load_epoch"])
+        self._one_run("handles", ["verified_handles"])
         keys = self._dagster.partition_keys(AGGREGATES[0])
         self._one_run("counts", AGGREGATES, partition_range=(keys[0], keys[-1]))
 

@@ -100,6 +100,17 @@ class DagsterClient:
         launched = self.graphql.ask_one(documents.LAUNCH_BACKFILL, {"params": params}, expect="LaunchBackfillSuccess")
         return str(launched["backfillId"])
 
+    def add_partition(self, definition: str, key: str) -> None:
+        """Make a dynamic partition; one that is there already stays."""
+        variables = {
+            "repository": {"repositoryLocationName": self._location, "repositoryName": REPOSITORY},
+            "definition": definition,
+            "key": key,
+        }
+        (added,) = self.graphql.ask(documents.ADD_PARTITION, variables).values()
+        if added["__typename"] not in {"AddDynamicPartitionSuccess", "DuplicateDynamicPartitionError"}:
+            raise DagsterError(added["__typename"], str(added.get("message")))
+
     def retry_failed(self, backfill_id: str) -> str:
         """Request a backfill of what an ended one did not materialize; return the new one's id."""
         params = {"parentRunId": backfill_id, "strategy": "FROM_FAILURE"}

@@ -45,6 +45,15 @@ mutation LaunchBackfill($params: LaunchBackfillParams!) {{
 }}
 """
 
+ADD_PARTITION: Final = f"""
+mutation AddPartition($repository: RepositorySelector!, $definition: String!, $key: String!) {{
+  addDynamicPartition(repositorySelector: $repository, partitionsDefName: $definition, partitionKey: $key) {{
+    __typename {_ERROR}
+    ... on DuplicateDynamicPartitionError {{ partitionName }}
+  }}
+}}
+"""
+
 RETRY_BACKFILL: Final = f"""
 mutation RetryBackfill($params: ReexecutionParams!) {{
   reexecutePartitionBackfill(reexecutionParams: $params) {{

@@ -103,6 +103,8 @@ def _settings_over(settings: Settings, network: DemoNetwork, home: Path, urls: d
             "lake_url": str(home / "lake"),
             "relay_urls": (urls["relay_url"],),
             "plc_url": urls["plc_url"],
+            "dns_servers": (urls["dns"],),
+            "handle_resolvers": (),
             "hosts": (),
             "scrape_state": None,
             "allow_private_hosts": True,
