@@ -9,7 +9,7 @@ import dagster as dg
 
 from zeppelin_pipeline.aggregates.counts import AGGREGATES
 from zeppelin_pipeline.defs.code_location import build_resources, load_assets
-from zeppelin_pipeline.defs.partitions import PDS_HOSTS, REPO_SHARDS
+from zeppelin_pipeline.defs.partitions import PDS_HOSTS, PLC_WINDOWS, REPO_SHARDS, window_key
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.warehouse.key_ranges import range_names
 
@@ -40,6 +40,12 @@ class Backfill:
         before_fetch()
         self.take_in(self.shards)
         self.finish()
+
+    def take_in_identities(self) -> None:
+        """The whole export of the PLC directory, and its accounts' handles verified."""
+        self.instance.add_dynamic_partitions(str(PLC_WINDOWS.name), [window_key(0)])
+        self.materialize("plc_operations", partition=window_key(0))
+        self.materialize("verified_handles")
 
     def plan(self) -> None:
         """Hosts found, listed, and cut into shards."""

@@ -49,6 +49,7 @@ def backfill(
     with dg.DagsterInstance.ephemeral(settings=QUIET) as instance:
         backfill = Backfill(settings, instance)
         backfill.run(before_fetch=lambda: delete_account(network, deleted.host, deleted.did))
+        backfill.take_in_identities()
         yield backfill
     postgres_server.drop_database(name)
 

@@ -15,6 +15,7 @@ def settings_for(network: Network, postgres_url: str, home: Path) -> Settings:
         relay_urls=(),
         plc_url=network.plc_url,
         allow_private_hosts=True,
+        handle_resolvers=tuple(f"{name}.test={url}" for name, url in network.pds_urls.items()),
         tail_limit=5,
         shard_size=4,
     )

@@ -38,7 +38,10 @@ def api_with(**changes: Any) -> ApiClient:
     """An API that answers rightly but for the changes."""
     answers = {
         "app.bsky.actor.getProfile": PROFILE | changes.get("profile", {}),
-        "com.atproto.identity.resolveHandle": {"did": changes.get("resolved", ANN)},
+        "com.atproto.identity.resolveIdentity": {
+            "did": changes.get("resolved", ANN),
+            "didDoc": {"alsoKnownAs": changes.get("names", ["at://ann.test"])},
+        },
         "app.bsky.feed.getPosts": {"posts": changes.get("posts", [POST | changes.get("post", {})])},
     }
 
@@ -68,6 +71,7 @@ def test_right_answers_leave_nothing_to_say(truth: Truth) -> None:
         {"profile": {"displayName": "Anne"}},
         {"profile": {"description": "invented"}},
         {"resolved": BOB},
+        {"names": ["at://other.test"]},
     ],
 )
 def test_a_wrong_profile_is_found(truth: Truth, change: dict[str, Any]) -> None:
