@@ -32,10 +32,11 @@ CREATE INDEX IF NOT EXISTS post_quote ON post (quote_actor, quote_rkey) WHERE qu
 -- Feeds and graphs of an account, newest first.
 CREATE INDEX IF NOT EXISTS post_author ON post (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);
 CREATE INDEX IF NOT EXISTS repost_author ON repost (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);
-CREATE INDEX IF NOT EXISTS follow_author ON follow (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);
-CREATE INDEX IF NOT EXISTS follow_subject ON follow (subject_actor, (least(created_at, indexed_at)) DESC, rkey DESC);
+-- Those of follows leave the few of one moment to be sorted: 8 bytes less for each.
+CREATE INDEX IF NOT EXISTS follow_author ON follow (actor_id, (least(created_at, indexed_at)) DESC);
+CREATE INDEX IF NOT EXISTS follow_subject ON follow (subject_actor, (least(created_at, indexed_at)) DESC);
 -- Who follows whom: an account that follows another twice is one follower, by its first follow.
-CREATE INDEX IF NOT EXISTS follow_pair ON follow (subject_actor, actor_id, rkey);
+CREATE INDEX IF NOT EXISTS follow_pair ON follow (subject_actor, actor_id);
 CREATE INDEX IF NOT EXISTS block_subject ON block (subject_actor, actor_id);
 
 -- Lists: their members, newest first; where an account is listed, whether it is on one list, and by whom a list is blocked.

@@ -23,16 +23,17 @@ CREATE TABLE migration (
     applied_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Dictionaries: content-free, append-only, the same for every loader. Both sides are unique, so a collision of hashes is found.
-CREATE TABLE actor (  -- [R]: a distributed table could not keep did unique
+-- Dictionaries: content-free, append-only, the same for every loader. A key is made of its text, so that a text is there once, and found
+-- by its key; a collision of hashes is a key that is there with another text.
+CREATE TABLE actor (  -- [R]
     id  bigint PRIMARY KEY,
-    did text NOT NULL UNIQUE
+    did text NOT NULL
 );
 CREATE TABLE record_key (  -- [R] record keys that are not TIDs
     id   bigint PRIMARY KEY CHECK (id < 0),
-    text text NOT NULL UNIQUE
+    text text NOT NULL
 );
-CREATE TABLE collection (  -- [R]
+CREATE TABLE collection (  -- [R] unique by name too: a collection that gets a number must not keep its hash
     id   bigint PRIMARY KEY,
     nsid text NOT NULL UNIQUE
 );

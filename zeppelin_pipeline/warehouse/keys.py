@@ -2,7 +2,7 @@
 
 Keys are stateless: computed anywhere, without a look-up, from the identifier and the warehouse's secret. The secret
 makes collisions impossible to aim at; those that chance brings (at 2^26 accounts one in 8,000 warehouses has one) are
-found by the dictionaries' unique constraints.
+found by what the dictionaries hold already.
 
 A record key that is a TID below 2^63 is its own integer, order kept. A TID may by its syntax begin with c to j, which
 is 2^63 or more; such a key is treated as any other text: a negative keyed hash.
