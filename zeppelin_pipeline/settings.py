@@ -128,6 +128,13 @@ class Settings(BaseSettings):
         50_000, ge=1, le=10_000_000, description="Rows held in memory for a dataset before they are written."
     )
     load_concurrency: int = Field(2, ge=1, le=64, description="Shards loaded into the warehouse at once.")
+    index_concurrency: int = Field(2, ge=1, le=64, description="Indexes of the warehouse built at once.")
+    index_memory_bytes: int = Field(
+        256 * MEBIBYTE, ge=MEBIBYTE, le=1 << 40, description="The server's memory for each index that is being built."
+    )
+    index_parallel_workers: int = Field(
+        1, ge=0, le=64, description="Processes of the server that help to build each index, at most."
+    )
 
     # What leaves the lake
     car_retention_days: float | None = Field(

@@ -8,6 +8,7 @@ from zeppelin_pipeline.defs.resources import IdentityResource, LakeResource, Net
 from zeppelin_pipeline.defs.schedules import JOBS, SCHEDULES
 from zeppelin_pipeline.defs.sensors import SENSORS
 from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.warehouse.indexes import BuildLimits
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -32,7 +33,10 @@ def build_resources(settings: Settings) -> dict[str, object]:
     """The resources by the names that assets ask for."""
     return {
         "lake": LakeResource(settings.lake_url, settings.lake_options),
-        "warehouse": Warehouse(settings.postgres_url),
+        "warehouse": Warehouse(
+            settings.postgres_url,
+            BuildLimits(settings.index_concurrency, settings.index_memory_bytes, settings.index_parallel_workers),
+        ),
         "network": NetworkResource(
             relay_urls=list(settings.relay_urls),
             plc_url=settings.plc_url,

@@ -28,6 +28,7 @@ from zeppelin_pipeline.repos.plan import PlanSettings
 from zeppelin_pipeline.repos.stale import StaleSettings
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.warehouse.connection import connect
+from zeppelin_pipeline.warehouse.indexes import DEFAULT_LIMITS, BuildLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ class Warehouse:
     """
 
     url: str | None = field(repr=False)
+    build_limits: BuildLimits = DEFAULT_LIMITS
 
     @contextmanager
     def connect(self, application: str) -> Generator[Connection[TupleRow], None, None]:

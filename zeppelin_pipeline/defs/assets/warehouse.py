@@ -8,6 +8,7 @@ from zeppelin_pipeline.defs.audit_check import audit_check_spec, audit_sample
 from zeppelin_pipeline.defs.metadata import markdown_table
 from zeppelin_pipeline.defs.resources import Warehouse
 from zeppelin_pipeline.defs.retries import RETRIES
+from zeppelin_pipeline.warehouse.duplicates import DuplicateKeysError
 from zeppelin_pipeline.warehouse.indexes import build_indexes
 from zeppelin_pipeline.warehouse.queries import load_queries
 
@@ -27,9 +28,15 @@ def warehouse_indexes(
 ) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument] - with checks Dagster takes the bare name only
     """Constraints and indexes of `sql/indexes.sql`: what is missing is built, all are verified."""
     with warehouse.connect("warehouse_indexes") as connection:
-        indexes = build_indexes(
-            connection, report=lambda index: context.log.info("%s on %s stands", index.name, index.table)
-        )
+        try:
+            indexes = build_indexes(
+                connection,
+                limits=warehouse.build_limits,
+                report=lambda index: context.log.info("%s on %s stands", index.name, index.table),
+                watch=lambda index: context.log.info("%s: %s, %.0f %%", index.name, index.phase, 100 * index.done),
+            )
+        except DuplicateKeysError as error:
+            raise _prevented(error) from error
         audit = audit_sample(connection)
     built = [index for index in indexes if index.seconds is not None]
     return dg.MaterializeResult(
@@ -44,6 +51,15 @@ def warehouse_indexes(
         },
         check_results=[audit],
     )
+
+
+def _prevented(error: DuplicateKeysError) -> dg.Failure:
+    rows = [
+        (one.table, one.index, one.keys, one.rows, ", ".join(named.key for named in one.named))
+        for one in error.duplicates
+    ]
+    table = markdown_table(["table", "index", "keys held more than once", "their rows", "the first of them"], rows)
+    return dg.Failure(str(error), metadata={"duplicates": table}, allow_retries=False)
 
 
 @dg.asset(group_name=GROUP, deps=["warehouse_tables"], kinds={"postgres"}, owners=["team:zeppelin"])
