@@ -214,3 +214,11 @@ def test_too_many_blocks_are_refused_by_the_careful_code() -> None:
     assert not scan._scan(SAMPLE.car, 10)
     with pytest.raises(InvalidDataError, match="car-blocks"):
         scan_repository(SAMPLE.car, max_blocks=10)
+
+
+def test_what_the_kernels_leave_is_bounded_more_tightly() -> None:
+    damaged = bytearray(SAMPLE.car)
+    damaged[-1] ^= 1
+    assert assert_alike(bytes(damaged)) == "block-hash"
+    with pytest.raises(InvalidDataError, match="car-blocks"):
+        scan_repository(bytes(damaged), careful_max_blocks=10)

@@ -21,8 +21,8 @@ from zeppelin_pipeline.atproto.repository import Repository, open_repository
 Bytes = npt.NDArray[np.uint8]
 Places = npt.NDArray[np.int64]
 
-CAREFUL_MAX_BLOCKS: Final = 1_000_000
-"""What the careful way, with objects of 500 bytes a block, may hold."""
+CAREFUL_MAX_BLOCKS: Final = 500_000
+"""What the careful way, with objects of 500 bytes a block, may hold: 250 MB beside the CAR."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,9 @@ PACK: Final = pa.schema(
         pa.field("did", pa.string(), nullable=False),
         pa.field("host", pa.string(), nullable=False),
         pa.field("rev", pa.string()),  # of the commit in the CAR
-        pa.field("state", pa.string(), nullable=False),  # fetched | absent | failed
+        pa.field(
+            "state", pa.string(), nullable=False
+        ),  # fetched | absent | failed; piece: of the CAR of the row that follows
         pa.field("reason", pa.string()),  # null when fetched
         pa.field("detail", pa.string()),
         pa.field("fetched_at", TIMESTAMP, nullable=False),

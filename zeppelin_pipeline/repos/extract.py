@@ -77,6 +77,7 @@ def _extract(
             kept = keep_unchanged(lake, earlier.paths, pack_dids(lake, added), output)
         for row in pack_rows(lake, shard, added):
             run.add(row)
+            del row  # the next one may be as large
         files = output.commit()
     run.report()
     kept.rejected.update(output.rejected)  # not `+`, which forgets the reason of a repository that shows no entries

@@ -1,12 +1,13 @@
 """One fetched repository, verified from the account's signature to every record's block; nothing is written here."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from zeppelin_pipeline.atproto.car import CarData, read_car, single_root
 from zeppelin_pipeline.atproto.commit import decode_commit, verify_commit
 from zeppelin_pipeline.atproto.mst import walk
-from zeppelin_pipeline.atproto.scan import ScannedRepository, scan_repository
+from zeppelin_pipeline.atproto.scan import CAREFUL_MAX_BLOCKS, ScannedRepository, scan_repository
 from zeppelin_pipeline.atproto.tid import tid_micros, tid_to_int
 from zeppelin_pipeline.errors import InvalidDataError
 from zeppelin_pipeline.identity.documents import DidDocument
@@ -39,7 +40,10 @@ def verify_repository(car: CarData, document: DidDocument, fetched_at_micros: in
 
 
 def count_entries(car: CarData) -> int:
-    """How many record entries a damaged repository can still be seen to have: those before its first fault."""
+    """How many record entries a damaged repository can still be seen to have: those before its first fault.
+
+    Of a huge one it is those that the first blocks, as many as may be held, lead to without a gap.
+    """
     entries = 0
     try:
         roots, frames = read_car(car)
@@ -55,7 +59,7 @@ def count_entries(car: CarData) -> int:
 def _readable_blocks(frames: Iterator[tuple[bytes, int, int]]) -> dict[bytes, tuple[int, int]]:
     blocks: dict[bytes, tuple[int, int]] = {}
     try:
-        for cid, start, end in frames:
+        for cid, start, end in islice(frames, CAREFUL_MAX_BLOCKS):
             blocks[cid] = (start, end)
     except InvalidDataError:
         return blocks  # cut off: what came before is still there

@@ -7,12 +7,17 @@ its row groups are small, so that a reader needs memory for one of them only.
 import struct
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import accumulate, groupby
+from operator import itemgetter
 from typing import Any, Final, cast
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.schemas import PACK
@@ -21,6 +26,8 @@ from zeppelin_pipeline.lake.store import FileStats, Lake, LakeWriter
 FETCHED: Final = "fetched"
 ABSENT: Final = "absent"
 FAILED: Final = "failed"
+#: Not an outcome: the row holds a piece of the CAR of the outcome that follows, in a row group of its own.
+PIECE: Final = "piece"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +62,13 @@ class PackSettings:
         part_bytes: CAR bytes after which a part is closed.
         part_seconds: age after which a part is closed.
         row_group_bytes: CAR bytes held in memory, at most one row more.
+        piece_bytes: a larger CAR is written, and read, in pieces of this size.
     """
 
     part_bytes: int = 64_000_000
     part_seconds: float = 30.0
     row_group_bytes: int = 8_000_000
+    piece_bytes: int = 16_000_000
 
 
 class PackWriter:
@@ -83,6 +92,7 @@ class PackWriter:
         with self._lock:
             if self._is_empty():
                 self._opened_at = time.monotonic()
+            row = self._without_first_pieces(row)
             self._rows.append(row)
             size_bytes = len(row.car or b"") + len(row.did_document or "")
             self._row_bytes += size_bytes
@@ -111,6 +121,21 @@ class PackWriter:
             if self._writer is not None:
                 self._writer.abort()
                 self._writer = None
+
+    def _without_first_pieces(self, row: PackRow) -> PackRow:
+        """Writes a large CAR but for its last piece, which is left in the row."""
+        piece_bytes = self._settings.piece_bytes
+        if row.car is None or len(row.car) <= piece_bytes:
+            return row
+        if self._rows:
+            self._write_row_group()
+        car, at = memoryview(row.car), 0
+        while len(car) - at > piece_bytes:
+            self._rows.append(replace(row, state=PIECE, car=car[at : at + piece_bytes]))
+            self._write_row_group()
+            at += piece_bytes
+        self._part_bytes += at
+        return replace(row, car=car[at:])
 
     def _is_empty(self) -> bool:
         return self._writer is None and not self._rows
@@ -189,31 +214,63 @@ def pack_dids(lake: Lake, parts: Iterable[str]) -> set[str]:
 def pack_rows(lake: Lake, shard: str, parts: Sequence[str] | None = None) -> Iterator[PackRow]:
     """The latest row of each DID, in the order of the parts; of all parts, or of some.
 
-    Memory is bounded by the shard's DIDs and one row group: a first pass over the narrow columns finds which row is the
-    latest, a second one reads only the row groups that hold such rows.
+    The caller lets go of a row before it asks for the next one.
+
+    Memory is bounded by the shard's DIDs and one row group, or one large CAR: a first pass over the narrow columns
+    finds which row is the latest, a second one reads only the row groups that hold such rows.
     """
     paths = _parts(lake, shard) if parts is None else parts
-    winners = {place: did for did, place in latest_places(lake, paths).items()}
-    for part, path in enumerate(paths):
-        with lake.open_parquet(path) as file:
-            first = 0
-            for group in range(file.num_row_groups):
-                rows = file.metadata.row_group(group).num_rows
-                wanted = [index for index in range(rows) if (part, first + index) in winners]
-                first += rows
-                if wanted:
-                    table = file.read_row_group(group)
-                    yield from (_to_row(table, index) for index in wanted)
+    wanted = sorted(latest_places(lake, paths).values())
+    for part, places in groupby(wanted, key=itemgetter(0)):
+        with lake.open_parquet(paths[int(part)]) as file:
+            yield from _rows_of_part(file, [(first, last) for _, first, last in places])
 
 
-def latest_places(lake: Lake, parts: Iterable[str]) -> dict[str, tuple[int, int]]:
-    """Each DID's latest row: the part's place in the list of parts, and the row's in the part."""
-    places: dict[str, tuple[int, int]] = {}
+def latest_places(lake: Lake, parts: Iterable[str]) -> dict[str, tuple[int, int, int]]:
+    """Where each DID's latest outcome is: its part's place in the list of parts, its first row (piece) and its last."""
+    places: dict[str, tuple[int, int, int]] = {}
     for part, path in enumerate(parts):
         with lake.open_parquet(path) as file:
-            dids = cast("list[str]", file.read(["did"])["did"].to_pylist())
-        places.update({did: (part, index) for index, did in enumerate(dids)})
+            columns = file.read(["did", "state"]).to_pydict()
+        first = 0
+        for index, (did, state) in enumerate(zip(columns["did"], columns["state"], strict=True)):
+            if state != PIECE:
+                places[did] = part, first, index
+                first = index + 1
     return places
+
+
+def _rows_of_part(file: pq.ParquetFile, places: list[tuple[int, int]]) -> Iterator[PackRow]:
+    """The outcomes at some places of a part, each from its first row to its last, ascending."""
+    rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    starts = list(accumulate(rows, initial=0))
+    held: tuple[int, pa.Table] | None = None
+    for first, last in places:
+        group = bisect_right(starts, last) - 1
+        if first < last:
+            held = None
+            yield _pieced_row(file, range(bisect_right(starts, first) - 1, group + 1))
+            continue
+        if held is None or held[0] != group:
+            held = None
+            held = group, file.read_row_group(group)
+        yield _to_row(held[1], last - starts[group])
+
+
+def _pieced_row(file: pq.ParquetFile, groups: range) -> PackRow:
+    """The outcome whose CAR is in several row groups, one row each; only one piece is in memory twice."""
+    car_at = PACK.names.index("car")
+    # Encoded values are never smaller than what they hold, so that this is enough.
+    sizes = [file.metadata.row_group(group).column(car_at).total_uncompressed_size for group in groups]
+    car, at = np.empty(sum(sizes), np.uint8), 0
+    row: PackRow | None = None
+    for group in groups:
+        row = _to_row(file.read_row_group(group), 0)
+        piece = np.frombuffer(row.car or b"", np.uint8)
+        car[at : at + len(piece)] = piece
+        at += len(piece)
+    assert row is not None
+    return replace(row, car=car[:at].data)
 
 
 def _next_part(lake: Lake, shard: str) -> int:
@@ -239,7 +296,8 @@ def _to_cars(cars: list[bytes | memoryview | None]) -> pa.Array:
 
 
 def _to_row(table: pa.Table, index: int) -> PackRow:
-    fields = cast("dict[str, Any]", {name: table[name][index].as_py() for name in PACK.names if name != "car"})
-    car = table["car"][index]
+    row = table.slice(index, 1)
+    fields = cast("dict[str, Any]", row.drop_columns(["car"]).to_pylist()[0])
+    car = row["car"][0]
     # Arrow gives out signed bytes; the protocol's are unsigned.
     return PackRow(**fields, car=memoryview(car.as_buffer()).cast("B") if car.is_valid else None)

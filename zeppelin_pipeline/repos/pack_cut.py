@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from zeppelin_pipeline.lake.schemas import PACK
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.repos.pack import ABSENT, CONTENT, latest_places, part_identities
+from zeppelin_pipeline.repos.pack import ABSENT, CONTENT, PIECE, latest_places, part_identities
 
 #: In a part's metadata: it holds no CARs any more.
 WITHOUT_CARS: Final = "without_cars"
@@ -58,12 +58,16 @@ def cut_pack(lake: Lake, shard: str, removed: Mapping[str, str], *, without_cars
             has_cars = WITHOUT_CARS not in lake.read_metadata(part.path)
             rows = file.read(["did", "state"]).to_pydict()
             states = list(zip(rows["did"], rows["state"], strict=True))
-            keeps = [places[did] == (number, index) for index, (did, _) in enumerate(states)]
+            goes = without_cars or not has_cars
+            keeps = [
+                _is_latest(places[did], number, index) and (state != PIECE or not (goes or did in removed))
+                for index, (did, state) in enumerate(states)
+            ]
             is_told = any(did in removed and state != ABSENT for did, state in states)
             if all(keeps) and not is_told and not (without_cars and has_cars):
                 continue
             content = {"shard": shard, CONTENT: part.content}
-            if without_cars or not has_cars:
+            if goes:
                 content |= {WITHOUT_CARS: "yes"}
             before = lake.size(part.path)
             with lake.open_writer(part.path, PACK, metadata=content, dictionary_columns=["host"]) as writer:
@@ -75,6 +79,12 @@ def cut_pack(lake: Lake, shard: str, removed: Mapping[str, str], *, without_cars
                 after = writer.commit().bytes
         cut += PackCut(1, before - after)
     return cut
+
+
+def _is_latest(place: tuple[int, int, int], part: int, row: int) -> bool:
+    """Whether a row, or a piece of its CAR, is of the latest outcome."""
+    latest, first, last = place
+    return part == latest and first <= row <= last
 
 
 def has_data(lake: Lake, shard: str, removed: Mapping[str, str]) -> bool:

@@ -18,6 +18,7 @@ from zeppelin_pipeline.repos.pack import (
     pack_rows,
     settled_dids,
 )
+from zeppelin_pipeline.repos.pack_cut import cut_pack
 
 SHARD = "pds.example~00000"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -104,3 +105,36 @@ def test_a_new_writer_goes_on_behind_the_last_part(lake: Lake) -> None:
 def test_flushing_nothing_writes_nothing(lake: Lake) -> None:
     assert write(lake).parts == []
     assert read(lake) == []
+
+
+def test_a_large_car_is_written_in_pieces_and_read_back_whole(lake: Lake) -> None:
+    large = [
+        row("did:b", car=bytes(range(250)) * 4),
+        row("did:d", FAILED, car=b"x" * 301),
+        row("did:e", car=b"y" * 300),
+    ]
+    rows = [row("did:a"), large[0], row("did:c"), *large[1:]]
+    write(lake, *rows, settings=PackSettings(piece_bytes=100))
+    assert read(lake) == rows
+    assert settled_dids(lake, SHARD) == {"did:a", "did:b", "did:c", "did:e"}
+
+
+def test_of_a_large_car_that_was_fetched_again_the_later_one_counts(lake: Lake) -> None:
+    settings = PackSettings(piece_bytes=100, row_group_bytes=50)
+    first, second = row("did:a", FAILED, b"1" * 950), row("did:a", car=b"2" * 450)
+    write(lake, first, row("did:b"), second, settings=settings)
+    assert read(lake) == [row("did:b"), second]
+    write(lake, row("did:a", ABSENT, None), settings=settings)
+    assert read(lake) == [row("did:b"), row("did:a", ABSENT, None)]
+
+
+def test_a_cut_keeps_the_pieces_of_what_stays_and_drops_those_of_what_goes(lake: Lake) -> None:
+    settings = PackSettings(piece_bytes=100)
+    kept, gone = row("did:kept", car=b"k" * 350), row("did:gone", car=b"g" * 350)
+    write(lake, row("did:kept", FAILED, b"f" * 250), gone, kept, settings=settings)
+    cut_pack(lake, SHARD, {"did:gone": "deleted"}, without_cars=False)
+    [emptied, whole] = read(lake)
+    assert whole == kept
+    assert (emptied.did, emptied.state, emptied.reason, emptied.car) == ("did:gone", ABSENT, "deleted", None)
+    cut_pack(lake, SHARD, {}, without_cars=True)
+    assert [each.car for each in read(lake)] == [None, None]
