@@ -10,10 +10,13 @@ from zeppelin_pipeline.devnet.command import devnet_command
 from zeppelin_pipeline.errors import ConfigurationError, ZeppelinError
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.plan import list_shards
+from zeppelin_pipeline.repos.replay import ReplayRequest
 from zeppelin_pipeline.settings import Settings, describe_settings
 from zeppelin_pipeline.stack.demo import DemoNetwork, run_demo
+from zeppelin_pipeline.stack.refetch import RefetchRequest, run_refetch
+from zeppelin_pipeline.stack.replay import run_replay
 from zeppelin_pipeline.stack.running import warehouse_of
-from zeppelin_pipeline.stack.summary import print_status
+from zeppelin_pipeline.stack.summary import print_status, status_json
 from zeppelin_pipeline.stack.tally import read_status
 from zeppelin_pipeline.stack.up import run_up
 from zeppelin_pipeline.stack.verify import AuditRequest, run_verify
@@ -74,12 +77,43 @@ def migrate_command() -> None:
 
 
 @app.command()
-def status() -> None:
-    """Show how much of the network is in the warehouse."""
+def status(*, is_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
+    """Show how much of the network is in the warehouse, and what was set aside."""
     with warehouse_of(Settings.load()) as settings:
         migrate(settings.require_postgres_url())
         shards = len(list_shards(Lake(settings.lake_url, settings.lake_options)))
-        print_status(Console(), read_status(settings.require_postgres_url()), shards)
+        read = read_status(settings.require_postgres_url())
+        if is_json:
+            typer.echo(status_json(read, shards))
+        else:
+            print_status(Console(), read, shards)
+
+
+@app.command()
+def replay(
+    *,
+    reason: Annotated[str | None, typer.Option(help="Only what was set aside for this reason.")] = None,
+    shard: Annotated[str | None, typer.Option(help="Only what is of this shard.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of it.")] = False,
+) -> None:
+    """Judge again what was set aside, after a fix: records from the warehouse alone, repositories from their packs."""
+    with warehouse_of(Settings.load()) as settings:
+        run_replay(settings, ReplayRequest(reason, shard, is_dry_run=dry_run), Console())
+
+
+@app.command()
+def refetch(
+    dids: Annotated[list[str] | None, typer.Argument(help="Accounts whose repositories are fetched again.")] = None,
+    *,
+    stale: Annotated[bool, typer.Option("--stale", help="Those that `stale_repos` found, or finds now.")] = False,
+    shard: Annotated[
+        str | None, typer.Option(help="Every repository of a shard; with --stale only its stale ones.")
+    ] = None,
+) -> None:
+    """Fetch repositories again and reconcile the lake and the warehouse with them."""
+    with warehouse_of(Settings.load()) as settings:
+        if not run_refetch(settings, RefetchRequest(tuple(dids or ()), shard, is_stale=stale), Console()):
+            raise typer.Exit(EXIT_WRONG)
 
 
 @app.command()
@@ -93,7 +127,8 @@ def verify(
     """Rebuild repositories from the warehouse alone and compare them with what their owners signed."""
     request = AuditRequest(tuple(dids or ()), is_all=everything, sample=sample, shard=shard)
     with warehouse_of(Settings.load()) as settings:
-        if not run_verify(settings.require_postgres_url(), request, Console()):
+        lake = Lake(settings.lake_url, settings.lake_options)
+        if not run_verify(settings.require_postgres_url(), lake, request, Console()):
             raise typer.Exit(EXIT_WRONG)
 
 

@@ -51,4 +51,5 @@ ORDER BY s.shard, a.did;
 
 -- name: shards_of_accounts
 -- In which shard each of some accounts is.
-SELECT a.did, r.shard FROM repo r JOIN actor a ON a.id = r.actor_id WHERE r.actor_id = ANY(%(actors)s) ORDER BY r.shard, a.did;
+SELECT a.did, r.shard FROM repo r JOIN actor a ON a.id = r.actor_id WHERE r.actor_id = ANY(%(actors)s) AND r.shard IS NOT NULL
+ORDER BY r.shard, a.did;

@@ -32,3 +32,30 @@ WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p', 'm');
 -- The account with the most followers, to show a request that has an answer.
 SELECT actor.did FROM actor_counts JOIN actor ON actor.id = actor_counts.actor_id
 ORDER BY actor_counts.followers DESC, actor.did LIMIT 1;
+
+-- name: set_aside_by_host
+-- What was set aside, by scope, reason and host, the most first, each with an example: its account, and for a record its place.
+WITH records AS (
+    SELECT 'record' AS scope, r.reason, coalesce(p.host, '') AS host, count(DISTINCT p.shard) AS shards, count(*) AS items,
+        count(*) AS entries, min(r.actor_id) AS actor_id
+    FROM record r JOIN repo p USING (actor_id) WHERE r.reason IS NOT NULL GROUP BY 2, 3
+), repositories AS (
+    SELECT scope, reason, host, count(DISTINCT shard) AS shards, count(*) AS items, sum(records)::bigint AS entries, min(actor_id) AS actor_id
+    FROM quarantine GROUP BY 1, 2, 3
+), most AS (
+    SELECT * FROM (SELECT * FROM records UNION ALL SELECT * FROM repositories) AS found
+    ORDER BY entries DESC, items DESC, scope, reason, host LIMIT %(limit)s
+)
+SELECT m.scope, m.reason, m.host, m.shards, m.items, m.entries, a.did, c.nsid, e.rkey, k.text
+FROM most m JOIN actor a ON a.id = m.actor_id
+LEFT JOIN LATERAL (
+    SELECT collection, rkey FROM record WHERE m.scope = 'record' AND actor_id = m.actor_id AND reason = m.reason
+    ORDER BY collection, rkey LIMIT 1
+) AS e ON true
+LEFT JOIN collection c ON c.id = e.collection LEFT JOIN record_key k ON k.id = e.rkey
+ORDER BY m.entries DESC, m.items DESC, m.scope, m.reason, m.host;
+
+-- name: set_aside_by_shard
+-- How many record entries were set aside in each shard, the most first.
+SELECT shard, sum(counted.n::bigint)::bigint, string_agg(counted.reason || ' ' || counted.n, ', ' ORDER BY counted.n::bigint DESC)
+FROM load, jsonb_each_text(load.rejected) AS counted (reason, n) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT %(limit)s;

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from zeppelin_pipeline.defs.assets import compaction, counts, identity, network, shards, stale, warehouse
+from zeppelin_pipeline.defs.assets import compaction, counts, identity, network, quarantine, shards, stale, warehouse
 from zeppelin_pipeline.defs.identity_sensors import IDENTITY_SENSORS
 from zeppelin_pipeline.defs.resources import IdentityResource, LakeResource, NetworkResource, ShardResource, Warehouse
 from zeppelin_pipeline.defs.schedules import JOBS, SCHEDULES
@@ -25,7 +25,7 @@ def build_definitions(settings: Settings) -> dg.Definitions:
 
 def load_assets() -> list[dg.AssetsDefinition]:
     """The assets of all modules, their resources not yet given."""
-    loaded = dg.load_assets_from_modules([compaction, counts, identity, network, shards, stale, warehouse])
+    loaded = dg.load_assets_from_modules([compaction, counts, identity, network, quarantine, shards, stale, warehouse])
     return [asset for asset in loaded if isinstance(asset, dg.AssetsDefinition)]
 
 

@@ -5,6 +5,7 @@ import dagster as dg
 from zeppelin_pipeline.defs.assets.compaction import lake_compaction
 from zeppelin_pipeline.defs.assets.counts import DERIVED
 from zeppelin_pipeline.defs.assets.network import pds_list, repo_listing
+from zeppelin_pipeline.defs.assets.quarantine import quarantine
 from zeppelin_pipeline.defs.assets.stale import refetch, stale_repos
 from zeppelin_pipeline.defs.assets.warehouse import load_epoch, warehouse_indexes
 from zeppelin_pipeline.defs.partitions import KEY_RANGES, PDS_HOSTS
@@ -14,8 +15,8 @@ refresh_hosts = dg.define_asset_job(
 )
 refresh_indexes = dg.define_asset_job(
     "refresh_indexes",
-    selection=[warehouse_indexes, load_epoch],
-    description="Build missing indexes, and say how much is loaded.",
+    selection=[warehouse_indexes, load_epoch, quarantine],
+    description="Build missing indexes, and say how much is loaded and set aside.",
 )
 relist = dg.define_asset_job(
     "relist", selection=[repo_listing], description="List one host's repositories anew, to find new and changed ones."

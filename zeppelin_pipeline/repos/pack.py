@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate, groupby
@@ -211,8 +211,10 @@ def pack_dids(lake: Lake, parts: Iterable[str]) -> set[str]:
     return set(latest_places(lake, parts))
 
 
-def pack_rows(lake: Lake, shard: str, parts: Sequence[str] | None = None) -> Iterator[PackRow]:
-    """The latest row of each DID, in the order of the parts; of all parts, or of some.
+def pack_rows(
+    lake: Lake, shard: str, parts: Sequence[str] | None = None, dids: Container[str] | None = None
+) -> Iterator[PackRow]:
+    """The latest row of each DID, in the order of the parts; of all parts or of some, of all DIDs or of some.
 
     The caller lets go of a row before it asks for the next one.
 
@@ -220,10 +222,11 @@ def pack_rows(lake: Lake, shard: str, parts: Sequence[str] | None = None) -> Ite
     finds which row is the latest, a second one reads only the row groups that hold such rows.
     """
     paths = _parts(lake, shard) if parts is None else parts
-    wanted = sorted(latest_places(lake, paths).values())
-    for part, places in groupby(wanted, key=itemgetter(0)):
+    places = latest_places(lake, paths)
+    wanted = sorted(place for did, place in places.items() if dids is None or did in dids)
+    for part, group in groupby(wanted, key=itemgetter(0)):
         with lake.open_parquet(paths[int(part)]) as file:
-            yield from _rows_of_part(file, [(first, last) for _, first, last in places])
+            yield from _rows_of_part(file, [(first, last) for _, first, last in group])
 
 
 def latest_places(lake: Lake, parts: Iterable[str]) -> dict[str, tuple[int, int, int]]:

@@ -1,8 +1,10 @@
 """What the operator reads at the end of a backfill, and from `zeppelin status`."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Final
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 
@@ -49,7 +51,31 @@ def print_status(console: Console, status: Status, planned_shards: int) -> None:
     table.add_row("rows by table", _listed(status.rows, limit=None))
     table.add_row("rejected by reason", _listed(status.rejected, limit=None))
     table.add_row("bytes a record", _bytes_a_record(status))
+    table.add_row("waiting to leave the lake", _removals(status))
     console.print(table)
+    if status.set_aside:
+        console.print(_set_aside_table(status))
+
+
+def status_json(status: Status, planned_shards: int) -> str:
+    """The same as one JSON object."""
+    return orjson.dumps(
+        {"planned_shards": planned_shards} | asdict(status), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS
+    ).decode()
+
+
+def _removals(status: Status) -> str:
+    if status.oldest_removal is None:
+        return "nothing"
+    return f"{status.lake_removals:,} accounts, the oldest since {status.oldest_removal:%Y-%m-%d %H:%M} UTC"
+
+
+def _set_aside_table(status: Status) -> Table:
+    table = Table("reason", "host", "what", "shards", "entries", "example", title="Set aside", title_justify="left")
+    for one in status.set_aside:
+        what = f"{one.items:,} {one.scope}s"
+        table.add_row(one.reason, one.host, what, f"{one.shards:,}", f"{one.entries:,}", one.example)
+    return table
 
 
 def _contents(status: Status) -> Sequence[tuple[str, str]]:

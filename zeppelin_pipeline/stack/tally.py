@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.warehouse.connection import connect
+from zeppelin_pipeline.warehouse.quarantine import SetAside, read_set_aside
 from zeppelin_pipeline.warehouse.queries import load_queries
 
 APPLICATION = "zeppelin status"
@@ -33,6 +35,9 @@ class Status:
         rows: by table, as the ledger has them.
         rejected: entries by reason: invalid records, and those of repositories set aside whole.
         bytes_stored: of all tables with their indexes.
+        set_aside: by scope, reason and host, the most first; at most `MOST_SET_ASIDE`.
+        lake_removals: accounts that are hidden or gone and whose data may still be in the lake.
+        oldest_removal: when the first of these was seen to be so.
     """
 
     tally: Tally
@@ -41,6 +46,9 @@ class Status:
     rows: dict[str, int]
     rejected: dict[str, int]
     bytes_stored: int
+    set_aside: tuple[SetAside, ...] = ()
+    lake_removals: int = 0
+    oldest_removal: datetime | None = None
 
 
 def read_tally(url: str) -> Tally:
@@ -60,6 +68,9 @@ def read_status(url: str) -> Status:
             rows=_counts(connection, "status_rows"),
             rejected=_counts(connection, "status_rejected"),
             bytes_stored=cast("int", _rows(connection, "status_bytes")[0][0]),
+            set_aside=read_set_aside(connection),
+            lake_removals=cast("int", _rows(connection, "oldest_removal")[0][0]),
+            oldest_removal=_rows(connection, "oldest_removal")[0][1],
         )
 
 

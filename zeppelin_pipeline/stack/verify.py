@@ -1,5 +1,6 @@
 """`zeppelin verify`: repositories rebuilt from the warehouse and proven, with progress, for a person."""
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,13 +10,17 @@ from rich.console import Console
 from rich.progress import Progress
 
 from zeppelin_pipeline.errors import ConfigurationError
+from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.audit import Audit, all_repositories, audit_repositories, sample_repositories
+from zeppelin_pipeline.repos.difference import find_difference
 from zeppelin_pipeline.warehouse.connection import connect, read_key_space
 from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.queries import load_queries
 
 #: Repositories asked for at once.
 PAGE = 50
+#: Records named of each kind of difference of a repository.
+MOST_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +39,45 @@ class AuditRequest:
             raise ConfigurationError("give DIDs, or --sample N, or --shard KEY, or --all")
 
 
-def run_verify(url: str, request: AuditRequest, console: Console) -> bool:
-    """Audit what is asked for; say what differs, and how much was proven.
+def run_verify(url: str, lake: Lake, request: AuditRequest, console: Console) -> bool:
+    """Audit what is asked for; say which records differ, how much was proven, and how fast.
 
     Returns:
         Whether every repository that was asked for is held, complete and exact.
     """
     request.check()
     proven = records = 0
-    faults: list[str] = []
+    differing = 0
+    started = time.monotonic()
     with connect(url, application="zeppelin verify", autocommit=True) as connection, Progress(console=console) as bar:
         task = bar.add_task("repositories", total=_total(connection, request))
         for page in _pages(connection, request, read_key_space(connection)):
             audits = list(audit_repositories(connection, page))
             proven += sum(audit.is_exact for audit in audits)
             records += sum(audit.records for audit in audits)
-            faults += [_fault(audit) for audit in audits if not audit.is_exact]
-            faults += [f"{who}: no repository is wholly held" for who in _not_held(request, audits)]
+            faults = [line for audit in audits if not audit.is_exact for line in _fault(connection, lake, audit)]
+            not_held = _not_held(request, audits)
+            differing += len(audits) - sum(audit.is_exact for audit in audits) + len(not_held)
+            for fault in [*faults, *(f"{who}: no repository is wholly held" for who in not_held)]:
+                console.print(fault, highlight=False, markup=False, soft_wrap=True)
             bar.advance(task, len(page))
-    for fault in faults:
-        console.print(fault)
-    console.print(f"{proven:,} repositories with {records:,} records are complete and exact; {len(faults):,} are not")
-    return not faults
+    seconds = time.monotonic() - started
+    console.print(f"{proven:,} repositories with {records:,} records are complete and exact; {differing:,} are not")
+    console.print(f"{records / seconds:,.0f} records a second", highlight=False)
+    return not differing
 
 
-def _fault(audit: Audit) -> str:
-    return f"{audit.did} at rev {audit.rev}: {audit.detail}"
+def _fault(connection: Connection[TupleRow], lake: Lake, audit: Audit) -> Iterator[str]:
+    """What differs of one repository, a line each; of many records the first ones."""
+    yield f"{audit.did} at rev {audit.rev}: {audit.detail}"
+    difference = find_difference(connection, lake, audit)
+    if difference is None:
+        yield f"  no CAR of rev {audit.rev} is in the pack: the records cannot be named; `zeppelin refetch` mends it"
+        return
+    for what, keys in (("missing", difference.missing), ("extra", difference.extra), ("changed", difference.changed)):
+        yield from (f"  {what}: at://{audit.did}/{key}" for key in keys[:MOST_NAMED])
+        if len(keys) > MOST_NAMED:
+            yield f"  and {len(keys) - MOST_NAMED:,} more {what}"
 
 
 def _not_held(request: AuditRequest, audits: list[Audit]) -> list[str]:

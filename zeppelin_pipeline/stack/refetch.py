@@ -1,0 +1,84 @@
+"""`zeppelin refetch`: repositories fetched, extracted and loaded again in this process, for a person in a hurry."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
+from typing import cast
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+from rich.console import Console
+
+from zeppelin_pipeline.defs.code_location import build_resources
+from zeppelin_pipeline.defs.resources import NetworkResource, ShardResource
+from zeppelin_pipeline.errors import ConfigurationError
+from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.repos.extract import extract_shard
+from zeppelin_pipeline.repos.fetch_outcome import FetchResult
+from zeppelin_pipeline.repos.load import load_shard_batches
+from zeppelin_pipeline.repos.refetch import everybody, refetch_shard
+from zeppelin_pipeline.repos.stale import find_stale
+from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.warehouse.connection import connect, read_key_space
+from zeppelin_pipeline.warehouse.queries import load_queries
+
+
+@dataclass(frozen=True, slots=True)
+class RefetchRequest:
+    """Which repositories: of some accounts, of a whole shard, or the stale ones of a shard or of all."""
+
+    dids: tuple[str, ...]
+    shard: str | None
+    is_stale: bool
+
+    def check(self) -> None:
+        """Raises ConfigurationError unless exactly one way of choosing is used."""
+        if bool(self.dids) == (self.is_stale or self.shard is not None):
+            raise ConfigurationError("give DIDs, or --stale, or --shard KEY, or both of these")
+
+
+def run_refetch(settings: Settings, request: RefetchRequest, console: Console) -> bool:
+    """Fetch again what is asked for, shard by shard; gives whether every repository could be had."""
+    request.check()
+    resources = build_resources(settings)
+    network, shards = cast("NetworkResource", resources["network"]), cast("ShardResource", resources["shards"])
+    lake = Lake(settings.lake_url, settings.lake_options)
+    failed = 0
+    with connect(settings.require_postgres_url(), application="zeppelin refetch", autocommit=True) as connection:
+        for shard, dids in _chosen(connection, lake, shards, request):
+            result = asyncio.run(_refetch(lake, shard, dids, network, shards))
+            extract_shard(lake, shard, limits=shards.extract_limits())
+            loaded = load_shard_batches(connection, lake, shard)
+            failed += result.failed_repos
+            console.print(
+                f"{shard}: {result.fetched} fetched, {sum(result.absent.values())} absent,"
+                f" {result.failed_repos} failed, {result.settled_before} as they were; {loaded.copied:,} rows written",
+                highlight=False,
+            )
+    return not failed
+
+
+def _chosen(
+    connection: Connection[TupleRow], lake: Lake, shards: ShardResource, request: RefetchRequest
+) -> "Iterable[tuple[str, list[str] | None]]":
+    """Shards with the accounts that are asked for; None for the stale ones."""
+    if request.is_stale:
+        found = find_stale(connection, lake, shards.stale_settings()).by_shard
+        return [(shard, None) for shard in found if request.shard in {None, shard}]
+    if request.shard is not None:
+        return [(request.shard, everybody(lake, request.shard))]
+    keys = read_key_space(connection)
+    actors = [keys.actor_id(did) for did in request.dids]
+    rows = connection.execute(load_queries()["shards_of_accounts"], {"actors": actors}).fetchall()
+    unknown = set(request.dids) - {did for did, _ in rows}
+    if unknown:
+        raise ConfigurationError(f"in no shard that was loaded: {', '.join(sorted(unknown))}")
+    return [(shard, [did for did, _ in group]) for shard, group in groupby(rows, key=lambda row: row[1])]
+
+
+async def _refetch(
+    lake: Lake, shard: str, dids: list[str] | None, network: NetworkResource, shards: ShardResource
+) -> FetchResult:
+    async with network.clients() as clients:
+        return await refetch_shard(lake, shard, clients, network.resolver(clients), shards.fetch_settings(), dids=dids)
