@@ -24,6 +24,7 @@ import libipld
 import pyarrow as pa
 
 from zeppelin_pipeline.atproto.repository import open_repository
+from zeppelin_pipeline.atproto.scan import scan_repository
 from zeppelin_pipeline.devnet.model import Account, DevnetConfig
 from zeppelin_pipeline.devnet.repositories import RepositoryMaker, make_repository_maker
 from zeppelin_pipeline.lake.store import Lake
@@ -108,6 +109,12 @@ def measure_open_repository(folder: str) -> dict[str, float]:
     return timed(lambda: [open_repository(car) and None for car in cars])
 
 
+def measure_scan_repository(folder: str) -> dict[str, float]:
+    cars = [bytes(row.car) for row in pack_rows(Lake(folder), SHARD) if row.car is not None]
+    scan_repository(cars[0])  # reads the kernels' machine code, or makes it
+    return timed(lambda: [scan_repository(car) and None for car in cars])
+
+
 def measure_extraction(folder: str) -> dict[str, float]:
     lake = Lake(folder)
     for path in lake.list("batches"):
@@ -135,6 +142,7 @@ def peak_bytes() -> int:
 MEASURES: dict[str, Callable[[str], dict[str, float]]] = {
     "libipld.decode_car (base)": measure_decode_car,
     "open_repository (hashes, tree)": measure_open_repository,
+    "scan_repository (same, kernels)": measure_scan_repository,
     "extract_shard (all, to Parquet)": measure_extraction,
 }
 

@@ -43,7 +43,7 @@ class Texts:
 
     def append_slices(self, source: Bytes, starts: Places, ends: Places) -> None:
         """Appends `source[starts[i]:ends[i]]`, which must lie within the source, read-only from `as_bytes`."""
-        self._reserve(int((ends - starts).sum()), len(starts))
+        self._reserve(int(ends.sum() - starts.sum()), len(starts))
         copy_slices(source, starts, ends, self._bytes, self._offsets, self._count)
         self._count += len(starts)
 
@@ -69,14 +69,15 @@ class Texts:
         return (self[index] for index in range(self._count))
 
     def _reserve(self, size_bytes: int, count: int) -> None:
-        self._bytes = _grown(self._bytes, self.size_bytes, self.size_bytes + size_bytes)
-        self._offsets = _grown(self._offsets, self._count + 1, self._count + 1 + count)
+        used = self.size_bytes
+        if used + size_bytes > len(self._bytes):
+            self._bytes = _grown(self._bytes, used, used + size_bytes)
+        if self._count + 1 + count > len(self._offsets):
+            self._offsets = _grown(self._offsets, self._count + 1, self._count + 1 + count)
 
 
 def _grown(array: npt.NDArray[_Scalar], used: int, wanted: int) -> npt.NDArray[_Scalar]:
-    """The array, or one of at least twice its size with what is used of it."""
-    if wanted <= len(array):
-        return array
+    """An array of at least twice the size, with what is used of the old one."""
     grown = np.empty(max(wanted, 2 * len(array)), array.dtype)
     grown[:used] = array[:used]
     return grown

@@ -74,6 +74,10 @@ class ExtractOutput:
 
     def _parts(self, repository: ScannedRepository, run: Run) -> Iterator[tuple[int, int]]:
         """Splits a run by number and by bytes, at most one record more."""
+        is_short = run.last - run.first <= self._limits.pending_records
+        if is_short and len(repository.data) <= self._limits.pending_bytes:
+            yield run.first, run.last
+            return
         sizes = np.cumsum(repository.ends[run.first : run.last] - repository.starts[run.first : run.last])
         first, before = run.first, 0
         while first < run.last:
