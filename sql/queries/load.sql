@@ -3,7 +3,7 @@
 -- name: publish_actor
 -- Accounts new to the dictionary, in one order for all loaders.
 INSERT INTO actor (id, did)
-SELECT DISTINCT ON (id) id, did FROM new_actor ORDER BY id, did
+SELECT DISTINCT ON (n.id) n.id, n.did FROM new_actor n LEFT JOIN actor held USING (id) WHERE held.id IS NULL ORDER BY n.id, n.did
 ON CONFLICT DO NOTHING;
 
 -- name: collided_actor
@@ -13,7 +13,7 @@ SELECT DISTINCT n.did, a.did FROM new_actor n JOIN actor a USING (id) WHERE a.di
 -- name: publish_record_key
 -- Record keys that are not TIDs, new to the dictionary.
 INSERT INTO record_key (id, text)
-SELECT DISTINCT ON (id) id, text FROM new_record_key ORDER BY id, text
+SELECT DISTINCT ON (n.id) n.id, n.text FROM new_record_key n LEFT JOIN record_key held USING (id) WHERE held.id IS NULL ORDER BY n.id, n.text
 ON CONFLICT DO NOTHING;
 
 -- name: collided_record_key
