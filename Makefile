@@ -13,7 +13,7 @@ UV ?= $(or $(shell command -v uv),$(BOOTSTRAP)/bin/uv)
 BIN := .venv/bin
 CHECK_HOME := .zeppelin/check
 JOBS ?= 2
-FIGURES := devnet decode extract load sizes backfill
+FIGURES := devnet decode extract load growth sizes backfill
 ARGS ?=
 
 PYTHON_FOLDERS := zeppelin_pipeline zeppelin_api tests bench tools
