@@ -19,9 +19,8 @@ from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.schemas import RECORD_DATASETS
 from zeppelin_pipeline.lake.store import FileStats, Lake, LakeWriter
 from zeppelin_pipeline.records.pending import Pending, Source
-from zeppelin_pipeline.records.reading import read_family
-from zeppelin_pipeline.records.registry import FAMILIES, WHOLE
-from zeppelin_pipeline.records.whole import Fault, invalid_records, read_whole, rejections
+from zeppelin_pipeline.records.sorting import pending_key, read_pending
+from zeppelin_pipeline.records.whole import Fault, rejections
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ class ExtractOutput:
 
     def add_records(self, source: Source, repository: ScannedRepository, run: Run) -> None:
         """Takes a run of a repository's records, in parts that keep within the limits, whatever its length."""
-        key = run.collection if run.collection in FAMILIES else WHOLE
+        key = pending_key(run.collection)
         for first, last in self._parts(repository, run):
             pending = self._pending.setdefault(key, Pending())
             pending.add_scanned(source, repository, Run(run.collection, first, last))
@@ -108,18 +107,11 @@ class ExtractOutput:
 
     def _read(self, key: str) -> None:
         pending = self._pending.pop(key)
-        family = FAMILIES.get(key)
-        if family is None:
-            rows, faults = read_whole(pending)
-            self._datasets[WHOLE].add(rows)
-        else:
-            reading = read_family(family, pending)
-            self._datasets[family.dataset].add(reading.rows)
-            faults = reading.faults
-            if faults:
-                self._datasets[WHOLE].add(invalid_records(pending, faults))
-        if faults:
-            self._count(pending, faults)
+        read = read_pending(key, pending)
+        for dataset, rows in read.rows:
+            self._datasets[dataset].add(rows)
+        if read.faults:
+            self._count(pending, read.faults)
 
     def _count(self, pending: Pending, faults: Sequence[Fault]) -> None:
         self.rejected.update(fault.reason for fault in faults)

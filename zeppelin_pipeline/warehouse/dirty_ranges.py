@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.warehouse.key_ranges import range_name, ranges_of
+from zeppelin_pipeline.warehouse.key_ranges import RANGES, SHIFT, range_name, ranges_of
 from zeppelin_pipeline.warehouse.queries import load_queries
 
 #: For each table, the columns that hold the account in whose range a row counts, each with the aggregates that do.
@@ -63,6 +63,16 @@ class DirtyRanges:
         for aggregate in COUNTED.get(table, {}).get(column, ()):
             self._ranges[aggregate] |= touched
 
+    def add_accounts(self, aggregate: str, actors: Iterable[int]) -> None:
+        """Counts of these accounts changed."""
+        self._ranges[aggregate] |= ranges_of(pa.array(actors, pa.int64()))
+
+    def add_rows(self, table: str, rows: Iterable[tuple[int | None, ...]]) -> None:
+        """Adds what a query gave that selects `range_numbers` of rows that were written or removed."""
+        for row in rows:
+            for column, number in zip(counted_columns(table), row, strict=True):
+                self.add(table, column, () if number is None else (number,))
+
     def watch(self, table: str, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Hands on keyed rows of a table that are to be written, and adds them."""
         for batch in batches:
@@ -77,6 +87,19 @@ class DirtyRanges:
             aggregates, key_ranges = zip(*marks, strict=True)
             query = load_queries()["mark_dirty_ranges"]
             connection.execute(query, {"aggregates": list(aggregates), "key_ranges": list(key_ranges)})
+
+
+def counted_columns(table: str) -> list[str]:
+    """The columns whose key ranges a row touches; one at least, so that one form of query serves all tables."""
+    return sorted({"actor_id", *COUNTED.get(table, {})})
+
+
+def range_numbers(table: str) -> sql.Composed:
+    """What selects the numbers of the ranges from a table's `counted_columns`."""
+    shift = sql.SQL("({} >> {}) + {}")
+    return sql.SQL(", ").join(
+        shift.format(sql.Identifier(column), SHIFT, RANGES // 2) for column in counted_columns(table)
+    )
 
 
 def list_dirty_ranges(connection: Connection[TupleRow]) -> list[DirtyRange]:

@@ -16,8 +16,7 @@ from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.warehouse.ahead import Held, Step, advance
 from zeppelin_pipeline.warehouse.copying import copy_batches
-from zeppelin_pipeline.warehouse.dirty_ranges import COUNTED, DirtyRanges
-from zeppelin_pipeline.warehouse.key_ranges import RANGES, SHIFT
+from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRanges, counted_columns, range_numbers
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.rows import TableMap
@@ -72,9 +71,9 @@ class Merge:
         self._execute("compare_staged", parts)
         counts: dict[str, int] = dict(self._execute("count_changed", parts).fetchall())
         if counts.keys() - {"created"}:
-            self._touch(table, self._execute("delete_changed", parts))
+            self._dirty.add_rows(table.table, self._execute("delete_changed", parts))
         if counts.keys() - {"deleted"}:
-            self._touch(table, self._execute("insert_changed", parts))
+            self._dirty.add_rows(table.table, self._execute("insert_changed", parts))
         self._connection.execute(sql.SQL("DROP TABLE {staged}, {changed}").format(**parts))
         created, updated = counts.get("created", 0), counts.get("updated", 0)
         return Changes(created, updated, counts.get("deleted", 0), given - created - updated)
@@ -111,19 +110,12 @@ class Merge:
     def _execute(self, query: str, parts: dict[str, sql.Composable]) -> Cursor[TupleRow]:
         return self._connection.execute(sql.SQL(self._queries[query]).format(**parts))
 
-    def _touch(self, table: TableMap, ranges: Cursor[TupleRow]) -> None:
-        columns = _counted(table)
-        for row in ranges:
-            for column, number in zip(columns, row, strict=True):
-                self._dirty.add(table.table, column, () if number is None else (number,))
-
     def _parts(self, table: TableMap) -> dict[str, sql.Composable]:
         """What the queries of merge.sql leave open."""
         keys = ["actor_id", "rkey"] if table.collection else ["actor_id", "collection", "rkey"]
         cursor = self._connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(sql.Identifier(table.table)))
         names = [column.name for column in cursor.description or ()]
         values = [name for name in names if name not in {*keys, _NOT_COMPARED}]
-        shifts = [sql.SQL("({} >> {}) + {}").format(sql.Identifier(c), SHIFT, RANGES // 2) for c in _counted(table)]
         return {
             "table": sql.Identifier(table.table),
             "staged": sql.Identifier(f"staged_{table.table}"),
@@ -137,15 +129,10 @@ class Merge:
             ),
             "old_values": _columns(values, "old"),
             "new_values": _columns(values, "new"),
-            "counted": _columns(_counted(table), "t"),
-            "returned": _columns(_counted(table)),
-            "ranges": sql.SQL(", ").join(shifts),
+            "counted": _columns(counted_columns(table.table), "t"),
+            "returned": _columns(counted_columns(table.table)),
+            "ranges": range_numbers(table.table),
         }
-
-
-def _counted(table: TableMap) -> list[str]:
-    """The columns whose key ranges a change of a row touches; one at least, so that one form of query serves all."""
-    return sorted({"actor_id", *COUNTED.get(table.table, {})})
 
 
 def _columns(names: Iterable[str], alias: str | None = None) -> sql.Composed:
