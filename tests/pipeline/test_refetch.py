@@ -1,12 +1,14 @@
 """Repositories that change after they were fetched: found by the listings, fetched again alone, and reconciled."""
 
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import psycopg
 import pytest
+from rich.console import Console
 
 from tests.backfill import QUIET, Backfill
 from tests.pipeline.tables import comparable_tables, fix_hash_key, network_settings
@@ -18,10 +20,12 @@ from zeppelin_pipeline.devnet.encoding import encode_record
 from zeppelin_pipeline.devnet.faults import Fault, FaultKind
 from zeppelin_pipeline.devnet.live_repository import Write
 from zeppelin_pipeline.devnet.model import Account, AccountStatus, DevnetConfig
+from zeppelin_pipeline.errors import ConfigurationError
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories
 from zeppelin_pipeline.repos.marker import read_marker
 from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.stack.refetch import RefetchRequest, run_refetch
 from zeppelin_pipeline.warehouse.migrations import migrate
 
 NETWORK = DevnetConfig(repos=48, hosts=3, seed=13, mean_records=30, inactive_share=0.08)
@@ -213,6 +217,24 @@ def test_accounts_given_by_hand_are_fetched_whatever_is_known_of_them(
     backfill.materialize("fetched_repos", "record_batches", "warehouse_tables", partition=shard, config=config)
     assert fetches(network) - before == 1
     assert held_revs(postgres_url)[did] == network.rev_of(did)
+
+
+def test_the_command_fetches_accounts_and_what_is_stale_without_dagster(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str
+) -> None:
+    one, other = (account.did for account in active_accounts(network)[:2])
+    before = fetches(network)
+    network.write(one, [follow(4)])
+    network.write(other, [follow(5)])
+    console = Console(file=StringIO())
+    assert run_refetch(backfill.settings, RefetchRequest((one,), None, is_stale=False), console)
+    assert held_revs(postgres_url)[one] == network.rev_of(one)
+    backfill.relist()
+    assert run_refetch(backfill.settings, RefetchRequest((), None, is_stale=True), console)
+    assert held_revs(postgres_url)[other] == network.rev_of(other)
+    assert fetches(network) - before == 2
+    with pytest.raises(ConfigurationError, match="in no shard"):
+        run_refetch(backfill.settings, RefetchRequest(("did:plc:nobody",), None, is_stale=False), console)
 
 
 def test_only_so_many_are_taken_in_a_night_and_none_that_is_young(
