@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 from bench.synthetic_shards import synthetic_shard
 from bench.temporary_warehouse import empty_warehouse, temporary_server
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
+from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.batches import ShardBatches
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.copying import copy_batches
@@ -50,7 +51,7 @@ def _seconds_of_copy(server: EmbeddedPostgres, shard: ShardBatches) -> float:
 
 
 def _keyed(connection: Connection[TupleRow], shard: ShardBatches) -> dict[str, list[pa.RecordBatch]]:
-    keys = read_key_space(connection)
+    keys = BatchKeys(read_key_space(connection))
     return {
         table.table: [table.to_rows(batch, keys) for batch in shard.read(dataset, None)]
         for dataset, table in TABLES.items()
