@@ -92,3 +92,7 @@ SELECT (SELECT count(*) FROM plc_head) AS dids, (SELECT count(*) FROM plc_reject
 SELECT operation, created_at FROM plc_head
 WHERE actor_id = %(actor)s AND NOT is_nullified
     AND NOT EXISTS (SELECT FROM plc_rejected WHERE plc_rejected.actor_id = plc_head.actor_id);
+
+-- name: plc_caught_up
+-- As of when the mirror is.
+SELECT caught_up_at FROM plc_export;

@@ -23,10 +23,12 @@ from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 
 
 @pytest.fixture(scope="session")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
+def network(tmp_path_factory: pytest.TempPathFactory, postgres_server: EmbeddedPostgres) -> Iterator[Network]:
     install_packages()
-    with running_network(tmp_path_factory.mktemp("official")) as network:
+    name = f"plc_{uuid4().hex}"
+    with running_network(tmp_path_factory.mktemp("official"), postgres_server.create_database(name)) as network:
         yield network
+    postgres_server.drop_database(name)
 
 
 @pytest.fixture(scope="session")

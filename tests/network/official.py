@@ -95,12 +95,12 @@ class Seed:
 
 
 @contextmanager
-def running_network(folder: Path) -> Generator[Network]:
-    """Starts the servers, their data in `folder`, and ends them; their log is `peer.log` there."""
+def running_network(folder: Path, plc_database: str) -> Generator[Network]:
+    """Starts the servers and ends them; their data and `peer.log` are in `folder`, the directory's in the database."""
     with (
         (folder / "peer.log").open("wb") as log,
         subprocess.Popen(
-            [NODE, "peer.mjs", str(folder)],
+            [NODE, "peer.mjs", str(folder), plc_database],
             cwd=PACKAGE,
             env={**node_environment(), "LOG_ENABLED": "true", "LOG_LEVEL": "warn"},
             stdin=subprocess.PIPE,

@@ -1,5 +1,6 @@
 """The export of a PLC directory taken into lake and warehouse: whole, verified, resumable."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from tests.postgres.test_load import count, one
 from zeppelin_pipeline.atproto.plc import PlcOperation
 from zeppelin_pipeline.errors import CorruptStateError, UpstreamError
 from zeppelin_pipeline.identity import plc_follow
+from zeppelin_pipeline.identity.documents import parse_document
+from zeppelin_pipeline.identity.mirror import PlcMirror
 from zeppelin_pipeline.identity.plc_follow import FollowSettings, WindowResult, follow_window, read_progress
 from zeppelin_pipeline.identity.plc_mirror import time_of
+from zeppelin_pipeline.identity.resolver import ResolvedDid
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.warehouse.connection import read_key_space
 
 URL = "https://plc.example.com"
 START = 1_700_000_000_000_000
@@ -201,3 +206,31 @@ async def test_a_dead_directory_raises_and_loses_nothing(mirror: Mirror):
         await mirror.follow()
     mirror.export.is_down = False
     assert (await mirror.follow()).added == 1
+
+
+async def test_the_mirror_answers_while_it_is_fresh_and_for_nothing_newer(mirror: Mirror, postgres_url: str):
+    alice = mirror.account("alice")
+    bob = mirror.account("bob")
+    mirror.export.add(did_of(bob), tombstone(bob), START + HOUR)
+    await mirror.follow()
+    keys, now = read_key_space(mirror.connection), datetime.now(UTC)
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as connection:
+        fresh = PlcMirror(connection, keys, timedelta(hours=1))
+        found = await fresh.resolve(did_of(alice), now - timedelta(hours=1))
+        assert found is not None
+        assert found == ResolvedDid(parse_document(found.text, did_of(alice)), found.text)
+        assert (found.document.handle, found.document.pds) == ("alice.test", "https://pds.test")
+        assert await fresh.resolve(did_of(alice), now + timedelta(minutes=1)) is None
+        assert await fresh.resolve("did:plc:" + "z" * 24, None) is None
+        with pytest.raises(UpstreamError, match="did-gone"):
+            await fresh.resolve(did_of(bob), None)
+        assert await PlcMirror(connection, keys, timedelta(0)).resolve(did_of(alice), None) is None
+
+
+async def test_a_mirror_whose_warehouse_is_away_sends_to_the_directory(mirror: Mirror, postgres_url: str):
+    alice = mirror.account("alice")
+    await mirror.follow()
+    connection = await psycopg.AsyncConnection.connect(postgres_url, autocommit=True)
+    lost = PlcMirror(connection, read_key_space(mirror.connection), timedelta(hours=1))
+    await connection.close()
+    assert await lost.resolve(did_of(alice), None) is None

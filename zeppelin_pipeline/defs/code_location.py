@@ -51,6 +51,7 @@ def build_resources(settings: Settings) -> dict[str, object]:
         "identity": IdentityResource(
             plc_window_operations=settings.plc_window_operations,
             plc_pages_per_minute=settings.plc_pages_per_minute,
+            plc_fresh_seconds=settings.plc_fresh_seconds,
             dns_servers=list(settings.dns_servers),
             handle_resolvers=list(settings.handle_resolvers),
             handle_days=settings.handle_days,

@@ -1,13 +1,13 @@
 """Dagster's resources: typed shells around the settings, each giving a plain domain object."""
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-from psycopg import Connection
+from psycopg import AsyncConnection, Connection
 from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients, Timeouts
@@ -17,6 +17,7 @@ from zeppelin_pipeline.hosts.txt import TxtLookup
 from zeppelin_pipeline.hosts.witnesses import Witness, manual_witness, relay_witness, scrape_witness
 from zeppelin_pipeline.identity.handle_queue import QueueSettings
 from zeppelin_pipeline.identity.handles import HandleResolver, HandleSettings
+from zeppelin_pipeline.identity.mirror import PlcMirror
 from zeppelin_pipeline.identity.plc_follow import FollowSettings
 from zeppelin_pipeline.identity.resolver import DidResolver, GetUrl
 from zeppelin_pipeline.lake.store import Lake
@@ -27,7 +28,7 @@ from zeppelin_pipeline.repos.pack import PackSettings
 from zeppelin_pipeline.repos.plan import PlanSettings
 from zeppelin_pipeline.repos.stale import StaleSettings
 from zeppelin_pipeline.settings import Settings
-from zeppelin_pipeline.warehouse.connection import connect
+from zeppelin_pipeline.warehouse.connection import CONNECT_TIMEOUT_SECONDS, connect, read_key_space
 from zeppelin_pipeline.warehouse.indexes import DEFAULT_LIMITS, BuildLimits
 
 
@@ -63,6 +64,17 @@ class Warehouse:
         with connect(url, application=f"zeppelin {application}", autocommit=True) as connection:
             yield connection
 
+    @asynccontextmanager
+    async def mirror(self, application: str, fresh_seconds: float) -> AsyncGenerator[PlcMirror]:
+        """The mirror of the PLC directory, on a connection of its own."""
+        url = self.url or Settings.load().require_postgres_url()
+        with self.connect(application) as connection:
+            keys = read_key_space(connection)
+        async with await AsyncConnection.connect(
+            url, application_name=f"zeppelin {application}", autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
+        ) as connection:
+            yield PlcMirror(connection, keys, timedelta(seconds=fresh_seconds))
+
 
 class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
     """The network that is taken in: where hosts are learned of, where DIDs are resolved, how hosts are asked."""
@@ -89,10 +101,15 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
             )
         )
 
-    def resolver(self, clients: HostClients) -> DidResolver:
+    def resolver(self, clients: HostClients, mirror: PlcMirror | None = None) -> DidResolver:
         """Who is asked for DID documents."""
         clients.keep(self.plc_url)
-        return DidResolver(self.get_url(clients), self.plc_url, allow_http=self.allow_private_hosts)
+        return DidResolver(
+            self.get_url(clients),
+            self.plc_url,
+            allow_http=self.allow_private_hosts,
+            ask_mirror=None if mirror is None else mirror.resolve,
+        )
 
     def get_url(self, clients: HostClients) -> GetUrl:
         """The transport, as identities know it."""
@@ -129,6 +146,7 @@ class IdentityResource(dg.ConfigurableResource["IdentityResource"]):
 
     plc_window_operations: int
     plc_pages_per_minute: int
+    plc_fresh_seconds: float
     dns_servers: list[str]
     handle_resolvers: list[str]
     handle_days: float

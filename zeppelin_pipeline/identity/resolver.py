@@ -1,11 +1,13 @@
-"""How a DID becomes its document: did:plc by the directory, did:web by its host. No cache.
+"""How a DID becomes its document: did:plc by the mirror of the directory or itself, did:web by its host. No cache.
 
 The bytes come through a function that the caller gives, which guards addresses, sizes and rates: identity knows no
 transport.
 """
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, TypeAlias
 from urllib.parse import quote, unquote
 
@@ -28,37 +30,86 @@ class ResolvedDid:
     text: str
 
 
-class DidResolver:
-    """Resolves DIDs of the methods that the AT Protocol knows."""
+#: A mirror of the PLC directory: gives a document that is no older than a time, or null to have the directory asked.
+AskMirror: TypeAlias = Callable[[str, datetime | None], Awaitable[ResolvedDid | None]]
 
-    def __init__(self, get_url: GetUrl, plc_url: str, *, allow_http: bool = False) -> None:
+_BREAKER_FAILURES: Final = 5
+_BREAKER_SECONDS: Final = 30.0
+
+
+class DidResolver:
+    """Resolves DIDs of the methods that the AT Protocol knows.
+
+    A directory that failed several times in a row is left alone for half a minute, so that thousands of accounts do not
+    each wait for it; then one is let through to see whether it is back.
+    """
+
+    def __init__(
+        self, get_url: GetUrl, plc_url: str, *, allow_http: bool = False, ask_mirror: AskMirror | None = None
+    ) -> None:
         """Sets where to ask.
 
         Args:
             get_url: the transport.
             plc_url: the PLC directory's URL.
             allow_http: whether a did:web of localhost is asked by http, as in a test network.
+            ask_mirror: asked first for a did:plc.
         """
         self._get_url = get_url
         self._plc_url = plc_url.rstrip("/")
         self._allow_http = allow_http
+        self._ask_mirror = ask_mirror
+        self._failures = 0
+        self._closed_until = 0.0
 
-    async def resolve(self, did: str) -> ResolvedDid:
+    async def resolve(self, did: str, *, since: datetime | None = None) -> ResolvedDid:
         """Gets and parses the document.
+
+        Args:
+            did: of any method.
+            since: a mirror that is older than this is not asked: something was signed then, by the key of that time.
 
         Raises:
             InvalidDataError: `did-syntax`, `did-method`, or `did-document`.
-            UpstreamError: `did-gone`, the PLC directory has no such account any more; else the transport's.
+            UpstreamError: `did-gone`, the PLC directory has no such account any more; `directory-down`, it has failed
+                several times in a row; else the transport's.
         """
         url = self.document_url(did)
+        if not did.startswith("did:plc:"):
+            body = await self._get_url(url, MAX_DOCUMENT_BYTES)
+        else:
+            mirrored = None if self._ask_mirror is None else await self._ask_mirror(did, since)
+            if mirrored is not None:
+                return mirrored
+            body = await self._ask_directory(did, url)
+        document = parse_document(body, did)
+        return ResolvedDid(document, body.decode())
+
+    async def _ask_directory(self, did: str, url: str) -> bytes:
+        if time.monotonic() < self._closed_until:
+            raise UpstreamError("directory-down", f"{self._failures} failures in a row", is_transient=True)
+        if self._failures >= _BREAKER_FAILURES:
+            self._closed_until = time.monotonic() + _BREAKER_SECONDS  # for the others, until this one is back
         try:
             body = await self._get_url(url, MAX_DOCUMENT_BYTES)
         except UpstreamError as error:
-            if did.startswith("did:plc:") and error.reason in _GONE_REASONS:
+            if error.is_transient:
+                self._note_failure()
+                raise
+            self._note_success()
+            if error.reason in _GONE_REASONS:
                 raise UpstreamError("did-gone", f"{did}: {error.detail}", is_transient=False) from error
             raise
-        document = parse_document(body, did)
-        return ResolvedDid(document, body.decode())
+        self._note_success()
+        return body
+
+    def _note_failure(self) -> None:
+        self._failures += 1
+        if self._failures >= _BREAKER_FAILURES:
+            self._closed_until = time.monotonic() + _BREAKER_SECONDS
+
+    def _note_success(self) -> None:
+        self._failures, self._closed_until = 0, 0.0
 
     def document_url(self, did: str) -> str:
         """Where a DID's document is; raises InvalidDataError for what is no DID of a known method."""

@@ -17,6 +17,7 @@ from functools import partial
 from typing import Final, Self, TypeAlias
 
 from zeppelin_pipeline.atproto.scan import scan_repository
+from zeppelin_pipeline.atproto.tid import tid_micros, tid_to_int
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
 from zeppelin_pipeline.hosts.client import HostClient, HostClients
 from zeppelin_pipeline.hosts.host import Host
@@ -203,15 +204,16 @@ class _Run:
         state, reason, detail = FETCHED, None, None
         try:
             rev, detail = await download.retrying()
-            document = await self._document(row.did)
+            document = await self._document(row.did, rev)
         except UpstreamError as error:
             (state, reason), detail = state_of(error), error.detail or None
         car = None if state == ABSENT else download.car()
         return PackRow(row.did, row.host.key, rev, state, reason, detail, self._now(), document, car)
 
-    async def _document(self, did: str) -> str:
+    async def _document(self, did: str, rev: str | None) -> str:
+        """The account's document, no older than the commit that its key signed."""
         try:
-            return (await self._resolver.resolve(did)).text
+            return (await self._resolver.resolve(did, since=None if rev is None else _time_of(rev))).text
         except (UpstreamError, InvalidDataError) as error:
             reason = error.reason if error.reason.startswith("did-") else f"did-{error.reason}"
             raise UpstreamError(reason, error.detail, is_transient=False) from error
@@ -281,6 +283,10 @@ class _Download:
 
     def __exit__(self, *_: object) -> None:
         self._replace(None)
+
+
+def _time_of(rev: str) -> datetime:
+    return datetime.fromtimestamp(tid_micros(tid_to_int(rev)) / 1e6, UTC)
 
 
 def _check(car: memoryview, did: str) -> tuple[str | None, str | None]:

@@ -1,9 +1,10 @@
 /**
  * The official network on loopback: one PLC directory and two PDSes ("alpha" and "beta"), until standard input closes.
  *
- *   node peer.mjs FOLDER
+ *   node peer.mjs FOLDER PLC_DATABASE
  *
- * FOLDER takes the databases and blobs of the PDSes. When all servers answer, one line of JSON goes to standard output:
+ * FOLDER takes the databases and blobs of the PDSes, PLC_DATABASE is the URL of the directory's (PostgreSQL): without one
+ * of its own the directory keeps everything in memory, and its export is empty. When all servers answer, one line of JSON goes to standard output:
  * {"plc": URL, "adminPassword": text, "pds": {"alpha": {"url", "did", "handleDomain"}, "beta": {…}}}.
  * What the servers log goes to standard error. Nothing is seeded here (seed.mjs does that).
  */
@@ -36,9 +37,11 @@ function keepOnLoopback(app) {
   app.listen = (port) => listen(port, LOOPBACK)
 }
 
-async function startPlc() {
+async function startPlc(url) {
   const port = await freePort()
-  const server = plc.PlcServer.create({ db: plc.Database.mock(), port })
+  const db = plc.Database.postgres({ url })
+  await db.migrateToLatestOrThrow()
+  const server = plc.PlcServer.create({ db, port })
   keepOnLoopback(server.app)
   await server.start()
   return { server, url: `http://localhost:${port}` }
@@ -73,11 +76,11 @@ async function startPds(name, folder, plcUrl, adminPassword) {
   return { server, url: `http://localhost:${port}`, did, handleDomain }
 }
 
-const [folder] = process.argv.slice(2)
-if (!folder) throw new Error('usage: node peer.mjs FOLDER')
+const [folder, plcDatabase] = process.argv.slice(2)
+if (!folder || !plcDatabase) throw new Error('usage: node peer.mjs FOLDER PLC_DATABASE')
 
 const adminPassword = randomBytes(16).toString('hex')
-const directory = await startPlc()
+const directory = await startPlc(plcDatabase)
 const hosts = {}
 for (const name of HOST_NAMES) hosts[name] = await startPds(name, folder, directory.url, adminPassword)
 

@@ -1,9 +1,12 @@
 """Where a DID's document is asked for, and what each answer means."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
-from zeppelin_pipeline.identity.resolver import DidResolver
+from zeppelin_pipeline.identity.documents import DidDocument
+from zeppelin_pipeline.identity.resolver import DidResolver, ResolvedDid
 
 PLC = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 
@@ -89,3 +92,31 @@ async def test_only_the_directory_can_say_that_an_account_is_gone(did: str, answ
 async def test_the_document_of_another_account_is_refused() -> None:
     with pytest.raises(InvalidDataError, match="did-document"):
         await DidResolver(FakeWeb(any=b'{"id": "did:web:other.example"}').get_url, "https://p.example").resolve(PLC)
+
+
+async def test_a_mirror_is_asked_first_and_the_directory_for_what_it_lacks() -> None:
+    web = FakeWeb(any=b'{"id": "%s"}' % PLC.encode())
+    mirrored: list[tuple[str, datetime | None]] = []
+
+    async def ask_mirror(did: str, since: datetime | None) -> ResolvedDid | None:
+        mirrored.append((did, since))
+        return ResolvedDid(DidDocument(did, handle="mirrored.test"), "{}") if since is None else None
+
+    resolver = DidResolver(web.get_url, "https://plc.example.com", ask_mirror=ask_mirror)
+    assert (await resolver.resolve(PLC)).document.handle == "mirrored.test"
+    assert web.asked == []
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    assert (await resolver.resolve(PLC, since=now)).document.handle is None
+    assert mirrored == [(PLC, None), (PLC, now)]
+
+
+async def test_a_dead_directory_is_left_alone_after_a_few_failures() -> None:
+    web = FakeWeb(any="timeout")
+    resolver = DidResolver(web.get_url, "https://plc.example.com")
+    reasons: list[str] = []
+    for _ in range(20):
+        with pytest.raises(UpstreamError) as caught:
+            await resolver.resolve(PLC)
+        reasons.append(caught.value.reason)
+    assert reasons == ["timeout"] * 5 + ["directory-down"] * 15
+    assert len(web.asked) == 5

@@ -12,7 +12,7 @@ from zeppelin_pipeline.defs.assets.network import shard_plan
 from zeppelin_pipeline.defs.audit_check import accounts_check_spec, audit_check_spec, audit_sample, check_accounts
 from zeppelin_pipeline.defs.metadata import counts_table, rate
 from zeppelin_pipeline.defs.partitions import REPO_SHARDS
-from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, Warehouse
+from zeppelin_pipeline.defs.resources import IdentityResource, LakeResource, NetworkResource, ShardResource, Warehouse
 from zeppelin_pipeline.defs.retries import RETRIES
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.fetch import FetchResult, fetch_shard
@@ -51,6 +51,8 @@ def fetched_repos(
     context: dg.AssetExecutionContext,
     config: FetchConfig,
     network: NetworkResource,
+    identity: IdentityResource,
+    warehouse: dg.ResourceParam[Warehouse],
     lake: dg.ResourceParam[LakeResource],
     shards: ShardResource,
 ) -> dg.MaterializeResult[Any]:
@@ -58,7 +60,7 @@ def fetched_repos(
 
     With `refetch` the config asks for some again: of these all may fail, as the outcomes that are held still stand.
     """
-    result = asyncio.run(_fetch(context, config, network, lake, shards))
+    result = asyncio.run(_fetch(context, config, network, identity, warehouse, lake, shards))
     metadata = _fetch_metadata(result) | {"refetch": config.refetch.value}
     default = shards.tolerate_failed if config.refetch is Refetch.MISSING else 1.0
     tolerated = default if config.tolerate_failed is None else config.tolerate_failed
@@ -152,6 +154,8 @@ async def _fetch(
     context: dg.AssetExecutionContext,
     config: FetchConfig,
     network: NetworkResource,
+    identity: IdentityResource,
+    warehouse: Warehouse,
     lake: LakeResource,
     shards: ShardResource,
 ) -> FetchResult:
@@ -163,12 +167,15 @@ async def _fetch(
             Refetch.ALL: everybody(lake.open(), context.partition_key),
         }
         fetch = partial(refetch_shard, dids=given[config.refetch])
-    async with network.clients() as clients:
+    async with (
+        network.clients() as clients,
+        warehouse.mirror(f"fetch {context.partition_key}", identity.plc_fresh_seconds) as mirror,
+    ):
         return await fetch(
             lake.open(),
             context.partition_key,
             clients,
-            network.resolver(clients),
+            network.resolver(clients, mirror),
             shards.fetch_settings(),
             progress=lambda done, total, size: context.log.info("%d of %d repositories, %d bytes", done, total, size),
         )
