@@ -407,6 +407,70 @@ CREATE TABLE violation (
 CREATE INDEX violation_ruler ON violation (ruler);
 CREATE INDEX violation_parent ON violation (parent_actor, parent_rkey) WHERE kind = 1;
 
+-- [R] How far each relay's stream is durable, and who may write it: a consumer that starts raises the epoch, and one whose epoch is
+-- not the row's any more writes nothing. seq is null until the first event.
+CREATE TABLE stream (
+    relay      text NOT NULL,             -- URL
+    endpoint   text NOT NULL,             -- NSID
+    seq        bigint,                    -- everything up to it is durable
+    epoch      bigint NOT NULL,
+    events     bigint NOT NULL DEFAULT 0, -- received, in all
+    event_at   timestamptz,               -- when the last event was emitted, as it claims
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (relay, endpoint)
+);
+
+-- [R] Events that a relay could not give any more, or that could not be read. Repaired when the revs that hosts list were compared with
+-- ours, and what differs was queued in resync.
+CREATE TABLE stream_gap (
+    relay       text NOT NULL,
+    endpoint    text NOT NULL,
+    after_seq   bigint NOT NULL,          -- the last event before the gap
+    before_seq  bigint NOT NULL,          -- the first behind it
+    reason      text NOT NULL,
+    found_at    timestamptz NOT NULL DEFAULT now(),
+    repaired_at timestamptz,
+    listed      bigint,                   -- repositories that were compared
+    queued      bigint,                   -- of these, that differed
+    PRIMARY KEY (relay, endpoint, after_seq, before_seq)
+);
+
+-- [R] Events that broke a rule, counted by reason, with the last of them.
+CREATE TABLE stream_rejected (
+    relay    text NOT NULL,
+    endpoint text NOT NULL,
+    reason   text NOT NULL,
+    events   bigint NOT NULL,
+    last_did text,
+    last_seq bigint,
+    detail   text,
+    last_at  timestamptz NOT NULL,
+    PRIMARY KEY (relay, endpoint, reason)
+);
+
+-- [R] Files of the lake with verified events that wait for the indexes to stand; the row goes in the transaction that applies them.
+CREATE TABLE stream_segment (
+    relay     text NOT NULL,
+    endpoint  text NOT NULL,
+    first_seq bigint NOT NULL,
+    last_seq  bigint NOT NULL,
+    path      text NOT NULL,
+    events    bigint NOT NULL,
+    PRIMARY KEY (relay, endpoint, first_seq)
+);
+
+-- [D] Repositories that are to be fetched again one by one, as live events do not follow on what is held of them.
+CREATE TABLE resync (
+    actor_id  bigint PRIMARY KEY,
+    did       text NOT NULL,
+    reason    text NOT NULL,
+    queued_at timestamptz NOT NULL DEFAULT now(),
+    due_at    timestamptz NOT NULL,       -- also the lease of whoever is at it
+    failures  integer NOT NULL DEFAULT 0,
+    failure   text                        -- why it failed last
+);
+CREATE INDEX resync_due ON resync (due_at);
+
 -- [S] Derived counts. A missing row means zeros, and so does one of zeros.
 CREATE TABLE post_counts (
     actor_id bigint NOT NULL,

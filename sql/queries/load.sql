@@ -50,7 +50,7 @@ CREATE TEMPORARY TABLE incoming (
 -- Take those of which nothing is known yet, in one order for all loaders; gives their keys. The others are locked by it as they are: no
 -- other load decides about a repository until this one has ended, and two loads cannot wait for each other.
 INSERT INTO repo AS held (actor_id, rev, records, fetched_at, host, shard, state, status, reason, data_cid, commit)
-SELECT actor_id, rev, records, fetched_at, host, %(shard)s, state, status, reason, data_cid, commit
+SELECT actor_id, rev, records, fetched_at, host, %(shard)s::text, state, status, reason, data_cid, commit
 FROM incoming ORDER BY actor_id
 ON CONFLICT (actor_id) DO UPDATE SET shard = held.shard WHERE false
 RETURNING actor_id;
@@ -90,14 +90,14 @@ WHERE r.actor_id = i.actor_id AND i.state IN ('synchronized', 'absent')
 -- name: hold_repositories
 -- What is held now of those that were known before.
 UPDATE repo r SET (rev, records, host, shard, state, data_cid, commit) =
-    (i.rev, i.records, i.host, %(shard)s, i.state, i.data_cid, i.commit)
+    (i.rev, i.records, i.host, coalesce(%(shard)s::text, r.shard), i.state, i.data_cid, i.commit)
 FROM chosen c JOIN incoming i USING (actor_id)
 WHERE r.actor_id = c.actor_id;
 
 -- name: note_repositories
 -- Where nothing is held still, the last outcome. A failure does not undo a deletion.
 UPDATE repo r SET (records, fetched_at, host, shard, state, status, reason, data_cid, commit) =
-    (i.records, i.fetched_at, i.host, %(shard)s, i.state, i.status, i.reason, i.data_cid, i.commit)
+    (i.records, i.fetched_at, i.host, coalesce(%(shard)s::text, r.shard), i.state, i.status, i.reason, i.data_cid, i.commit)
 FROM incoming i
 WHERE r.actor_id = i.actor_id AND i.rev IS NULL AND r.rev IS NULL AND i.fetched_at >= r.fetched_at
     AND (r.status IS DISTINCT FROM 'deleted' OR i.state = 'absent');
@@ -120,6 +120,10 @@ WHERE excluded.resolved_at > held.resolved_at;
 -- What the shard set aside before is told anew.
 DELETE FROM quarantine WHERE shard = %(shard)s;
 
+-- name: clear_live_quarantine
+-- What was set aside of these repositories when they were last fetched alone.
+DELETE FROM quarantine q USING incoming i WHERE q.shard = 'live' AND q.actor_id = i.actor_id;
+
 -- name: create_set_aside
 -- Repositories set aside whole; those of extraction have their time of fetch in `incoming`.
 CREATE TEMPORARY TABLE set_aside (
@@ -130,7 +134,7 @@ CREATE TEMPORARY TABLE set_aside (
 -- name: insert_quarantine
 -- Repositories set aside whole.
 INSERT INTO quarantine (actor_id, did, host, shard, scope, reason, detail, records, fetched_at)
-SELECT s.actor_id, s.did, s.host, %(shard)s, s.scope, s.reason, s.detail, s.records,
+SELECT s.actor_id, s.did, s.host, coalesce(%(shard)s::text, 'live'), s.scope, s.reason, s.detail, s.records,
     coalesce(s.fetched_at, i.fetched_at)
 FROM set_aside s LEFT JOIN incoming i USING (did);
 

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -12,6 +12,7 @@ from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.devnet.faults import Fault
 from zeppelin_pipeline.devnet.host import StandingFault
 from zeppelin_pipeline.devnet.index import CLOCK_IDS
+from zeppelin_pipeline.devnet.live import LiveFeed
 from zeppelin_pipeline.devnet.live_repository import Write
 from zeppelin_pipeline.devnet.model import Account, AccountStatus, DevnetConfig
 from zeppelin_pipeline.devnet.network import Devnet
@@ -34,8 +35,9 @@ class HostHandle:
 class DevnetHandle:
     """A running network, seen from a test."""
 
-    def __init__(self, devnet: Devnet) -> None:
+    def __init__(self, devnet: Devnet, loop: asyncio.AbstractEventLoop) -> None:
         self._devnet = devnet
+        self._loop = loop
 
     @property
     def plc_url(self) -> str:
@@ -97,6 +99,24 @@ class DevnetHandle:
         rev = int_to_tid((time.time_ns() // 1000) << 10 | account.index % CLOCK_IDS)
         return self._devnet.state.live(account).commit(writes, rev).rev
 
+    def live(self, events: int) -> int:
+        """Have people write, delete, rename and leave, and the relay tell of it; gives the last sequence number."""
+
+        async def make() -> int:
+            for _ in range(events):
+                await self._devnet.feed.step()
+            return self._devnet.firehose.last_seq
+
+        return asyncio.run_coroutine_threadsafe(make(), self._loop).result()
+
+    def tell(self, act: Callable[[LiveFeed, Account], int], did: str) -> int:
+        """Have the feed do a thing with an account, and the relay tell of it; gives its sequence number."""
+
+        async def do() -> int:
+            return act(self._devnet.feed, self._account(did))
+
+        return asyncio.run_coroutine_threadsafe(do(), self._loop).result()
+
     def set_status(self, did: str, status: AccountStatus) -> None:
         """Change how an account stands."""
         self._devnet.state.set_status(self._account(did), status)
@@ -151,7 +171,7 @@ def running_devnet(config: DevnetConfig) -> Generator[DevnetHandle]:
     started.wait()
     try:
         if not failures:
-            yield DevnetHandle(devnet)
+            yield DevnetHandle(devnet, loop)
     finally:
         if not failures:
             loop.call_soon_threadsafe(stop.set)

@@ -75,6 +75,10 @@ class LiveFeed:
             return self.sync(account, repository)
         return self.write(account, repository, [self._some_write(account, repository)])
 
+    def repository(self, account: Account) -> LiveRepository:
+        """An account's repository, opened if it was not; for commits that a caller makes."""
+        return self._state.opened(account) or self._state.live(account)
+
     def write(self, account: Account, repository: LiveRepository, writes: list[Write]) -> int:
         """Commit writes and tell of it."""
         commit = repository.commit(writes, int_to_tid(self._now_micros() << 10 | account.index % CLOCK_IDS))

@@ -95,6 +95,24 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
                 last_error = error
         raise last_error or httpcore2.ConnectError(f"{host} has no address")
 
+    async def connect_socket(self, host: str, port: int, seconds: float) -> socket.socket:
+        """Resolves, judges and connects, for a protocol that is not HTTP; the caller closes the socket.
+
+        Raises:
+            UpstreamError: `address-refused`; `connect-failed`, which may pass.
+        """
+        try:
+            addresses = await self._allowed(host, port, seconds)
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+            raise UpstreamError("connect-failed", str(error), is_transient=True) from error
+        last_error: OSError | None = None
+        for address in addresses[:_MOST_ATTEMPTS]:
+            try:
+                return await _connected(address, port, seconds)
+            except OSError as error:  # a timeout is one too
+                last_error = error
+        raise UpstreamError("connect-failed", f"{host}: {last_error or 'no address'}", is_transient=True)
+
     async def sleep(self, seconds: float) -> None:
         """Waits between the pool's own attempts, of which we ask none."""
         await asyncio.sleep(seconds)
@@ -113,6 +131,19 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         if addresses and not public:
             raise UpstreamError("address-refused", f"{host} is {addresses[0]}", is_transient=False)
         return public
+
+
+async def _connected(address: Address, port: int, seconds: float) -> socket.socket:
+    family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
+    connecting = socket.socket(family, socket.SOCK_STREAM)
+    connecting.setblocking(False)
+    try:
+        async with asyncio.timeout(seconds):
+            await asyncio.get_running_loop().sock_connect(connecting, (str(address), port))
+    except BaseException:
+        connecting.close()
+        raise
+    return connecting
 
 
 class _KnownSocketStream(httpcore2.AsyncNetworkStream):

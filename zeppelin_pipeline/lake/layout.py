@@ -16,6 +16,7 @@ PACKS: Final = "packs"
 BATCHES: Final = "batches"
 STALE: Final = "stale"
 PLC: Final = "plc"
+STREAMS: Final = "streams"
 LOCKS: Final = "_locks"
 
 #: The first part of a bundle's key. No host has it for a key: a bare name is a host only with its port.
@@ -69,6 +70,16 @@ def plc_pages(window: int) -> str:
 def plc_page(window: int, page: int) -> str:
     """One page of an open window; pages are numbered from 0 without gaps."""
     return f"{plc_pages(window)}/{page_name(page)}"
+
+
+def stream_segments(relay: str) -> str:
+    """Folder of a relay's events that wait to be applied."""
+    return f"{STREAMS}/{segment(relay)}"
+
+
+def stream_segment(relay: str, epoch: int, first_seq: int) -> str:
+    """Events from a number on, as the consumer of an epoch received them."""
+    return f"{stream_segments(relay)}/{first_seq:020d}-{epoch:010d}.parquet"
 
 
 def listing_host(host: str) -> str:

@@ -87,7 +87,26 @@ def load_shard(
     with connection.transaction():
         connection.execute(load_queries()["lock_shard"], {"shard": batches.shard})
         known = _ledger_entry(connection, batches, started)  # another load may have ended while we waited
-        return known or _Load(connection, keys, batches, spoiled_repositories(batches, collisions)).run(started, report)
+        spoiled = spoiled_repositories(batches, collisions)
+        return known or _Load(connection, keys, batches, spoiled, batches.shard).run(started, report)
+
+
+def load_repositories(connection: Connection[TupleRow], batches: ShardBatches) -> LoadResult:
+    """Merge repositories that were fetched by themselves: as `load_shard`, but each stays in the shard that it is in.
+
+    The ledger, which accounts for what whole shards had, is not written.
+
+    Args:
+        connection: not in a transaction.
+        batches: of the repositories; the name of their shard says nothing.
+    """
+    started = time.monotonic()
+    keys = BatchKeys(read_key_space(connection))
+    connection.commit()
+    with connection.transaction():
+        collisions = _publish_dictionaries(connection, keys, batches)
+    with connection.transaction():
+        return _Load(connection, keys, batches, spoiled_repositories(batches, collisions), None).run(started, None)
 
 
 def _ledger_entry(connection: Connection[TupleRow], batches: ShardBatches, started: float) -> LoadResult | None:
@@ -135,8 +154,14 @@ class _Load:
     """The second transaction of a load."""
 
     def __init__(
-        self, connection: Connection[TupleRow], keys: BatchKeys, batches: ShardBatches, spoiled: Mapping[str, str]
+        self,
+        connection: Connection[TupleRow],
+        keys: BatchKeys,
+        batches: ShardBatches,
+        spoiled: Mapping[str, str],
+        shard: str | None,
     ) -> None:
+        self._shard = shard
         self._connection = connection
         self._keys = keys
         self._batches = batches
@@ -173,11 +198,12 @@ class _Load:
             changes=self._changes,
             seconds=time.monotonic() - started,
         )
-        self._write_ledger(result)
+        if self._shard is not None:
+            self._write_ledger(result)
         return result
 
     def _execute(self, query: str, **parameters: object) -> Cursor[TupleRow]:
-        return self._connection.execute(self._queries[query], {"shard": self._batches.shard, **parameters})
+        return self._connection.execute(self._queries[query], {"shard": self._shard, **parameters})
 
     def _read(self, dataset: str) -> Iterator[pa.RecordBatch]:
         """A dataset without the repositories that a collision of keys spoiled."""
@@ -222,7 +248,7 @@ class _Load:
 
     def _write_quarantine(self) -> pa.RecordBatch:
         """The repositories set aside whole, by extraction or by a collision of keys; gives their rows."""
-        self._execute("clear_quarantine")
+        self._execute("clear_live_quarantine" if self._shard is None else "clear_quarantine")
         self._execute("create_set_aside")
         aside = set_aside_rows(self._batches, self._keys, self._spoiled)
         copy_batches(self._connection, "set_aside", [aside])

@@ -2,7 +2,7 @@
 
 Keys are `collection/rkey` in bytes, values CIDs of records. `node` knows one node's form, `walk` reads a whole tree
 and proves its shape, `build` makes a tree from sorted entries, `diff` compares two trees, `invert` undoes changes on a
-part of a tree.
+part of one.
 """
 
 from zeppelin_pipeline.atproto.mst.build import Mst, build, root_of

@@ -71,7 +71,7 @@ class _PartialTree:
         key, place = change.key, self._find(change.key)
         item = self._items[place] if place < len(self._items) else None
         found = item if isinstance(item, tuple) and item[0] == key else None
-        if change.new_cid == change.old_cid or change.new_cid != (found[1] if found else None):
+        if change.new_cid != (found[1] if found else None) or (found is None and change.old_cid is None):
             raise InvalidDataError("op-not-in-tree", f"{key[:200]!r}")
         if change.old_cid is None:
             del self._items[place], self._keys[place]

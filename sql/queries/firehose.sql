@@ -1,0 +1,141 @@
+-- What the firehose reads and keeps: keys, cursors, gaps, and the queue of repositories that are to be fetched again.
+
+-- name: signing_keys
+-- The signing keys of accounts, as far as they are known.
+SELECT actor_id, signing_key FROM identity WHERE actor_id = ANY(%(actors)s::bigint[]) AND signing_key IS NOT NULL;
+
+-- name: lock_stream
+-- One consumer a stream: held by the session until it ends.
+SELECT pg_try_advisory_lock(hashtextextended(%(relay)s || ' ' || %(endpoint)s, 7));
+
+-- name: unlock_stream
+-- The next consumer may begin.
+SELECT pg_advisory_unlock(hashtextextended(%(relay)s || ' ' || %(endpoint)s, 7));
+
+-- name: open_stream
+-- A new epoch: whoever wrote before writes no more. Gives it, and the cursor.
+INSERT INTO stream AS s (relay, endpoint, epoch) VALUES (%(relay)s, %(endpoint)s, 1)
+ON CONFLICT (relay, endpoint) DO UPDATE SET epoch = s.epoch + 1
+RETURNING epoch, seq;
+
+-- name: advance_stream
+-- The cursor, in the transaction of what it stands for; no row when another consumer has taken over. It never goes back.
+UPDATE stream SET
+    (seq, events, event_at, updated_at) =
+    (greatest(seq, %(seq)s::bigint), events + %(events)s, coalesce(%(event_at)s::timestamptz, event_at), now())
+WHERE relay = %(relay)s AND endpoint = %(endpoint)s AND epoch = %(epoch)s
+RETURNING seq;
+
+-- name: set_stream_cursor
+-- Where a stream is to go on, by a person's decision; null is the relay's present.
+INSERT INTO stream AS s (relay, endpoint, epoch, seq) VALUES (%(relay)s, %(endpoint)s, 1, %(seq)s)
+ON CONFLICT (relay, endpoint) DO UPDATE SET (epoch, seq) = (s.epoch + 1, excluded.seq);
+
+-- name: insert_stream_gap
+-- Events that are lost.
+INSERT INTO stream_gap (relay, endpoint, after_seq, before_seq, reason)
+VALUES (%(relay)s, %(endpoint)s, %(after_seq)s, %(before_seq)s, %(reason)s)
+ON CONFLICT DO NOTHING;
+
+-- name: open_stream_gaps
+-- Gaps that nobody has repaired, oldest first.
+SELECT relay, endpoint, after_seq, before_seq, found_at FROM stream_gap
+WHERE relay = %(relay)s AND repaired_at IS NULL ORDER BY found_at;
+
+-- name: repair_stream_gaps
+-- Gaps found before a comparison of all listed revs began: what it found differing is queued.
+UPDATE stream_gap SET (repaired_at, listed, queued) = (now(), %(listed)s, %(queued)s)
+WHERE relay = %(relay)s AND repaired_at IS NULL AND found_at <= %(began_at)s;
+
+-- name: count_rejected_events
+-- Events that broke a rule.
+INSERT INTO stream_rejected AS s (relay, endpoint, reason, events, last_did, last_seq, detail, last_at)
+SELECT %(relay)s, %(endpoint)s, reason, events, did, seq, detail, now()
+FROM unnest(%(reasons)s::text[], %(events)s::bigint[], %(dids)s::text[], %(seqs)s::bigint[], %(details)s::text[])
+    AS r (reason, events, did, seq, detail)
+ORDER BY reason
+ON CONFLICT (relay, endpoint, reason) DO UPDATE SET
+    (events, last_did, last_seq, detail, last_at) =
+    (s.events + excluded.events, excluded.last_did, excluded.last_seq, excluded.detail, excluded.last_at);
+
+-- name: queue_resync
+-- Repositories to be fetched again; one that waits already waits on, but for nothing longer than now.
+INSERT INTO resync AS r (actor_id, did, reason, due_at)
+SELECT actor_id, did, reason, now() + %(delay)s::interval
+FROM unnest(%(actors)s::bigint[], %(dids)s::text[], %(reasons)s::text[]) AS new (actor_id, did, reason) ORDER BY actor_id
+ON CONFLICT (actor_id) DO NOTHING;
+
+-- name: queue_desynchronized
+-- Of the repositories of a batch, those that live commits are ahead of.
+INSERT INTO resync (actor_id, did, reason, due_at)
+SELECT r.actor_id, a.did, 'desynchronized', now() + %(delay)s::interval
+FROM repo r JOIN actor a ON a.id = r.actor_id
+WHERE r.actor_id = ANY(%(actors)s::bigint[]) AND r.state = 'desynchronized' ORDER BY r.actor_id
+ON CONFLICT (actor_id) DO NOTHING;
+
+-- name: queue_reactivated
+-- Of accounts that were just said to be active, those of whose repositories nothing is held.
+INSERT INTO resync (actor_id, did, reason, due_at)
+SELECT r.actor_id, a.did, 'account-active', now() + %(delay)s::interval
+FROM repo r JOIN actor a ON a.id = r.actor_id
+WHERE r.actor_id = ANY(%(actors)s::bigint[]) AND r.status = 'active' AND r.state <> 'synchronized'
+ORDER BY r.actor_id
+ON CONFLICT (actor_id) DO NOTHING;
+
+-- name: insert_stream_segment
+-- A file of events that wait.
+INSERT INTO stream_segment (relay, endpoint, first_seq, last_seq, path, events)
+VALUES (%(relay)s, %(endpoint)s, %(first_seq)s, %(last_seq)s, %(path)s, %(events)s)
+ON CONFLICT (relay, endpoint, first_seq) DO UPDATE SET (last_seq, path, events) = (excluded.last_seq, excluded.path, excluded.events);
+
+-- name: stream_segments
+-- The files that wait, in the order of their events.
+SELECT first_seq, path FROM stream_segment WHERE relay = %(relay)s AND endpoint = %(endpoint)s ORDER BY first_seq;
+
+-- name: delete_stream_segment
+-- A file whose events are in the tables now.
+DELETE FROM stream_segment WHERE relay = %(relay)s AND endpoint = %(endpoint)s AND first_seq = %(first_seq)s;
+
+-- name: claim_resyncs
+-- Repositories whose time has come, those that waited longest first; leased, so that no two workers fetch one.
+UPDATE resync SET due_at = now() + %(lease)s::interval
+WHERE actor_id IN (
+    SELECT actor_id FROM resync WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+RETURNING actor_id, did, reason, queued_at, failures;
+
+-- name: resynced_states
+-- What became of repositories that were fetched again.
+SELECT actor_id, state, status, reason, fetched_at FROM repo WHERE actor_id = ANY(%(actors)s::bigint[]);
+
+-- name: end_resyncs
+-- Repositories that are settled.
+DELETE FROM resync WHERE actor_id = ANY(%(actors)s::bigint[]);
+
+-- name: postpone_resyncs
+-- Repositories that could not be settled now.
+UPDATE resync r SET (failures, failure, due_at) = (r.failures + 1, u.failure, now() + u.pause)
+FROM unnest(%(actors)s::bigint[], %(failures)s::text[], %(pauses)s::interval[]) AS u (actor_id, failure, pause)
+WHERE r.actor_id = u.actor_id;
+
+-- name: compare_listed
+-- Of listed repositories, those of which we do not hold that rev, or whose account we show otherwise than their host says.
+SELECT listed.did FROM unnest(%(actors)s::bigint[], %(dids)s::text[], %(revs)s::bigint[], %(actives)s::boolean[])
+    AS listed (actor_id, did, rev, is_active)
+LEFT JOIN repo r USING (actor_id)
+WHERE r.actor_id IS NULL
+    OR (listed.is_active AND (r.rev IS NULL OR r.rev < listed.rev OR r.state = 'desynchronized'))
+    OR listed.is_active <> (coalesce(r.status, 'active') = 'active');
+
+-- name: resync_summary
+-- How many repositories wait to be fetched again: in all, due now, and with failures; and since when the first.
+SELECT count(*), count(*) FILTER (WHERE due_at <= now()), count(*) FILTER (WHERE failures > 0), min(queued_at) FROM resync;
+
+-- name: stream_summary
+-- Every stream with its cursor, how long ago it moved, and what is open.
+SELECT s.relay, s.endpoint, s.seq, s.events, s.event_at, s.updated_at,
+    (SELECT count(*) FROM stream_gap g WHERE g.relay = s.relay AND g.endpoint = s.endpoint),
+    (SELECT count(*) FROM stream_gap g WHERE g.relay = s.relay AND g.endpoint = s.endpoint AND g.repaired_at IS NULL),
+    (SELECT coalesce(sum(r.events), 0)::bigint FROM stream_rejected r WHERE r.relay = s.relay AND r.endpoint = s.endpoint),
+    (SELECT coalesce(sum(w.events), 0)::bigint FROM stream_segment w WHERE w.relay = s.relay AND w.endpoint = s.endpoint)
+FROM stream s ORDER BY s.relay, s.endpoint;

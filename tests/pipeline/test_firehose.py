@@ -1,0 +1,266 @@
+"""The firehose of a devnet into a backfilled warehouse: every event kind, faults, gaps, and equality with the truth."""
+
+import asyncio
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.backfill import QUIET, Backfill
+from tests.pipeline.live_devnet import cursor_of, firehose_settings, follow_to, set_cursor_to_now
+from tests.pipeline.tables import fix_hash_key, network_settings
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
+from zeppelin_pipeline.atproto.tid import int_to_tid
+from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
+from zeppelin_pipeline.devnet.encoding import encode_record
+from zeppelin_pipeline.devnet.live_repository import Write
+from zeppelin_pipeline.devnet.model import AccountStatus, DevnetConfig, LiveConfig
+from zeppelin_pipeline.firehose.rates import Rates
+from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
+from zeppelin_pipeline.firehose.stream import FutureCursorError
+from zeppelin_pipeline.repos.audit import Audit, all_repositories, audit_repositories
+from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
+from zeppelin_pipeline.warehouse.indexes import declared_indexes
+from zeppelin_pipeline.warehouse.key_ranges import range_names
+from zeppelin_pipeline.warehouse.tables import TABLES
+
+BACKLOG = 300
+NETWORK = DevnetConfig(repos=16, hosts=2, seed=17, mean_records=15, live=LiveConfig(backlog_events=BACKLOG))
+
+
+@pytest.fixture
+def network() -> Iterator[DevnetHandle]:
+    with running_devnet(NETWORK) as handle:
+        yield handle
+
+
+@pytest.fixture
+def backfill(network: DevnetHandle, postgres_url: str, tmp_path: Path) -> Iterator[Backfill]:
+    with dg.DagsterInstance.ephemeral(settings=QUIET) as instance:
+        settings = network_settings(tmp_path, postgres_url, network.relay_url, network.plc_url)
+        opened = Backfill(settings, instance)
+        fix_hash_key(postgres_url)
+        opened.run()
+        set_cursor_to_now(opened, network)
+        yield opened
+
+
+def active_dids(network: DevnetHandle) -> list[str]:
+    """Accounts that write, in one order."""
+    return [each.did for each in network.accounts() if each.is_active and each.former_host is None]
+
+
+def post(number: int) -> Write:
+    record = {"$type": "app.bsky.feed.post", "text": f"number {number}", "createdAt": "2026-01-01T00:00:00.000Z"}
+    return Write(f"app.bsky.feed.post/{int_to_tid((1 << 60) + number)}".encode(), encode_record(record))
+
+
+def rows_of(url: str, did: str) -> int:
+    """Rows of an account's records."""
+    with psycopg.connect(url) as connection:
+        count = sql.SQL("SELECT count(*) FROM {} JOIN actor ON id = actor_id WHERE did = %s")
+        rows = [
+            connection.execute(count.format(sql.Identifier(table.table)), (did,)).fetchone()
+            for table in TABLES.values()
+        ]
+    return sum(row[0] for row in rows if row)
+
+
+def drift_of_clean_ranges(url: str) -> int:
+    """How many counts are wrong, once the ranges that are known to be dirty were recomputed."""
+    with psycopg.connect(url) as connection:
+        for dirty in list_dirty_ranges(connection):
+            recompute(connection, dirty.aggregate, dirty.key_range)
+    return drift(url)
+
+
+def drift(url: str) -> int:
+    """How many counts a recomputation finds wrong."""
+    with psycopg.connect(url) as connection:
+        return sum(
+            recompute(connection, aggregate, key_range).drifted
+            for aggregate in AGGREGATES
+            for key_range in range_names()
+        )
+
+
+def inexact(url: str) -> list[Audit]:
+    """Repositories whose rows are not those of their signed commit."""
+    with psycopg.connect(url) as connection:
+        return [
+            audit
+            for actors in all_repositories(connection, shard=None)
+            for audit in audit_repositories(connection, actors)
+            if not audit.is_exact
+        ]
+
+
+def states(url: str) -> dict[str, tuple[str, str | None, str | None]]:
+    """State, status and rev of each account's repository."""
+    with psycopg.connect(url) as connection:
+        rows = connection.execute("SELECT did, state, status, rev FROM repo JOIN actor ON id = actor_id").fetchall()
+    return {did: (state, status, None if rev is None else int_to_tid(rev)) for did, state, status, rev in rows}
+
+
+def assert_equal_to(network: DevnetHandle, url: str) -> None:
+    """The warehouse holds exactly what active accounts have, and says how the others stand."""
+    held = states(url)
+    for account in network.accounts():
+        status = network.status_of(account.did)
+        if status is AccountStatus.ACTIVE:
+            assert held[account.did] == ("synchronized", "active", network.rev_of(account.did)), account.did
+        else:
+            assert held[account.did][1] == status, account.did
+    assert not inexact(url)
+    assert drift_of_clean_ranges(url) == 0
+
+
+async def settle(settings: FirehoseSettings, url: str, seq: int) -> list[Rates]:
+    """Follows until the cursor is there, nothing waits to be fetched again, and no gap is open."""
+
+    def is_settled() -> bool:
+        with psycopg.connect(url) as connection:
+            row = connection.execute(
+                "SELECT (SELECT count(*) FROM resync), (SELECT count(*) FROM stream_gap WHERE repaired_at IS NULL)"
+            ).fetchone()
+        return row == (0, 0)
+
+    return await follow_to(settings, seq, also=is_settled)
+
+
+async def test_live_events_leave_the_warehouse_equal_to_the_network(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    last = network.live(BACKLOG - 50)
+    settings = firehose_settings(network, postgres_url, tmp_path)
+    reports = await settle(settings, postgres_url, last)
+    assert sum(report.events.get("commit", 0) for report in reports) > BACKLOG - 80
+    assert not any(report.refused or report.ahead or report.gaps for report in reports)
+    assert_equal_to(network, postgres_url)
+    # Whatever is replayed changes nothing.
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("UPDATE stream SET seq = %s", (last - 200,))
+    reports = await settle(settings, postgres_url, last)
+    assert sum(report.replayed for report in reports) > 150
+    assert_equal_to(network, postgres_url)
+
+
+async def test_commits_that_a_relay_has_lost_are_fetched_from_their_host(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    writer, other = active_dids(network)[:2]
+    network.write(writer, [post(1), post(2)])  # the relay does not tell
+    network.write(other, [post(3)])
+    last = network.tell(lambda feed, account: feed.write(account, feed.repository(account), [post(4)]), writer)
+    reports = await settle(firehose_settings(network, postgres_url, tmp_path), postgres_url, last)
+    assert sum(report.ahead for report in reports) == 1
+    held = states(postgres_url)
+    assert held[writer] == ("synchronized", "active", network.rev_of(writer))
+    assert held[other][2] != network.rev_of(other), "nothing has told of it"
+    assert not inexact(postgres_url)
+
+
+async def test_a_gap_is_repaired_by_comparing_revs(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    """More events than the relay keeps come while nobody follows."""
+    network.live(40)
+    last = network.live(BACKLOG + 50)
+    reports = await settle(firehose_settings(network, postgres_url, tmp_path), postgres_url, last)
+    assert sum(report.gaps for report in reports) == 1
+    with psycopg.connect(postgres_url) as connection:
+        gaps = connection.execute("SELECT after_seq, before_seq, reason, listed, queued FROM stream_gap").fetchall()
+    assert [gap[:3] for gap in gaps] == [(0, last - BACKLOG + 1, "outdated-cursor")]
+    assert gaps[0][3] == NETWORK.repos
+    assert_equal_to(network, postgres_url)
+
+
+async def test_accounts_are_hidden_shown_again_and_removed(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    settings = firehose_settings(network, postgres_url, tmp_path)
+    hidden, removed, returned = active_dids(network)[:3]
+    network.tell(lambda feed, account: feed.change_status(account, AccountStatus.TAKENDOWN), hidden)
+    network.tell(lambda feed, account: feed.change_status(account, AccountStatus.DELETED), removed)
+    network.tell(lambda feed, account: feed.change_status(account, AccountStatus.DEACTIVATED), returned)
+    last = network.tell(lambda feed, account: feed.change_status(account, AccountStatus.ACTIVE), returned)
+    await settle(settings, postgres_url, last)
+    held = states(postgres_url)
+    assert held[hidden][:2] == ("synchronized", "takendown")
+    assert held[removed][:2] == ("absent", "deleted")
+    assert held[returned][:2] == ("synchronized", "active")
+    assert rows_of(postgres_url, hidden) == len(network.records_of(hidden))
+    assert rows_of(postgres_url, removed) == 0
+    assert drift_of_clean_ranges(postgres_url) == 0
+
+
+async def test_events_wait_in_files_until_the_indexes_stand(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    settings = firehose_settings(network, postgres_url, tmp_path)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(declared_indexes()[-1].name)))
+    middle = network.live(150)
+    reports = await follow_to(settings, middle)
+    assert all(report.is_spooling for report in reports)
+    with psycopg.connect(postgres_url) as connection:
+        assert connection.execute("SELECT sum(events) FROM stream_segment").fetchone() == (150,)
+        assert connection.execute("SELECT count(*) FROM ahead_commit").fetchone() == (0,)
+    backfill.materialize("warehouse_indexes")
+    last = network.live(50)
+    await settle(settings, postgres_url, last)
+    with psycopg.connect(postgres_url) as connection:
+        assert connection.execute("SELECT count(*) FROM stream_segment").fetchone() == (0,)
+    assert not settings.lake.list("streams")
+    assert_equal_to(network, postgres_url)
+
+
+async def test_only_one_consumer_follows_a_relay(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    settings = firehose_settings(network, postgres_url, tmp_path)
+    until = asyncio.Event()
+    first = asyncio.create_task(follow(settings, until))
+    await asyncio.sleep(2)
+    assert await follow(settings, until) is False
+    until.set()
+    assert await first
+
+
+async def test_a_relay_that_began_anew_is_not_followed(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    settings = firehose_settings(network, postgres_url, tmp_path)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("UPDATE stream SET seq = 1000000")
+    with pytest.raises(FutureCursorError, match="1000000"):
+        await follow(settings, asyncio.Event())
+
+
+async def test_a_consumer_killed_at_random_points_loses_nothing(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    """Killed in the midst of batches, again and again: what it left is what an undisturbed one would have left."""
+    settings = firehose_settings(network, postgres_url, tmp_path)
+    words = (postgres_url, network.relay_url, network.plc_url, str(tmp_path))
+    command = (sys.executable, "-m", "tests.pipeline.firehose_process", *words)
+    moments = random.Random(5)
+    last = 0
+    for _ in range(4):
+        last = network.live(60)
+        before = cursor_of(settings) or 0
+        process = await asyncio.create_subprocess_exec(*command)
+        async with asyncio.timeout(60):
+            while (cursor_of(settings) or 0) <= before:  # noqa: ASYNC110 - the database is waited for
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(moments.random() * 0.1)
+        process.kill()
+        await process.wait()
+        assert (cursor_of(settings) or 0) <= last
+    await settle(settings, postgres_url, last)
+    assert_equal_to(network, postgres_url)

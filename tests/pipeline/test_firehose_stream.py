@@ -1,0 +1,174 @@
+"""A relay's stream against relays that err, fall silent, forget, and send what nobody can read."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from zeppelin_pipeline.atproto.dag_cbor import encode
+from zeppelin_pipeline.atproto.frames import MAX_FRAME_BYTES, encode_error_frame, encode_frame
+from zeppelin_pipeline.errors import UpstreamError
+from zeppelin_pipeline.firehose.frame_queue import FrameQueue, Outdated, QueueLimits
+from zeppelin_pipeline.firehose.stream import FutureCursorError, RelayStream, StreamSettings
+from zeppelin_pipeline.hosts.limits import RetryPolicy
+
+QUICK = RetryPolicy(base_seconds=0.01, cap_seconds=0.02)
+Script = Callable[[ServerConnection], Awaitable[None]]
+
+
+def frame(seq: int) -> bytes:
+    return encode_frame(1, "#account", {"seq": seq, "did": "did:plc:a", "active": True, "time": ""})
+
+
+class Relay:
+    """Plays one script a connection, the last one ever after; remembers which cursors it was asked for."""
+
+    def __init__(self, *scripts: Script) -> None:
+        self._scripts = list(scripts)
+        self.paths: list[str] = []
+
+    async def play(self, connection: ServerConnection) -> None:
+        assert connection.request is not None
+        self.paths.append(connection.request.path.partition("?")[2])
+        script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+        await script(connection)
+
+
+def sending(*frames: bytes | str, then: float = 0.0) -> Script:
+    async def play(connection: ServerConnection) -> None:
+        for each in frames:
+            await connection.send(each)
+        if then:
+            await connection.wait_closed()
+
+    return play
+
+
+silence = sending(then=60)
+
+
+@asynccontextmanager
+async def followed(
+    relay: Relay, cursor: int | None = 5, *, idle_seconds: float = 30.0, limits: QueueLimits | None = None
+) -> AsyncGenerator[tuple[RelayStream, FrameQueue, "asyncio.Task[None]"]]:
+    """A stream that reads from the relay, until the end of the block."""
+    async with serve(relay.play, "127.0.0.1", 0, compression=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        queue = FrameQueue(limits or QueueLimits())
+        settings = StreamSettings(allow_private=True, idle_seconds=idle_seconds, retry=QUICK)
+        stream = RelayStream(f"http://127.0.0.1:{port}", cursor, queue, settings)
+        task = asyncio.create_task(stream.run())
+        try:
+            yield stream, queue, task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            server.close()
+
+
+async def taken(queue: FrameQueue, events: int) -> list[bytes]:
+    frames: list[bytes] = []
+    async with asyncio.timeout(20):
+        while len(frames) < events:
+            batch = await queue.take(events - len(frames), 1 << 20, 0.01)
+            assert batch is not None
+            frames += batch.frames
+    return frames
+
+
+async def test_it_goes_on_behind_the_last_frame_when_a_connection_breaks() -> None:
+    relay = Relay(sending(frame(6), frame(7)), sending(frame(8)), silence)
+    async with followed(relay) as (stream, queue, _):
+        assert await taken(queue, 3) == [frame(6), frame(7), frame(8)]
+        assert relay.paths[:2] == ["cursor=5", "cursor=7"]
+        assert stream.endings["connection-closed"] >= 1
+
+
+async def test_without_a_cursor_it_begins_at_the_present() -> None:
+    relay = Relay(sending(frame(6), then=60))
+    async with followed(relay, None) as (_, queue, _task):
+        assert await taken(queue, 1) == [frame(6)]
+        assert relay.paths == [""]
+
+
+async def test_a_consumer_that_is_too_slow_connects_again() -> None:
+    relay = Relay(sending(frame(6), encode_error_frame("ConsumerTooSlow")), sending(frame(7), then=60))
+    async with followed(relay) as (stream, queue, _):
+        assert await taken(queue, 2) == [frame(6), frame(7)]
+        assert relay.paths == ["cursor=5", "cursor=6"]
+        assert stream.endings["stream-ConsumerTooSlow"] == 1
+
+
+async def test_a_cursor_of_the_future_ends_it() -> None:
+    relay = Relay(sending(encode_error_frame("FutureCursor", "Cursor in the future.")))
+    async with followed(relay) as (_, _queue, task):
+        with pytest.raises(FutureCursorError, match="cursor 5"):
+            await asyncio.wait_for(task, 20)
+
+
+async def test_an_old_cursor_is_a_gap_before_the_next_frame() -> None:
+    info = encode_frame(1, "#info", {"name": "OutdatedCursor"})
+    other = encode_frame(1, "#info", {"name": "Weather"})
+    relay = Relay(sending(other, info, frame(90), then=60))
+    async with followed(relay) as (_, queue, _task):
+        batch = await queue.take(10, 1 << 20, 0.2)
+        assert batch is not None
+        assert (batch.gap, batch.frames) == (Outdated(5, "outdated-cursor"), [frame(90)])
+
+
+async def test_silence_is_a_dead_connection() -> None:
+    relay = Relay(silence, sending(frame(6), then=60))
+    async with followed(relay, idle_seconds=0.3) as (stream, queue, _):
+        assert await taken(queue, 1) == [frame(6)]
+        assert stream.endings["idle"] == 1
+
+
+async def test_a_frame_beyond_the_limit_breaks_the_connection() -> None:
+    relay = Relay(sending(bytes(MAX_FRAME_BYTES + 1)), sending(frame(6), then=60))
+    async with followed(relay) as (stream, queue, _):
+        assert await taken(queue, 1) == [frame(6)]
+        assert stream.endings["frame-size"] == 1
+
+
+async def test_a_text_breaks_the_connection() -> None:
+    relay = Relay(sending("hello"), sending(frame(6), then=60))
+    async with followed(relay) as (stream, queue, _):
+        assert await taken(queue, 1) == [frame(6)]
+        assert stream.endings["frame-text"] == 1
+
+
+async def test_what_cannot_be_read_is_handed_on_to_be_counted() -> None:
+    odd = encode({"t": "#commit", "op": 1, "x": 1}) + encode({"seq": 7})
+    relay = Relay(sending(b"\xff\xff", odd, frame(8), then=60))
+    async with followed(relay) as (stream, queue, _):
+        assert await taken(queue, 3) == [b"\xff\xff", odd, frame(8)]
+        stream.drop("frame-broken")
+        await asyncio.sleep(0.2)
+        assert stream.endings["frame-broken"] == 1
+        assert relay.paths == ["cursor=5", "cursor=8"]
+
+
+async def test_a_full_queue_stops_the_reading() -> None:
+    relay = Relay(sending(*(frame(number) for number in range(6, 2_000)), then=60))
+    async with followed(relay, limits=QueueLimits(events=10)) as (_, queue, _task):
+        await asyncio.sleep(0.5)
+        assert len(queue) == 10
+        assert await taken(queue, 1_994) == [frame(number) for number in range(6, 2_000)]
+
+
+async def test_a_private_address_is_not_connected_to() -> None:
+    stream = RelayStream("http://127.0.0.1:1", None, FrameQueue(QueueLimits()), StreamSettings())
+    with pytest.raises(UpstreamError, match="address-refused"):
+        await asyncio.wait_for(stream.run(), 20)
+
+
+async def test_a_relay_that_is_down_is_tried_again() -> None:
+    stream = RelayStream(
+        "http://127.0.0.1:1", None, FrameQueue(QueueLimits()), StreamSettings(allow_private=True, retry=QUICK)
+    )
+    task = asyncio.create_task(stream.run())
+    await asyncio.sleep(0.3)
+    task.cancel()
+    assert stream.endings["connect-failed"] > 2

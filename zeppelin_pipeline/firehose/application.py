@@ -1,0 +1,127 @@
+"""A batch of events into the warehouse, with the cursor, in one transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from zeppelin_pipeline.firehose.batches import EventBatch
+from zeppelin_pipeline.firehose.cursors import HeldStream, advance
+from zeppelin_pipeline.firehose.frame_queue import Outdated
+from zeppelin_pipeline.identity.store import refresh_identity
+from zeppelin_pipeline.records.live import apply_commits
+from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
+from zeppelin_pipeline.warehouse.keys import KeySpace
+from zeppelin_pipeline.warehouse.operations import ApplyResult
+from zeppelin_pipeline.warehouse.queries import load_queries
+from zeppelin_pipeline.warehouse.standing import set_standings
+
+#: A repository that is being loaded just now, or whose missing commits come by another relay, needs no fetch.
+_RESYNC_DELAY: Final = timedelta(seconds=2)
+#: Why a deleted account is in the queue: its host is asked before its rows go.
+ACCOUNT_DELETED: Final = "account-deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Events between two others that will not come."""
+
+    after_seq: int
+    before_seq: int
+    reason: str
+
+
+def gap_before(outdated: Outdated | None, batch: EventBatch) -> Gap | None:
+    """The gap that a batch shows: what its relay said, or a frame within it that could not be read."""
+    if outdated is not None and batch.first_seq is not None:
+        return Gap(outdated.after_seq, batch.first_seq, outdated.reason)
+    if batch.is_broken and batch.first_seq is not None and batch.seq is not None:
+        return Gap(batch.first_seq - 1, batch.seq + 1, "frame-broken")
+    return None
+
+
+def apply_batch(
+    connection: Connection[TupleRow], keys: BatchKeys, held: HeldStream, batch: EventBatch, gap: Gap | None = None
+) -> ApplyResult:
+    """Apply a batch; applying it again changes nothing but the numbers of events.
+
+    Args:
+        connection: not in a transaction.
+        keys: of the warehouse.
+        held: the stream, whose cursor moves with it.
+        batch: of it.
+        gap: that lies before or within it.
+
+    Raises:
+        FencedError: another consumer has the stream; nothing is written.
+    """
+    return apply_events(connection, keys, batch, lambda inner: note_stream(inner, held, batch, gap))
+
+
+def apply_events(
+    connection: Connection[TupleRow], keys: BatchKeys, batch: EventBatch, note: Callable[[Connection[TupleRow]], None]
+) -> ApplyResult:
+    """Apply a batch whose stream is noted otherwise: `note` is called in its transaction, last."""
+
+    def also(connection: Connection[TupleRow]) -> None:
+        _write_accounts(connection, keys, batch)
+        refresh_identity(connection, *batch.identities, keys=keys)
+        _queue_resyncs(connection, keys, batch)
+        note(connection)
+
+    return apply_commits(connection, keys, batch.commits, also=also)
+
+
+def note_stream(connection: Connection[TupleRow], held: HeldStream, batch: EventBatch, gap: Gap | None) -> None:
+    """What a batch says of its stream: refusals, a gap, and the cursor last; in the caller's transaction."""
+    queries, name = load_queries(), held.name.parameters
+    if batch.refusals:
+        connection.execute(
+            queries["count_rejected_events"],
+            {
+                **name,
+                "reasons": [each.reason for each in batch.refusals],
+                "events": [each.events for each in batch.refusals],
+                "dids": [each.did for each in batch.refusals],
+                "seqs": [each.seq for each in batch.refusals],
+                "details": [each.detail for each in batch.refusals],
+            },
+        )
+    if gap is not None:
+        places = {"after_seq": gap.after_seq, "before_seq": gap.before_seq, "reason": gap.reason}
+        connection.execute(queries["insert_stream_gap"], {**name, **places})
+    advance(connection, held, batch.seq, batch.events, batch.event_at)
+
+
+def queue_resyncs(connection: Connection[TupleRow], keys: KeySpace, reasons: dict[str, str]) -> int:
+    """Have repositories fetched again, by DID with the reason; gives how many were not queued yet."""
+    if not reasons:
+        return 0
+    cursor = connection.execute(
+        load_queries()["queue_resync"],
+        {
+            "actors": [keys.actor_id(did) for did in reasons],
+            "dids": list(reasons),
+            "reasons": list(reasons.values()),
+            "delay": _RESYNC_DELAY,
+        },
+    )
+    return cursor.rowcount
+
+
+def _write_accounts(connection: Connection[TupleRow], keys: BatchKeys, batch: EventBatch) -> None:
+    """What hosts say of accounts: hidden or shown from this transaction on."""
+    if batch.accounts:
+        set_standings(connection, keys, batch.accounts)
+        actors = [keys.actor_id(each.did) for each in batch.accounts]
+        connection.execute(load_queries()["queue_reactivated"], {"actors": actors, "delay": _RESYNC_DELAY})
+
+
+def _queue_resyncs(connection: Connection[TupleRow], keys: BatchKeys, batch: EventBatch) -> None:
+    queue_resyncs(connection, keys, batch.suspect | dict.fromkeys(batch.deleted, ACCOUNT_DELETED))
+    actors = list({keys.actor_id(commit.did) for commit in batch.commits})
+    if actors:
+        connection.execute(load_queries()["queue_desynchronized"], {"actors": actors, "delay": _RESYNC_DELAY})

@@ -1,0 +1,180 @@
+"""A table of events sorted into what is applied: commits, accounts, identities, and what was refused. No I/O."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zeppelin_pipeline.atproto.mst import Change
+from zeppelin_pipeline.firehose import events
+from zeppelin_pipeline.records.live import LiveCommit
+from zeppelin_pipeline.warehouse.standing import ACTIVE, DELETED, Standing
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: An event as old as this may be a replay of what something later has undone; its own time tells then.
+_REPLAY_MICROS: Final = 5 * 60 * 1_000_000
+#: What is wrong with the message itself, for which fetching its repository would be no remedy.
+_NOT_OF_THE_REPOSITORY: Final = frozenset({"message-did", "rev-in-future"})
+_HIDDEN: Final = "deactivated"
+#: Why an account is not active, as the lexicon knows it; others are as good as deactivated, and so is one that is said
+#: to be deleted, until its host has been asked.
+_STATUSES: Final = frozenset({"takendown", "suspended", _HIDDEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Events of a batch that broke one rule; the last of them is told."""
+
+    reason: str
+    events: int
+    did: str | None
+    seq: int | None
+    detail: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """Neighbouring events of a stream, sorted.
+
+    Attributes:
+        commits: in their order, `#sync` among them.
+        accounts: the last word of each account; of one that is said to be deleted, that it is hidden.
+        deleted: accounts that are said to be deleted, which their hosts are to be asked about.
+        identities: accounts that may have changed who they are.
+        refusals: by reason.
+        suspect: accounts of whose commits one was refused, with the reason: their repositories are fetched.
+        seq: the highest number; null when no event has one.
+        first_seq: the lowest.
+        events: how many there are.
+        event_at: when the last one was emitted, as it claims.
+        kinds: how many of each kind.
+    """
+
+    commits: list[LiveCommit]
+    accounts: list[Standing]
+    deleted: list[str]
+    identities: list[str]
+    refusals: list[Refusal]
+    suspect: dict[str, str]
+    seq: int | None
+    first_seq: int | None
+    events: int
+    event_at: datetime | None
+    kinds: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether a frame could not be read at all: what came over its connection is not to be trusted."""
+        return any(refusal.reason.startswith("frame-") for refusal in self.refusals)
+
+
+def sort_events(table: pa.Table, now_micros: int) -> EventBatch:
+    """Sort a table of events.
+
+    Args:
+        table: of the schema EVENTS; what is still unsigned is refused.
+        now_micros: our clock, when the events were received.
+    """
+    sorting = _Sorting(now_micros)
+    for row in table.to_pylist():
+        sorting.add(row)
+    bounds = pc.min_max(table["seq"]).as_py() if table.num_rows else {"min": None, "max": None}
+    micros = pc.max(table["micros"]).as_py() if table.num_rows else None
+    return EventBatch(
+        commits=sorting.commits,
+        accounts=list(sorting.accounts.values()),
+        deleted=sorted(sorting.deleted),
+        identities=sorted(sorting.identities),
+        refusals=[Refusal(reason, sorting.refused[reason], *last) for reason, last in sorting.last_refused.items()],
+        suspect=sorting.suspect,
+        seq=bounds["max"],
+        first_seq=bounds["min"],
+        events=table.num_rows,
+        event_at=None if micros is None else _moment(micros),
+        kinds=sorting.kinds,
+    )
+
+
+class _Sorting:
+    def __init__(self, now_micros: int) -> None:
+        self._now_micros = now_micros
+        self.commits: list[LiveCommit] = []
+        self.accounts: dict[str, Standing] = {}
+        self.deleted: set[str] = set()
+        self.identities: set[str] = set()
+        self.suspect: dict[str, str] = {}
+        self.refused: Counter[str] = Counter()
+        self.last_refused: dict[str, tuple[str | None, int | None, str | None]] = {}
+        self.kinds: Counter[str] = Counter()
+
+    def add(self, row: dict[str, Any]) -> None:
+        kind = row["kind"]
+        self.kinds[kind] += 1
+        match kind:
+            case events.COMMIT | events.SYNC:
+                if row["is_unsigned"]:
+                    self._refuse(row, "signature-invalid")
+                else:
+                    self.commits.append(_commit(row, self._now_micros))
+            case events.ACCOUNT:
+                self._add_account(row)
+            case events.IDENTITY:
+                self.identities.add(row["did"])
+            case events.REJECTED:
+                self._refuse(row, row["reason"])
+            case _:
+                pass  # of a kind that is not known: counted
+
+    def _add_account(self, row: dict[str, Any]) -> None:
+        did, micros = row["did"], row["micros"]
+        is_old = micros is not None and micros < self._now_micros - _REPLAY_MICROS
+        status = ACTIVE if row["is_active"] else (row["status"] if row["status"] in _STATUSES else _HIDDEN)
+        (self.deleted.add if not row["is_active"] and row["status"] == DELETED else self.deleted.discard)(did)
+        seen_at = _moment(micros) if is_old and micros is not None else _moment(self._now_micros)
+        self.accounts[did] = Standing(did, status, seen_at)
+
+    def _refuse(self, row: dict[str, Any], reason: str) -> None:
+        self.refused[reason] += 1
+        self.last_refused[reason] = row["did"], row["seq"], row["detail"]
+        if row["did"] is not None and reason not in _NOT_OF_THE_REPOSITORY:
+            self.suspect[row["did"]] = reason
+
+
+def _commit(row: dict[str, Any], now_micros: int) -> LiveCommit:
+    operations = row["operations"]
+    return LiveCommit(
+        did=row["did"],
+        rev=row["rev"],
+        since=row["since"],
+        prev_data=row["prev_data"],
+        data=row["data"],
+        block=row["commit"],
+        changes=[Change(each["key"], each["prev"], each["cid"]) for each in operations],
+        records=[each["block"] for each in operations],
+        seen_at_micros=now_micros,
+        is_sync=row["kind"] == events.SYNC,
+    )
+
+
+def unsigned_rows(table: pa.Table) -> dict[int, tuple[str, bytes]]:
+    """Of the events whose signature is still to be checked, by position: the account and the signed commit."""
+    places = pc.indices_nonzero(table["is_unsigned"]).to_pylist()
+    part = table.select(["did", "commit"]).take(places).to_pylist() if places else []
+    return {place: (row["did"], row["commit"]) for place, row in zip(places, part, strict=True)}
+
+
+def with_signed(table: pa.Table, places: Iterable[int]) -> pa.Table:
+    """The table with the events at these positions as signed."""
+    flags = table["is_unsigned"].to_pylist()
+    for place in places:
+        flags[place] = False
+    index = table.schema.get_field_index("is_unsigned")
+    return table.set_column(index, table.schema.field(index), pa.array(flags, pa.bool_()))
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)

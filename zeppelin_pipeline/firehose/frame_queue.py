@@ -1,0 +1,117 @@
+"""Frames between the socket and those who verify them: bounded in number and bytes; a full one stops the reading."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """The relay no longer had all events after our cursor: some are lost.
+
+    Attributes:
+        after_seq: the last number before the gap.
+        reason: `outdated-cursor`.
+    """
+
+    after_seq: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """What a queue holds at most, whichever comes first."""
+
+    events: int = 20_000
+    bytes: int = 64 << 20
+
+
+@dataclass(slots=True)
+class FrameBatch:
+    """Neighbouring frames, and the gap that lies before the first of them, if any."""
+
+    frames: list[bytes] = field(default_factory=list[bytes])
+    gap: Outdated | None = None
+
+
+class FrameQueue:
+    """One reader and one writer, in one event loop.
+
+    Attributes:
+        bytes: of the frames that wait.
+    """
+
+    def __init__(self, limits: QueueLimits) -> None:
+        self._limits = limits
+        self._items: deque[bytes | Outdated] = deque()
+        self.bytes = 0
+        self._is_closed = False
+        self._changed = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a writer has to wait."""
+        return len(self._items) >= self._limits.events or self.bytes >= self._limits.bytes
+
+    async def put(self, item: bytes | Outdated) -> None:
+        """Adds an item; waits while the queue is full."""
+        while self.is_full:
+            await self._wait()
+        self._items.append(item)
+        if isinstance(item, bytes):
+            self.bytes += len(item)
+        self._changed.set()
+
+    def close(self) -> None:
+        """Nothing more will come: a reader gets what is there, then nothing."""
+        self._is_closed = True
+        self._changed.set()
+
+    async def take(self, most_events: int, most_bytes: int, longest_seconds: float) -> FrameBatch | None:
+        """The next batch: closed when it is full, or a while after its first frame; null at the end.
+
+        A gap is before its batch: a batch ends where one begins.
+        """
+        while not self._items:
+            if self._is_closed:
+                return None
+            await self._wait()
+        loop = asyncio.get_running_loop()
+        closes_at = loop.time() + longest_seconds
+        batch, size = FrameBatch(), 0
+        while len(batch.frames) < most_events and size < most_bytes:
+            if self._items:
+                item = self._items[0]
+                if isinstance(item, Outdated):
+                    if batch.frames or batch.gap:
+                        break
+                    batch.gap = item
+                else:
+                    batch.frames.append(item)
+                    size += len(item)
+                    self.bytes -= len(item)
+                self._items.popleft()
+                continue
+            self._changed.set()  # there is room
+            if self._is_closed or not await self._wait_until(closes_at):
+                break
+        self._changed.set()
+        return batch
+
+    async def _wait(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    async def _wait_until(self, moment: float) -> bool:
+        left = moment - asyncio.get_running_loop().time()
+        if left <= 0:
+            return False
+        try:
+            async with asyncio.timeout(left):
+                await self._wait()
+        except TimeoutError:
+            return False
+        return True

@@ -1,0 +1,96 @@
+"""Numbers of a running consumer: how far behind, how fast, what it spent its time on. For people and plots."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """A consumer over the time since the last report.
+
+    Attributes:
+        cursor: everything up to this number is durable; null before the first event.
+        lag_seconds: between the emission of the last event and its being applied; null before the first.
+        events_per_second: applied.
+        events: applied, by kind.
+        replayed: commits that were known already.
+        refused: events, by reason.
+        ahead: commits that do not follow on what is held.
+        queued: frames that wait to be verified.
+        connections: how often the relay was connected since the start.
+        gaps: found.
+        is_spooling: events wait in files for the indexes.
+        verify_seconds: a batch's time in verification, the mean.
+        apply_seconds: a batch's time in the warehouse, the mean.
+        seconds: that this is about.
+    """
+
+    cursor: int | None
+    lag_seconds: float | None
+    events_per_second: float
+    events: dict[str, int]
+    replayed: int
+    refused: dict[str, int]
+    ahead: int
+    queued: int
+    connections: int
+    gaps: int
+    is_spooling: bool
+    verify_seconds: float
+    apply_seconds: float
+    seconds: float
+
+
+@dataclass(slots=True)
+class Meter:
+    """Collects what a report tells, then begins anew."""
+
+    clock: Callable[[], float] = time.monotonic
+    cursor: int | None = None
+    event_at: datetime | None = None
+    applied_at: datetime | None = None
+    kinds: Counter[str] = field(default_factory=Counter[str])
+    refused: Counter[str] = field(default_factory=Counter[str])
+    replayed: int = 0
+    ahead: int = 0
+    gaps: int = 0
+    batches: int = 0
+    verify_seconds: float = 0.0
+    apply_seconds: float = 0.0
+    started: float = field(default_factory=time.monotonic)
+
+    def report(self, *, queued: int, connections: int, is_spooling: bool) -> Rates:
+        """What was collected since the last report."""
+        seconds = max(self.clock() - self.started, 1e-6)
+        lag = None
+        if self.event_at is not None and self.applied_at is not None:
+            lag = max((self.applied_at - self.event_at).total_seconds(), 0.0)
+        rates = Rates(
+            cursor=self.cursor,
+            lag_seconds=lag,
+            events_per_second=self.kinds.total() / seconds,
+            events=dict(self.kinds),
+            replayed=self.replayed,
+            refused=dict(self.refused),
+            ahead=self.ahead,
+            queued=queued,
+            connections=connections,
+            gaps=self.gaps,
+            is_spooling=is_spooling,
+            verify_seconds=self.verify_seconds / max(self.batches, 1),
+            apply_seconds=self.apply_seconds / max(self.batches, 1),
+            seconds=seconds,
+        )
+        self.kinds, self.refused = Counter(), Counter()
+        self.replayed = self.ahead = self.gaps = self.batches = 0
+        self.verify_seconds = self.apply_seconds = 0.0
+        self.started = self.clock()
+        return rates
+
+    def note_applied(self, event_at: datetime | None) -> None:
+        """A batch is durable whose last event was emitted then."""
+        if event_at is not None:
+            self.event_at, self.applied_at = event_at, datetime.now(UTC)

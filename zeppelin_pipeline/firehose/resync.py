@@ -1,0 +1,188 @@
+"""Repositories fetched again one by one: what live events left open is made whole from their hosts.
+
+A round takes some that are due, fetches them as a backfill would (host limits, every outcome with its type, every block
+and signature checked), and merges what came with the rows that are held: creations, updates and deletions. What cannot
+be settled waits longer each time.
+"""
+
+import asyncio
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
+from zeppelin_pipeline.firehose.application import ACCOUNT_DELETED
+from zeppelin_pipeline.hosts.client import HostClients
+from zeppelin_pipeline.hosts.host import Host, parse_host
+from zeppelin_pipeline.identity.resolver import DidResolver
+from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.repos.extract import extract_shard
+from zeppelin_pipeline.repos.fetch import FetchSettings, RowsFetch
+from zeppelin_pipeline.repos.load import read_batches
+from zeppelin_pipeline.repos.plan import ManifestRow
+from zeppelin_pipeline.warehouse.connection import read_key_space
+from zeppelin_pipeline.warehouse.load import load_repositories
+from zeppelin_pipeline.warehouse.queries import load_queries
+from zeppelin_pipeline.warehouse.standing import delete_accounts
+
+#: Longer than a round can take: whoever is killed leaves its repositories to the next.
+_LEASE: Final = timedelta(minutes=30)
+_FIRST_PAUSE: Final = timedelta(seconds=15)
+_LONGEST_PAUSE: Final = timedelta(hours=6)
+_RESOLUTIONS_AT_ONCE: Final = 20
+#: Within a round's own lake, which lives as long as the round.
+_SHARD: Final = "live~00000"
+_SETTLED_STATES: Final = frozenset({"synchronized", "absent"})
+
+
+@dataclass(frozen=True, slots=True)
+class ResyncResult:
+    """What a round did: repositories settled, removed, and left with the reason."""
+
+    settled: int = 0
+    removed: int = 0
+    left: Counter[str] = field(default_factory=Counter[str])
+
+    @property
+    def total(self) -> int:
+        """Repositories that were due."""
+        return self.settled + self.removed + self.left.total()
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    actor: int
+    did: str
+    reason: str
+    queued_at: datetime
+    failures: int
+
+
+async def resync_round(
+    connection: Connection[TupleRow],
+    clients: HostClients,
+    resolver: DidResolver,
+    *,
+    limit: int = 50,
+    settings: FetchSettings | None = None,
+) -> ResyncResult:
+    """Settles some of the repositories that are due; at once when there are none.
+
+    Args:
+        connection: in autocommit; not that of a consumer.
+        clients: of all hosts, with their limits.
+        resolver: tells where accounts are.
+        limit: repositories in this round.
+        settings: limits of the fetches.
+    """
+    rows = connection.execute(load_queries()["claim_resyncs"], {"limit": limit, "lease": _LEASE}).fetchall()
+    due = [_Due(*row) for row in rows]
+    if not due:
+        return ResyncResult()
+    manifest, unplaced = await _placed(due, resolver)
+    began_at = datetime.now(UTC)
+    if manifest:
+        await _refetch(connection, clients, resolver, manifest, settings or FetchSettings(max_in_flight=limit))
+    return await asyncio.to_thread(_settle, connection, due, unplaced, began_at)
+
+
+async def _placed(due: Sequence[_Due], resolver: DidResolver) -> tuple[list[ManifestRow], dict[int, str]]:
+    """Where each account's document says that it is; and of those of which nobody can tell, the reason."""
+    gate = asyncio.Semaphore(_RESOLUTIONS_AT_ONCE)
+    placed: list[ManifestRow] = []
+    unplaced: dict[int, str] = {}
+
+    async def place(each: _Due) -> None:
+        async with gate:
+            try:
+                placed.append(ManifestRow(each.did, await _host_of(each.did, resolver), None, True, None))
+            except (UpstreamError, InvalidDataError) as error:
+                unplaced[each.actor] = error.reason
+
+    async with asyncio.TaskGroup() as group:
+        for each in due:
+            group.create_task(place(each))
+    return placed, unplaced
+
+
+async def _host_of(did: str, resolver: DidResolver) -> Host:
+    pds = (await resolver.resolve(did)).document.pds
+    if pds is None:
+        raise InvalidDataError("did-no-pds", did)
+    return parse_host(pds)
+
+
+async def _refetch(
+    connection: Connection[TupleRow],
+    clients: HostClients,
+    resolver: DidResolver,
+    manifest: list[ManifestRow],
+    settings: FetchSettings,
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="zeppelin-resync-") as folder:
+        lake = Lake(folder)
+        fetch = RowsFetch(lake, _SHARD, clients, resolver, settings, lambda *_: None, partial(datetime.now, UTC))
+        await fetch.run(manifest, repos=len(manifest))
+        await asyncio.to_thread(_merge, connection, lake)
+
+
+def _merge(connection: Connection[TupleRow], lake: Lake) -> None:
+    extract_shard(lake, _SHARD)
+    load_repositories(connection, read_batches(lake, _SHARD))
+
+
+def _settle(
+    connection: Connection[TupleRow], due: Sequence[_Due], unplaced: dict[int, str], began_at: datetime
+) -> ResyncResult:
+    """Takes off the queue what is settled; an account that is gone loses its rows."""
+    result = ResyncResult(left=Counter())
+    actors = {"actors": [each.actor for each in due]}
+    rows = connection.execute(load_queries()["resynced_states"], actors).fetchall()
+    states = {actor: row for actor, *row in rows}
+    settled: list[_Due] = []
+    gone: list[_Due] = []
+    left: dict[_Due, str] = {}
+    for each in due:
+        state, _status, reason, fetched_at = states.get(each.actor, (None, None, None, None))
+        if unplaced.get(each.actor) == "did-gone":
+            gone.append(each)
+        elif each.actor in unplaced:
+            left[each] = unplaced[each.actor]
+        elif fetched_at is not None and fetched_at >= began_at and reason == "not-found" and _may_go(each):
+            gone.append(each)
+        elif state in _SETTLED_STATES:
+            settled.append(each)
+        else:
+            left[each] = reason or state or "not-fetched"
+    with connection.transaction():
+        if gone:
+            delete_accounts(connection, read_key_space(connection), [each.did for each in gone], datetime.now(UTC))
+        ended = [each.actor for each in (*settled, *gone)]
+        connection.execute(load_queries()["end_resyncs"], {"actors": ended})
+        _postpone(connection, left)
+    result.left.update(left.values())
+    return ResyncResult(len(settled), len(gone), result.left)
+
+
+def _may_go(each: _Due) -> bool:
+    """Only an account that was said to be deleted goes, once its host denies it: hosts lose what they should have."""
+    return each.reason == ACCOUNT_DELETED
+
+
+def _postpone(connection: Connection[TupleRow], left: dict[_Due, str]) -> None:
+    if left:
+        connection.execute(
+            load_queries()["postpone_resyncs"],
+            {
+                "actors": [each.actor for each in left],
+                "failures": list(left.values()),
+                "pauses": [min(_FIRST_PAUSE * 2 ** min(each.failures, 16), _LONGEST_PAUSE) for each in left],
+            },
+        )

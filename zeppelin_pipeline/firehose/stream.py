@@ -1,0 +1,234 @@
+"""One relay's stream: connected, watched, connected again from where it broke off. What frames mean is not asked here.
+
+Error and info frames are handled, as they are about the stream itself; everything else goes into the queue.
+Specification: Event Stream.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final
+from urllib.parse import urlencode, urlsplit
+
+import httpx2
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from zeppelin_pipeline.atproto.frames import MAX_FRAME_BYTES, OP_ERROR, Frame, decode_frame
+from zeppelin_pipeline.errors import InvalidDataError, UpstreamError, ZeppelinError
+from zeppelin_pipeline.firehose.frame_queue import FrameQueue, Outdated
+from zeppelin_pipeline.hosts.guard import GuardedBackend
+from zeppelin_pipeline.hosts.limits import RetryPolicy
+
+ENDPOINT: Final = "com.atproto.sync.subscribeRepos"
+
+#: How the frames begin that every relay sends, as DAG-CBOR has but one form of a header; all others are looked into.
+_USUAL_HEADS: Final = tuple(
+    b"\xa2\x61t" + bytes((0x60 + len(kind),)) + kind + b"\x62op\x01"
+    for kind in (b"#commit", b"#identity", b"#account", b"#sync")
+)
+_REMEMBERED_FRAMES: Final = 16
+_SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_PORTS: Final = {"ws": 80, "wss": 443}
+
+
+class FutureCursorError(ZeppelinError):
+    """The relay says that our cursor is ahead of it: it is another one, or began anew. A person must decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """How a relay is connected to.
+
+    Attributes:
+        allow_private: whether a relay on a private address is connected to, for a test network only.
+        idle_seconds: silence after which the connection is taken for dead.
+        connect_seconds: for name, connection and handshake, each.
+        retry: how patiently a connection is tried again; its number of attempts does not count.
+    """
+
+    allow_private: bool = False
+    user_agent: str = "zeppelin"
+    idle_seconds: float = 30.0
+    connect_seconds: float = 10.0
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+class RelayStream:
+    """The stream of one relay, from a cursor on, into a queue.
+
+    Attributes:
+        connections: how often it was connected.
+        endings: why connections ended, by reason.
+        received: frames put into the queue.
+    """
+
+    def __init__(self, relay_url: str, cursor: int | None, queue: FrameQueue, settings: StreamSettings) -> None:
+        self._url = websocket_url(relay_url)
+        self._cursor = cursor
+        self._queue = queue
+        self._settings = settings
+        self._backend = GuardedBackend(allow_private=settings.allow_private)
+        self._last: deque[bytes] = deque(maxlen=_REMEMBERED_FRAMES)
+        self._connection: ClientConnection | None = None
+        self._heard_at = 0.0
+        self._dropped_for: str | None = None
+        self.connections = 0
+        self.received = 0
+        self.endings: Counter[str] = Counter()
+
+    async def run(self) -> None:
+        """Reads until cancelled; connects again whenever the connection ends.
+
+        Raises:
+            FutureCursorError: the relay does not know our cursor yet.
+            UpstreamError: `address-refused`; trying again would not help.
+        """
+        failures = 0
+        while True:
+            before = self.received
+            try:
+                await self._read_connection()
+            except UpstreamError as error:
+                if not error.is_transient:
+                    raise
+                self._note_ending(error.reason)
+            failures = 0 if self.received > before else failures + 1
+            await asyncio.sleep(self._settings.retry.delay_seconds(failures + 1))
+
+    def drop(self, reason: str) -> None:
+        """Ends the connection, as what came over it cannot be read; the next one goes on behind it."""
+        connection = self._connection
+        if connection is not None:
+            self._dropped_for = reason
+            connection.transport.abort()
+
+    def cursor(self) -> int | None:
+        """The number of the last frame that was received and can be read."""
+        for data in reversed(self._last):
+            with contextlib.suppress(InvalidDataError):
+                seq = decode_frame(data).body.get("seq")
+                if type(seq) is int:
+                    return max(seq, self._cursor or 0)
+        return self._cursor
+
+    async def _read_connection(self) -> None:
+        self._cursor = self.cursor()
+        connection = await self._connect()
+        self._connection, self._dropped_for = connection, None
+        self.connections += 1
+        self._heard_at = asyncio.get_running_loop().time()
+        watching = asyncio.create_task(self._watch(connection))
+        try:
+            await self._read(connection)
+        except ConnectionClosed as error:
+            reason = self._dropped_for or ("frame-size" if _is_too_big(error) else "connection-closed")
+            raise UpstreamError(reason, str(error), is_transient=True) from error
+        finally:
+            self._connection = None
+            watching.cancel()
+            connection.transport.abort()
+
+    async def _connect(self) -> ClientConnection:
+        parts = urlsplit(self._url)
+        host = parts.hostname or ""
+        seconds = self._settings.connect_seconds
+        socket = await self._backend.connect_socket(host, parts.port or _PORTS[parts.scheme], seconds)
+        query = "" if self._cursor is None else "?" + urlencode({"cursor": self._cursor})
+        is_secure = parts.scheme == "wss"
+        try:
+            return await connect(
+                self._url + query,
+                sock=socket,
+                ssl=_tls() if is_secure else None,
+                server_hostname=host if is_secure else None,
+                compression=None,
+                max_size=MAX_FRAME_BYTES,
+                open_timeout=seconds,
+                ping_interval=None,  # silence is watched for, whatever pings say
+                close_timeout=1,
+                user_agent_header=self._settings.user_agent,
+                proxy=None,
+                process_exception=lambda error: error,
+            )
+        except (OSError, InvalidHandshake, EOFError) as error:
+            socket.close()
+            raise UpstreamError("handshake-failed", str(error)[:500], is_transient=True) from error
+
+    async def _read(self, connection: ClientConnection) -> None:
+        loop = asyncio.get_running_loop()
+        async for data in connection:
+            self._heard_at = loop.time()
+            if isinstance(data, str):
+                raise UpstreamError("frame-text", data[:200], is_transient=True)
+            if data.startswith(_USUAL_HEADS) or self._is_message(data):
+                self._last.append(data)
+                await self._queue.put(data)
+                self.received += 1
+            elif (gap := self._gap_of(data)) is not None:
+                await self._queue.put(gap)
+            # Waiting for room in the queue is no silence of the relay's.
+            self._heard_at = loop.time()
+        raise UpstreamError("connection-closed", "by the relay", is_transient=True)
+
+    def _is_message(self, data: bytes) -> bool:
+        """Whether an unusual frame is for the queue, broken ones too, where they are counted.
+
+        Raises:
+            FutureCursorError, UpstreamError: it is an error, which ends the stream.
+        """
+        try:
+            frame = decode_frame(data)
+        except InvalidDataError:
+            return True
+        if frame.op == OP_ERROR:
+            raise _stream_error(frame, self._cursor)
+        return frame.op == 1 and frame.t != "#info"
+
+    def _gap_of(self, data: bytes) -> Outdated | None:
+        """What an info frame tells; others than that of an old cursor tell nothing that matters."""
+        name = decode_frame(data).body.get("name")
+        self.endings[f"info-{str(name)[:100]}"] += 1
+        return Outdated(self._cursor or 0, "outdated-cursor") if name == "OutdatedCursor" else None
+
+    async def _watch(self, connection: ClientConnection) -> None:
+        """Ends a connection over which nothing comes."""
+        loop = asyncio.get_running_loop()
+        while True:
+            left = self._heard_at + self._settings.idle_seconds - loop.time()
+            if left <= 0 and not self._queue.is_full:
+                self._dropped_for = "idle"
+                connection.transport.abort()
+                return
+            await asyncio.sleep(max(left, 0.1))
+
+    def _note_ending(self, reason: str) -> None:
+        self.endings[reason] += 1
+
+
+def websocket_url(relay_url: str) -> str:
+    """The stream's URL of a relay that is named by its authority, of whichever scheme."""
+    parts = urlsplit(relay_url)
+    return f"{_SCHEMES[parts.scheme]}://{parts.netloc}/xrpc/{ENDPOINT}"
+
+
+def _stream_error(frame: Frame, cursor: int | None) -> ZeppelinError:
+    name, message = str(frame.body.get("error"))[:100], str(frame.body.get("message"))[:500]
+    if name == "FutureCursor":
+        return FutureCursorError(
+            f"the relay does not have our cursor {cursor} yet ({message}): it began anew, or is not the one that we"
+            f" followed. `zeppelin firehose --cursor` sets where to go on"
+        )
+    return UpstreamError(f"stream-{name}", message, is_transient=True)
+
+
+def _is_too_big(error: ConnectionClosed) -> bool:
+    return error.sent is not None and error.sent.code == 1009
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return httpx2.create_ssl_context()

@@ -1,0 +1,89 @@
+"""What goes on beside a consumer, as long as it runs: repositories fetched again, gaps repaired."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from zeppelin_pipeline.errors import UpstreamError
+from zeppelin_pipeline.firehose.cursors import StreamName
+from zeppelin_pipeline.firehose.reconcile import repair_gaps
+from zeppelin_pipeline.firehose.resync import ResyncResult, resync_round
+from zeppelin_pipeline.hosts.client import HostClients
+from zeppelin_pipeline.identity.resolver import DidResolver
+
+_LOG: Final = logging.getLogger(__name__)
+_IDLE_SECONDS: Final = 1.0
+_GAP_SECONDS: Final = 5.0
+#: A relay that does not list is asked again after this.
+_PAUSE_SECONDS: Final = 60.0
+
+
+class Upkeep:
+    """The upkeep of one stream; cancel `run` to end it.
+
+    Attributes:
+        resynced: repositories settled so far.
+        removed: accounts whose rows are gone.
+        repaired: gaps.
+    """
+
+    def __init__(
+        self,
+        connection: Connection[TupleRow],
+        clients: HostClients,
+        resolver: DidResolver,
+        name: StreamName,
+        is_allowed: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Sets what to work with.
+
+        Args:
+            connection: in autocommit, of its own.
+            clients: of all hosts.
+            resolver: of accounts.
+            name: the stream.
+            is_allowed: asked before each round: repositories are not fetched one by one while a bulk load goes on.
+        """
+        self._connection = connection
+        self._clients = clients
+        self._resolver = resolver
+        self._name = name
+        self._is_allowed = is_allowed
+        self._alone = asyncio.Lock()
+        self.resynced = 0
+        self.removed = 0
+        self.repaired = 0
+
+    async def run(self) -> None:
+        """Goes on until cancelled."""
+        await asyncio.gather(self._resync(), self._repair())
+
+    async def _resync(self) -> None:
+        while True:
+            result = ResyncResult()
+            if self._is_allowed():
+                async with self._alone:
+                    result = await resync_round(self._connection, self._clients, self._resolver)
+                self.resynced += result.settled
+                self.removed += result.removed
+            await asyncio.sleep(0 if result.total else _IDLE_SECONDS)
+
+    async def _repair(self) -> None:
+        while True:
+            pause = _GAP_SECONDS
+            if self._is_allowed():
+                try:
+                    await self._repair_once()
+                except UpstreamError as error:
+                    _LOG.warning("%s does not list its repositories, its gaps stay: %s", self._name.relay, error)
+                    pause = _PAUSE_SECONDS
+            await asyncio.sleep(pause)
+
+    async def _repair_once(self) -> None:
+        async with self._alone:
+            result = await repair_gaps(self._connection, self._clients, self._name)
+        self.repaired += result.gaps

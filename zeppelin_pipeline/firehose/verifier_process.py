@@ -1,0 +1,76 @@
+"""A process that verifies frames for another: requests on its standard input, tables on its standard output.
+
+A request is Arrow IPC with two columns, `frames` and `forget` (accounts whose keys have changed), an answer is a table
+of events; each with its length before it. The process ends with its input, so that none is left behind.
+"""
+
+import sys
+import time
+from contextlib import ExitStack
+from typing import BinaryIO, Final
+
+import pyarrow as pa
+
+from zeppelin_pipeline.firehose.events import table_of
+from zeppelin_pipeline.firehose.signing_keys import SigningKeys
+from zeppelin_pipeline.firehose.verify_frames import verify_frames
+from zeppelin_pipeline.warehouse.connection import connect
+
+LENGTH_BYTES: Final = 8
+REQUEST: Final = pa.schema([
+    pa.field("frames", pa.list_(pa.large_binary())),
+    pa.field("forget", pa.list_(pa.string())),
+])  # fmt: skip
+
+
+def encode_request(frames: list[bytes], forget: list[str]) -> bytes:
+    """The bytes of a request, its length before it."""
+    batch = pa.record_batch(
+        [pa.array([frames], REQUEST.field("frames").type), pa.array([forget], REQUEST.field("forget").type)],
+        schema=REQUEST,
+    )
+    return _framed(pa.Table.from_batches([batch]))
+
+
+def decode_answer(data: bytes) -> pa.Table:
+    """The table of an answer, or a request."""
+    with pa.ipc.open_stream(data) as reader:
+        return reader.read_all()
+
+
+def _framed(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    data = sink.getvalue().to_pybytes()
+    return len(data).to_bytes(LENGTH_BYTES, "big") + data
+
+
+def _read(source: BinaryIO) -> bytes | None:
+    head = source.read(LENGTH_BYTES)
+    if len(head) < LENGTH_BYTES:
+        return None
+    data = source.read(int.from_bytes(head, "big"))
+    return data or None
+
+
+def serve(source: BinaryIO, sink: BinaryIO) -> None:
+    """Answers until the input ends. The first message is the warehouse's URL."""
+    url = _read(source)
+    if url is None:
+        return
+    with ExitStack() as stack:
+        connection = stack.enter_context(connect(url.decode(), application="zeppelin verifier", autocommit=True))
+        keys = SigningKeys(connection)
+        while (request := _read(source)) is not None:
+            table = decode_answer(request)
+            keys.forget(table["forget"][0].as_py())
+            verdicts = verify_frames(table["frames"][0].as_py(), keys.of, time.time_ns() // 1000)
+            # A key that did not fit may have changed: it is read again at the account's next event.
+            keys.forget(verdict.message.did for verdict in verdicts if verdict.is_unsigned and verdict.message)
+            sink.write(_framed(table_of(verdicts)))
+            sink.flush()
+
+
+if __name__ == "__main__":
+    serve(sys.stdin.buffer, sys.stdout.buffer)

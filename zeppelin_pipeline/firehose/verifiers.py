@@ -1,0 +1,79 @@
+"""Frames verified by several processes at once: signatures alone take a third of what an event may cost."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+import pyarrow as pa
+
+from zeppelin_pipeline.errors import ZeppelinError
+from zeppelin_pipeline.firehose.events import EVENTS
+from zeppelin_pipeline.firehose.verifier_process import LENGTH_BYTES, decode_answer, encode_request
+
+_MODULE = "zeppelin_pipeline.firehose.verifier_process"
+
+
+class VerifierDiedError(ZeppelinError):
+    """A verifying process ended by itself; nothing of what it was given has been applied."""
+
+
+class Verifiers:
+    """The processes; an async `with`. Messages verified at once may be answered in any order, a batch is in its own."""
+
+    def __init__(self, postgres_url: str, processes: int) -> None:
+        self._url = postgres_url
+        self._count = processes
+        self._processes: list[asyncio.subprocess.Process] = []
+        self._locks: list[asyncio.Lock] = []
+
+    async def verify(self, frames: Sequence[bytes], forget: Sequence[str] = ()) -> pa.Table:
+        """The events of frames, in their order.
+
+        Args:
+            frames: messages of a stream.
+            forget: accounts whose keys have changed.
+
+        Raises:
+            VerifierDiedError: a process ended.
+        """
+        share = max(1, -(-len(frames) // self._count))
+        parts = [frames[number * share : (number + 1) * share] for number in range(self._count)]
+        tables = await asyncio.gather(
+            *(self._ask(number, list(part), list(forget)) for number, part in enumerate(parts) if part or forget)
+        )
+        return pa.concat_tables(tables) if tables else EVENTS.empty_table()
+
+    async def _ask(self, number: int, frames: list[bytes], forget: list[str]) -> pa.Table:
+        process = self._processes[number]
+        assert process.stdin is not None, "the process was started with a pipe"
+        assert process.stdout is not None, "the process was started with a pipe"
+        async with self._locks[number]:
+            try:
+                process.stdin.write(encode_request(frames, forget))
+                await process.stdin.drain()
+                size = int.from_bytes(await process.stdout.readexactly(LENGTH_BYTES), "big")
+                return decode_answer(await process.stdout.readexactly(size))
+            except (OSError, asyncio.IncompleteReadError) as error:
+                raise VerifierDiedError(f"verifier {number} (pid {process.pid}) ended") from error
+
+    async def __aenter__(self) -> Self:
+        for _ in range(self._count):
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", _MODULE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            )
+            assert process.stdin is not None, "the process was started with a pipe"
+            url = self._url.encode()
+            process.stdin.write(len(url).to_bytes(LENGTH_BYTES, "big") + url)
+            self._processes.append(process)
+            self._locks.append(asyncio.Lock())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for process in self._processes:
+            assert process.stdin is not None, "the process was started with a pipe"
+            process.stdin.close()
+        await asyncio.gather(*(process.wait() for process in self._processes))
