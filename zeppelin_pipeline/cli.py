@@ -13,6 +13,7 @@ from zeppelin_pipeline.repos.plan import list_shards
 from zeppelin_pipeline.repos.replay import ReplayRequest
 from zeppelin_pipeline.settings import Settings, describe_settings
 from zeppelin_pipeline.stack.demo import DemoNetwork, run_demo
+from zeppelin_pipeline.stack.firehose import run_firehose, set_cursors
 from zeppelin_pipeline.stack.refetch import RefetchRequest, run_refetch
 from zeppelin_pipeline.stack.replay import run_replay
 from zeppelin_pipeline.stack.running import warehouse_of
@@ -130,6 +131,21 @@ def verify(
         lake = Lake(settings.lake_url, settings.lake_options)
         if not run_verify(settings.require_postgres_url(), lake, request, Console()):
             raise typer.Exit(EXIT_WRONG)
+
+
+@app.command()
+def firehose(
+    *,
+    cursor: Annotated[
+        str | None, typer.Option(help="Go on behind this event of each relay, or at its present: `now`.")
+    ] = None,
+) -> None:
+    """Follow the relays' live events into the warehouse until Ctrl-C, without Dagster."""
+    with warehouse_of(Settings.load()) as settings:
+        migrate(settings.require_postgres_url())
+        if cursor is not None:
+            set_cursors(settings, cursor)
+        run_firehose(settings, Console())
 
 
 app.command("devnet")(devnet_command)

@@ -144,6 +144,30 @@ class Settings(BaseSettings):
         72.0, gt=0, description="Within so long the data of accounts that are hidden or gone is to be out of the lake."
     )
 
+    # Firehose
+    firehose_enabled: bool = Field(
+        True, description="Whether Dagster's sensor keeps the relays' live events flowing into the warehouse."
+    )
+    firehose_relays: Addresses = Field(
+        (), description="Relays whose live events are followed, separated by commas. Default: the first of RELAY_URLS."
+    )
+    firehose_run_minutes: float = Field(
+        20.0, gt=0, le=1_440, description="How long one of Dagster's runs follows a relay before the next takes over."
+    )
+    firehose_verifiers: int = Field(2, ge=1, le=64, description="Processes that verify live events.")
+    firehose_batch_events: int = Field(
+        2_000, ge=1, le=100_000, description="Live events applied in one transaction at most."
+    )
+    firehose_batch_seconds: float = Field(
+        0.2, gt=0, le=60, description="Longest wait of a live event for others of its transaction."
+    )
+    firehose_queue_bytes: int = Field(
+        64 * MEBIBYTE, ge=8_000_000, description="Bytes of live events that wait in memory; more stops the reading."
+    )
+    firehose_lag_alert_seconds: float = Field(
+        60.0, gt=0, description="Lag behind a relay from which on, when it grows, the sensor firehose_lag fails."
+    )
+
     # Servers of our own, on loopback
     dagster_port: Port = Field(3000, description="Port of Dagster's webserver.")
     api_host: str = Field("127.0.0.1", min_length=1, description="Address that the API listens on.")
@@ -163,7 +187,7 @@ class Settings(BaseSettings):
             faults = "; ".join(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors())
             raise ConfigurationError(faults) from error
 
-    @field_validator("relay_urls", "hosts", "dns_servers", "handle_resolvers", mode="before")
+    @field_validator("relay_urls", "firehose_relays", "hosts", "dns_servers", "handle_resolvers", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -179,7 +203,7 @@ class Settings(BaseSettings):
     def _check_plc_url(cls, value: str) -> str:
         return _checked_url(value, URL_SCHEMES)
 
-    @field_validator("relay_urls")
+    @field_validator("relay_urls", "firehose_relays")
     @classmethod
     def _check_relay_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(_checked_url(url, RELAY_SCHEMES) for url in value)
@@ -204,6 +228,11 @@ class Settings(BaseSettings):
         del context
         if not self.lake_url:
             object.__setattr__(self, "lake_url", str(self.home / "lake"))
+
+    @property
+    def followed_relays(self) -> tuple[str, ...]:
+        """The relays whose live events are followed."""
+        return self.firehose_relays or self.relay_urls[:1]
 
     def require_postgres_url(self) -> str:
         """The warehouse's URL.

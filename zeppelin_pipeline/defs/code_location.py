@@ -3,8 +3,16 @@
 import dagster as dg
 
 from zeppelin_pipeline.defs.assets import compaction, counts, identity, network, quarantine, shards, stale, warehouse
+from zeppelin_pipeline.defs.firehose import FIREHOSE_JOBS, FIREHOSE_SENSORS, firehose
 from zeppelin_pipeline.defs.identity_sensors import IDENTITY_SENSORS
-from zeppelin_pipeline.defs.resources import IdentityResource, LakeResource, NetworkResource, ShardResource, Warehouse
+from zeppelin_pipeline.defs.resources import (
+    FirehoseResource,
+    IdentityResource,
+    LakeResource,
+    NetworkResource,
+    ShardResource,
+    Warehouse,
+)
 from zeppelin_pipeline.defs.schedules import JOBS, SCHEDULES
 from zeppelin_pipeline.defs.sensors import SENSORS
 from zeppelin_pipeline.settings import Settings
@@ -14,10 +22,10 @@ from zeppelin_pipeline.warehouse.indexes import BuildLimits
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything that Dagster is to know; steps run in the run's own process."""
     return dg.Definitions(
-        assets=load_assets(),
-        jobs=JOBS,
+        assets=[*load_assets(), firehose],
+        jobs=[*JOBS, *FIREHOSE_JOBS],
         schedules=SCHEDULES,
-        sensors=[*SENSORS, *IDENTITY_SENSORS],
+        sensors=[*SENSORS, *IDENTITY_SENSORS, *FIREHOSE_SENSORS],
         resources=build_resources(settings),
         executor=dg.in_process_executor,
     )
@@ -55,6 +63,16 @@ def build_resources(settings: Settings) -> dict[str, object]:
             dns_servers=list(settings.dns_servers),
             handle_resolvers=list(settings.handle_resolvers),
             handle_days=settings.handle_days,
+        ),
+        "firehose_settings": FirehoseResource(
+            is_enabled=settings.firehose_enabled,
+            relays=list(settings.followed_relays),
+            run_seconds=settings.firehose_run_minutes * 60,
+            verifiers=settings.firehose_verifiers,
+            batch_events=settings.firehose_batch_events,
+            batch_seconds=settings.firehose_batch_seconds,
+            queue_bytes=settings.firehose_queue_bytes,
+            lag_alert_seconds=settings.firehose_lag_alert_seconds,
         ),
         "shards": ShardResource(
             shard_size=settings.shard_size,

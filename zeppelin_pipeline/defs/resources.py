@@ -10,6 +10,7 @@ import dagster as dg
 from psycopg import AsyncConnection, Connection
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.firehose.service import FirehoseSettings, firehose_settings
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients, Timeouts
 from zeppelin_pipeline.hosts.host import parse_host
 from zeppelin_pipeline.hosts.limits import RetryPolicy
@@ -57,10 +58,14 @@ class Warehouse:
     url: str | None = field(repr=False)
     build_limits: BuildLimits = DEFAULT_LIMITS
 
+    def require_url(self) -> str:
+        """The URL; ConfigurationError says which setting is missing."""
+        return self.url or Settings.load().require_postgres_url()
+
     @contextmanager
     def connect(self, application: str) -> Generator[Connection[TupleRow], None, None]:
         """One connection in autocommit: the domain opens its transactions itself."""
-        url = self.url or Settings.load().require_postgres_url()
+        url = self.require_url()
         with connect(url, application=f"zeppelin {application}", autocommit=True) as connection:
             yield connection
 
@@ -89,17 +94,19 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
     request_timeout_seconds: float
     fetch_attempts: int
 
+    def client_settings(self) -> ClientSettings:
+        """How every host is asked."""
+        return ClientSettings(
+            allow_private=self.allow_private_hosts,
+            max_in_flight=self.max_in_flight,
+            user_agent=self.user_agent,
+            timeouts=Timeouts(read=self.request_timeout_seconds),
+            retry=RetryPolicy(attempts=self.fetch_attempts),
+        )
+
     def clients(self) -> HostClients:
         """The clients of all hosts of one run; use it in an `async with`."""
-        return HostClients(
-            ClientSettings(
-                allow_private=self.allow_private_hosts,
-                max_in_flight=self.max_in_flight,
-                user_agent=self.user_agent,
-                timeouts=Timeouts(read=self.request_timeout_seconds),
-                retry=RetryPolicy(attempts=self.fetch_attempts),
-            )
-        )
+        return HostClients(self.client_settings())
 
     def resolver(self, clients: HostClients, mirror: PlcMirror | None = None) -> DidResolver:
         """Who is asked for DID documents."""
@@ -166,6 +173,33 @@ class IdentityResource(dg.ConfigurableResource["IdentityResource"]):
     def queue_settings(self) -> QueueSettings:
         """What bounds a pass over the handles that are due."""
         return QueueSettings(reverify=timedelta(days=self.handle_days))
+
+
+class FirehoseResource(dg.ConfigurableResource["FirehoseResource"]):
+    """Which relays are followed, and within which bounds."""
+
+    is_enabled: bool
+    relays: list[str]
+    run_seconds: float
+    verifiers: int
+    batch_events: int
+    batch_seconds: float
+    queue_bytes: int
+    lag_alert_seconds: float
+
+    def settings(self, relay: str, warehouse: Warehouse, lake: Lake, network: NetworkResource) -> FirehoseSettings:
+        """What the consumer of a relay needs to know."""
+        return firehose_settings(
+            relay=relay,
+            postgres_url=warehouse.require_url(),
+            lake=lake,
+            plc_url=network.plc_url,
+            clients=network.client_settings(),
+            verifiers=self.verifiers,
+            batch_events=self.batch_events,
+            batch_seconds=self.batch_seconds,
+            queue_bytes=self.queue_bytes,
+        )
 
 
 class ShardResource(dg.ConfigurableResource["ShardResource"]):

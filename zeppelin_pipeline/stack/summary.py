@@ -8,6 +8,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from zeppelin_pipeline.firehose.status import StreamStatus
 from zeppelin_pipeline.stack.backfill import SHARD_ASSETS, BackfillReport, describe_failures
 from zeppelin_pipeline.stack.dagster_client import DagsterClient
 from zeppelin_pipeline.stack.running import RunningStack
@@ -52,6 +53,8 @@ def print_status(console: Console, status: Status, planned_shards: int) -> None:
     table.add_row("rejected by reason", _listed(status.rejected, limit=None))
     table.add_row("bytes a record", _bytes_a_record(status))
     table.add_row("waiting to leave the lake", _removals(status))
+    for name, value in _live(status):
+        table.add_row(name, value)
     console.print(table)
     if status.set_aside:
         console.print(_set_aside_table(status))
@@ -85,6 +88,24 @@ def _contents(status: Status) -> Sequence[tuple[str, str]]:
         ("records", f"{status.tally.entries:,}"),
         ("rejected", f"{sum(status.rejected.values()):,}"),
     )
+
+
+def _live(status: Status) -> Sequence[tuple[str, str]]:
+    """Each relay that is followed, and what waits to be fetched again."""
+    resyncs = status.resyncs
+    queue = f"{resyncs.waiting:,} repositories, {resyncs.due:,} due now, {resyncs.failing:,} that failed before"
+    streams = [(f"live: {stream.relay}", _stream(stream)) for stream in status.streams]
+    return [*streams, ("to be fetched again", queue)] if streams else ()
+
+
+def _stream(stream: StreamStatus) -> str:
+    lag = "no event yet" if stream.lag_seconds is None else f"{stream.lag_seconds:,.2f} s behind"
+    lines = [
+        f"cursor {stream.seq}, {lag}, moved {stream.updated_at:%Y-%m-%d %H:%M:%S %Z}",
+        f"{stream.events:,} events, {stream.rejected:,} refused",
+        f"{stream.gaps:,} gaps, {stream.open_gaps:,} open",
+    ]
+    return "\n".join([*lines, f"{stream.waiting:,} events wait for the indexes"] if stream.waiting else lines)
 
 
 def _rates(dagster: DagsterClient) -> Sequence[tuple[str, str]]:

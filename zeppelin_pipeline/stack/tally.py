@@ -8,6 +8,7 @@ from typing import Any, cast
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.firehose.status import NO_RESYNCS, ResyncStatus, StreamStatus, read_resyncs, read_streams
 from zeppelin_pipeline.warehouse.connection import connect
 from zeppelin_pipeline.warehouse.quarantine import SetAside, read_set_aside
 from zeppelin_pipeline.warehouse.queries import load_queries
@@ -38,6 +39,8 @@ class Status:
         set_aside: by scope, reason and host, the most first; at most `MOST_SET_ASIDE`.
         lake_removals: accounts that are hidden or gone and whose data may still be in the lake.
         oldest_removal: when the first of these was seen to be so.
+        streams: of the relays that are followed.
+        resyncs: repositories that wait to be fetched again.
     """
 
     tally: Tally
@@ -49,6 +52,8 @@ class Status:
     set_aside: tuple[SetAside, ...] = ()
     lake_removals: int = 0
     oldest_removal: datetime | None = None
+    streams: tuple[StreamStatus, ...] = ()
+    resyncs: ResyncStatus = NO_RESYNCS
 
 
 def read_tally(url: str) -> Tally:
@@ -71,6 +76,8 @@ def read_status(url: str) -> Status:
             set_aside=read_set_aside(connection),
             lake_removals=cast("int", _rows(connection, "oldest_removal")[0][0]),
             oldest_removal=_rows(connection, "oldest_removal")[0][1],
+            streams=tuple(read_streams(connection)),
+            resyncs=read_resyncs(connection),
         )
 
 

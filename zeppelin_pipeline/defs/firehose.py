@@ -1,0 +1,196 @@
+"""The firehose in Dagster: a run that follows a relay for a while, and a sensor that sees to it that there is one.
+
+A run ends by itself after its time; the next is started a little before, stands by with everything ready, and takes the
+stream over within a moment. A run that dies is replaced. What is durable does not depend on any of this: the cursor is
+in the transaction of its events, and one consumer at a time may write.
+"""
+
+import asyncio
+import json
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import dagster as dg
+
+from zeppelin_pipeline.defs.metadata import counts_table
+from zeppelin_pipeline.defs.resources import FirehoseResource, LakeResource, NetworkResource, Warehouse
+from zeppelin_pipeline.firehose.rates import Rates
+from zeppelin_pipeline.firehose.service import follow
+from zeppelin_pipeline.firehose.status import read_streams
+
+#: How long before a run's end the next one is started: a run is up within half of it.
+OVERLAP_SECONDS: Final = 60.0
+RELAY_TAG: Final = "zeppelin/relay"
+KIND_TAG: Final = "zeppelin/kind"
+KIND: Final = "firehose"
+
+firehose = dg.AssetSpec(
+    "firehose",
+    group_name="live",
+    kinds={"postgres"},
+    description="Live events of the relays, verified and applied; each report is a materialization.",
+    freshness_policy=dg.FreshnessPolicy.time_window(fail_window=timedelta(minutes=10)),
+)
+
+
+def report_metadata(relay: str, rates: Rates) -> dict[str, Any]:
+    """What a report shows: numbers become plots."""
+    numbers: dict[str, Any] = {
+        "events_per_second": round(rates.events_per_second, 1),
+        "gaps": rates.gaps,
+        "ahead": rates.ahead,
+        "queued": rates.queued,
+        "refused": sum(rates.refused.values()),
+        "verify_seconds": round(rates.verify_seconds, 4),
+        "apply_seconds": round(rates.apply_seconds, 4),
+    }
+    if rates.lag_seconds is not None:
+        numbers["lag_seconds"] = round(rates.lag_seconds, 3)
+    if rates.cursor is not None:
+        numbers["cursor"] = rates.cursor
+    return numbers | {
+        "relay": relay,
+        "is_spooling": rates.is_spooling,
+        "connections": rates.connections,
+        "events": counts_table("kind", rates.events),
+        "refusals": counts_table("reason", rates.refused),
+    }
+
+
+class FollowConfig(dg.Config):
+    """Which relay a run follows, and for how long."""
+
+    relay: str
+    seconds: float = 1_200.0
+
+
+@dg.op(description="Follows one relay until its time is over, or somebody ends it.")
+def follow_relay(
+    context: dg.OpExecutionContext,
+    config: FollowConfig,
+    warehouse: dg.ResourceParam[Warehouse],
+    lake: dg.ResourceParam[LakeResource],
+    network: NetworkResource,
+    firehose_settings: FirehoseResource,
+) -> None:
+    """One consumer; its reports are materializations of the asset."""
+
+    def report(rates: Rates) -> None:
+        metadata = report_metadata(config.relay, rates)
+        context.log_event(dg.AssetMaterialization(firehose.key, metadata=metadata))
+
+    settings = firehose_settings.settings(config.relay, warehouse, lake.open(), network)
+    if not asyncio.run(_follow_for(config.seconds, settings, report)):
+        raise dg.Failure(
+            f"another consumer follows {config.relay} and did not hand over: is `zeppelin firehose` running?",
+            allow_retries=False,
+        )
+
+
+async def _follow_for(seconds: float, settings: Any, report: Any) -> bool:
+    until = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, until.set)
+    return await follow(settings, until, report, patience_seconds=2 * OVERLAP_SECONDS)
+
+
+@dg.job(
+    name="follow_firehose",
+    description="Follows the live events of a relay.",
+    tags={"dagster/max_retries": "0", "dagster/priority": "10", KIND_TAG: KIND},
+    executor_def=dg.in_process_executor,
+)
+def follow_firehose() -> None:
+    """One op."""
+    follow_relay()
+
+
+def needs_run(ages: Sequence[float], run_seconds: float, overlap_seconds: float = OVERLAP_SECONDS) -> bool:
+    """Whether a relay needs another run.
+
+    Args:
+        ages: of its unfinished runs, in seconds.
+        run_seconds: after which a run ends.
+        overlap_seconds: before its end the next one begins.
+    """
+    return not ages or (len(ages) == 1 and ages[0] >= max(run_seconds - overlap_seconds, run_seconds / 2))
+
+
+@dg.sensor(
+    name="keep_firehose",
+    job=follow_firehose,
+    minimum_interval_seconds=10,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Sees to it that every relay's live events are followed: starts runs, and replaces those that died.",
+)
+def keep_firehose(
+    context: dg.SensorEvaluationContext, firehose_settings: FirehoseResource
+) -> dg.SensorResult | dg.SkipReason:
+    """A run for each relay that needs one; its key has a number that only rises, so that a dead one is not the last."""
+    if not firehose_settings.is_enabled:
+        return dg.SkipReason("ZEPPELIN_FIREHOSE_ENABLED is false")
+    numbers: dict[str, int] = json.loads(context.cursor or "{}")
+    requests: list[dg.RunRequest] = []
+    run_seconds = firehose_settings.run_seconds
+    for relay in firehose_settings.relays:
+        if needs_run(_unfinished_ages(context.instance, relay), run_seconds):
+            numbers[relay] = numbers.get(relay, 0) + 1
+            config = FollowConfig(relay=relay, seconds=run_seconds)
+            requests.append(
+                dg.RunRequest(
+                    run_key=f"firehose-{relay}-{numbers[relay]}",
+                    run_config=dg.RunConfig(ops={"follow_relay": config}),
+                    tags={RELAY_TAG: relay},
+                )
+            )
+    if not requests:
+        return dg.SkipReason(f"{len(firehose_settings.relays)} relays are followed")
+    return dg.SensorResult(run_requests=requests, cursor=json.dumps(numbers))
+
+
+def _unfinished_ages(instance: dg.DagsterInstance, relay: str) -> list[float]:
+    unfinished = [
+        dg.DagsterRunStatus.QUEUED,
+        dg.DagsterRunStatus.NOT_STARTED,
+        dg.DagsterRunStatus.STARTING,
+        dg.DagsterRunStatus.STARTED,
+        dg.DagsterRunStatus.CANCELING,
+    ]
+    records = instance.get_run_records(
+        dg.RunsFilter(job_name=follow_firehose.name, tags={RELAY_TAG: relay}, statuses=unfinished)
+    )
+    now = datetime.now(UTC).timestamp()
+    return [now - (record.start_time or record.create_timestamp.timestamp()) for record in records]
+
+
+def growing_lags(lags: dict[str, float], before: dict[str, float], limit: float) -> dict[str, float]:
+    """Relays whose lag is beyond the limit and above what it was at the last look."""
+    return {relay: lag for relay, lag in lags.items() if lag > limit and lag > before.get(relay, 0.0)}
+
+
+class FirehoseLagError(Exception):
+    """A relay sends faster than its events are applied: shown as a failed tick, until the lag falls."""
+
+
+@dg.sensor(
+    name="firehose_lag",
+    job=follow_firehose,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Fails, for people and alerts to see, while the lag behind a relay is large and grows. Starts nothing.",
+)
+def firehose_lag(
+    context: dg.SensorEvaluationContext, firehose_settings: FirehoseResource, warehouse: dg.ResourceParam[Warehouse]
+) -> Generator[dg.SkipReason, None, None]:
+    """Compares each relay's lag with that of a minute ago."""
+    with warehouse.connect("sensor") as connection:
+        lags = {each.relay: each.lag_seconds for each in read_streams(connection) if each.lag_seconds is not None}
+    growing = growing_lags(lags, json.loads(context.cursor or "{}"), firehose_settings.lag_alert_seconds)
+    context.update_cursor(json.dumps(lags))
+    if growing:
+        raise FirehoseLagError(", ".join(f"{relay}: {lag:,.0f} s behind" for relay, lag in growing.items()))
+    yield dg.SkipReason(", ".join(f"{relay}: {lag:,.1f} s" for relay, lag in lags.items()) or "no event yet")
+
+
+FIREHOSE_SENSORS = [keep_firehose, firehose_lag]
+FIREHOSE_JOBS = [follow_firehose]

@@ -1,0 +1,99 @@
+"""`zeppelin firehose`: relays followed by a process of their own, as Dagster's runs would."""
+
+import asyncio
+import signal
+from collections.abc import Sequence
+from typing import Final
+
+from rich.console import Console
+
+from zeppelin_pipeline.errors import ConfigurationError
+from zeppelin_pipeline.firehose.cursors import StreamName, set_cursor
+from zeppelin_pipeline.firehose.rates import Rates
+from zeppelin_pipeline.firehose.service import FirehoseSettings, firehose_settings, follow
+from zeppelin_pipeline.firehose.stream import ENDPOINT
+from zeppelin_pipeline.hosts.client import ClientSettings, Timeouts
+from zeppelin_pipeline.hosts.limits import RetryPolicy
+from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.warehouse.connection import connect
+
+NOW: Final = "now"
+#: A consumer that is ending, in another process, is waited for.
+_PATIENCE_SECONDS: Final = 30.0
+
+
+def run_firehose(settings: Settings, console: Console) -> None:
+    """Follow every relay of the settings until SIGTERM or SIGINT; what was received by then is applied.
+
+    Raises:
+        ConfigurationError: another consumer follows one of them.
+        ZeppelinError: what ended one of them.
+    """
+    asyncio.run(_follow_all([_settings_of(settings, relay) for relay in settings.followed_relays], console))
+
+
+def set_cursors(settings: Settings, cursor: str) -> None:
+    """Have the relays' streams go on behind a number, or at their present (`now`).
+
+    Raises:
+        ConfigurationError: it is no number.
+    """
+    if cursor != NOW and not cursor.isdecimal():
+        raise ConfigurationError(f"a cursor is a number or {NOW!r}, not {cursor!r}")
+    with connect(settings.require_postgres_url(), application="zeppelin firehose", autocommit=True) as connection:
+        for relay in settings.followed_relays:
+            set_cursor(connection, StreamName(relay, ENDPOINT), None if cursor == NOW else int(cursor))
+
+
+def _settings_of(settings: Settings, relay: str) -> FirehoseSettings:
+    return firehose_settings(
+        relay=relay,
+        postgres_url=settings.require_postgres_url(),
+        lake=Lake(settings.lake_url, settings.lake_options),
+        plc_url=settings.plc_url,
+        clients=ClientSettings(
+            allow_private=settings.allow_private_hosts,
+            max_in_flight=settings.max_in_flight,
+            user_agent=settings.user_agent,
+            timeouts=Timeouts(read=settings.request_timeout_seconds),
+            retry=RetryPolicy(attempts=settings.fetch_attempts),
+        ),
+        verifiers=settings.firehose_verifiers,
+        batch_events=settings.firehose_batch_events,
+        batch_seconds=settings.firehose_batch_seconds,
+        queue_bytes=settings.firehose_queue_bytes,
+    )
+
+
+async def _follow_all(streams: Sequence[FirehoseSettings], console: Console) -> None:
+    until = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, until.set)
+    async with asyncio.TaskGroup() as group:
+        for stream in streams:
+            group.create_task(_follow_one(stream, until, console))
+
+
+async def _follow_one(stream: FirehoseSettings, until: asyncio.Event, console: Console) -> None:
+    console.print(f"following {stream.relay}", highlight=False)
+
+    def report(rates: Rates) -> None:
+        console.print(f"{stream.relay}: {describe(rates)}", highlight=False, soft_wrap=True)
+
+    if not await follow(stream, until, report, patience_seconds=_PATIENCE_SECONDS) and not until.is_set():
+        raise ConfigurationError(f"another consumer follows {stream.relay}: a run of Dagster, or another `firehose`")
+
+
+def describe(rates: Rates) -> str:
+    """A report in a line."""
+    lag = "no event yet" if rates.lag_seconds is None else f"{rates.lag_seconds:,.2f} s behind"
+    parts = [f"cursor {rates.cursor}", f"{rates.events_per_second:,.0f} events a second", lag]
+    if rates.is_spooling:
+        parts.append("waiting for the indexes")
+    if rates.refused:
+        parts.append(f"{sum(rates.refused.values()):,} refused")
+    if rates.gaps:
+        parts.append(f"{rates.gaps} gaps")
+    return ", ".join(parts)
