@@ -7,6 +7,7 @@ valid encodings.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from typing import Literal
 
@@ -71,11 +72,7 @@ class PublicKey:
         Raises:
             InvalidDataError: as `from_did_key`.
         """
-        data = _multibase_bytes(text)
-        curve = _MULTICODECS.get(data[:2])
-        if curve is None or len(data) != 2 + _COMPRESSED_BYTES:
-            raise InvalidDataError("key-multicodec", f"prefix {data[:2].hex()}, {len(data)} bytes")
-        return cls(curve, data[2:])
+        return _read_multikey(text)
 
     @classmethod
     def from_legacy_multibase(cls, curve: Curve, text: str) -> PublicKey:
@@ -164,6 +161,15 @@ class PrivateKey:
 
 
 _ECDSA_DETERMINISTIC = ec.ECDSA(Prehashed(SHA256()), deterministic_signing=True)
+
+
+@lru_cache(maxsize=256)  # a key is read once for its document, once to verify, and again with the next commit
+def _read_multikey(text: str) -> PublicKey:
+    data = _multibase_bytes(text)
+    curve = _MULTICODECS.get(data[:2])
+    if curve is None or len(data) != 2 + _COMPRESSED_BYTES:
+        raise InvalidDataError("key-multicodec", f"prefix {data[:2].hex()}, {len(data)} bytes")
+    return PublicKey(curve, data[2:])
 
 
 def _multibase_bytes(text: str) -> bytes:

@@ -123,7 +123,8 @@ def _key(document: dict[str, Any], did: str, fragment: str) -> str | None:
     try:
         if kind in _LEGACY_KEY_CURVES:
             return PublicKey.from_legacy_multibase(_LEGACY_KEY_CURVES[kind], text).to_multibase()
-        return PublicKey.from_multibase(text).to_multibase() if kind == "Multikey" else None
+        # A key's one Multikey text is the one that is read.
+        return text if kind == "Multikey" and PublicKey.from_multibase(text) else None
     except InvalidDataError:
         return None
 

@@ -7,9 +7,6 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from zeppelin_pipeline.atproto.cid import CID_BYTES
-from zeppelin_pipeline.atproto.scan import Run as ScannedRun
-from zeppelin_pipeline.atproto.scan import ScannedRepository
 from zeppelin_pipeline.records.texts import Texts
 
 
@@ -65,16 +62,6 @@ class Pending:
         self.rkeys.extend(rkeys)
         self.cids.extend(cids)
         self.blocks.extend(blocks)
-
-    def add_scanned(self, source: Source, repository: ScannedRepository, run: ScannedRun) -> None:
-        """Appends a run of a repository, or a part of one."""
-        first, last = run.first, run.last
-        starts, ends = repository.starts[first:last], repository.ends[first:last]
-        key_starts, key_ends = repository.key_offsets[first:last], repository.key_offsets[first + 1 : last + 1]
-        self.runs.append(Run(source, run.collection, last - first))
-        self.rkeys.append_slices(repository.keys, key_starts + len(run.collection) + 1, key_ends)
-        self.cids.append_slices(repository.data, starts - CID_BYTES, starts)
-        self.blocks.append_slices(repository.data, starts, ends)
 
     @cached_property
     def run_of(self) -> "npt.NDArray[np.int32]":

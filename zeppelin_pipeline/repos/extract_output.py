@@ -1,25 +1,26 @@
 """Where extraction puts its rows: one Parquet file a dataset, memory bounded by limits. Nothing is verified here.
 
-Records wait in blocks until there are enough of a collection to be read together; rows wait until there are enough
-for a row group. Both waits end by number or by bytes, so memory does not grow with the shard or with a repository.
+Repositories wait until there are enough to be copied together, then records until there are enough of a collection to
+be read together, then rows until there are enough for a row group. Each wait ends by number or by bytes, so memory does
+not grow with the shard or with a repository.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
 
-import numpy as np
 import pyarrow as pa
 
-from zeppelin_pipeline.atproto.scan import Run, ScannedRepository
+from zeppelin_pipeline.atproto.scan import ScannedRepository
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.schemas import RECORD_DATASETS
 from zeppelin_pipeline.lake.store import FileStats, Lake, LakeWriter
+from zeppelin_pipeline.records.gathering import Gathering, parts_within
 from zeppelin_pipeline.records.pending import Pending, Source
-from zeppelin_pipeline.records.sorting import pending_key, read_pending
+from zeppelin_pipeline.records.sorting import read_pending
 from zeppelin_pipeline.records.whole import Fault, rejections
 
 
@@ -28,8 +29,8 @@ class Limits:
     """When what waits is handed on, whichever comes first.
 
     Attributes:
-        pending_records: of one dataset, before they are read.
-        pending_bytes: of their blocks.
+        pending_records: of one dataset, before they are read; of repositories together, before they are copied.
+        pending_bytes: of their blocks; of the repositories' CARs.
         group_rows: of one dataset, before they are written as a row group.
         group_bytes: of their columns.
     """
@@ -53,6 +54,7 @@ class ExtractOutput:
     def __init__(self, lake: Lake, shard: str, fingerprint: str, limits: Limits = DEFAULT_LIMITS) -> None:
         self.rejected: Counter[str] = Counter()
         self._limits = limits
+        self._gathering = Gathering()
         self._pending: dict[str, Pending] = {}
         self._datasets = {
             dataset: _Dataset(lake, layout.batch(dataset, shard, fingerprint), schema, limits)
@@ -62,28 +64,28 @@ class ExtractOutput:
         for dataset in self._datasets.values():
             self._open.callback(dataset.abort)
 
-    def add_records(self, source: Source, repository: ScannedRepository, run: Run) -> None:
-        """Takes a run of a repository's records, in parts that keep within the limits, whatever its length."""
-        key = pending_key(run.collection)
-        for first, last in self._parts(repository, run):
-            pending = self._pending.setdefault(key, Pending())
-            pending.add_scanned(source, repository, Run(run.collection, first, last))
-            if len(pending) >= self._limits.pending_records or pending.size_bytes >= self._limits.pending_bytes:
-                self._read(key)
+    def add_records(self, source: Source, repository: ScannedRepository) -> None:
+        """Takes a repository's records; one that is beyond the limits alone is handed on before this returns."""
+        entries = self._gathering.entries + len(repository)
+        size_bytes = self._gathering.size_bytes + len(repository.data)
+        if entries > self._limits.pending_records or size_bytes > self._limits.pending_bytes:
+            self._hand_on()
+        self._gathering.add(source, repository)
+        if len(repository.data) > self._limits.pending_bytes:
+            self._hand_on()
 
-    def _parts(self, repository: ScannedRepository, run: Run) -> Iterator[tuple[int, int]]:
-        """Splits a run by number and by bytes, at most one record more."""
-        is_short = run.last - run.first <= self._limits.pending_records
-        if is_short and len(repository.data) <= self._limits.pending_bytes:
-            yield run.first, run.last
+    def _hand_on(self) -> None:
+        """Copies what was gathered to where it waits by collection, in parts that keep within the limits."""
+        gathering, self._gathering = self._gathering, Gathering()
+        if not gathering.entries:
             return
-        sizes = np.cumsum(repository.ends[run.first : run.last] - repository.starts[run.first : run.last])
-        first, before = run.first, 0
-        while first < run.last:
-            by_bytes = run.first + int(np.searchsorted(sizes, before + self._limits.pending_bytes)) + 1
-            last = min(run.last, first + self._limits.pending_records, by_bytes)
-            yield first, last
-            first, before = last, int(sizes[last - run.first - 1])
+        limits, entries = self._limits, gathering.join()
+        for key, runs in gathering.runs().items():
+            for part in parts_within(gathering, runs, limits.pending_records, limits.pending_bytes):
+                pending = self._pending.setdefault(key, Pending())
+                entries.copy_to(pending, part)
+                if len(pending) >= limits.pending_records or pending.size_bytes >= limits.pending_bytes:
+                    self._read(key)
 
     def add_repo(self, row: dict[str, Any]) -> None:
         """Takes a repository's row of the dataset `repo`."""
@@ -100,6 +102,7 @@ class ExtractOutput:
 
     def commit(self) -> dict[str, FileStats]:
         """Reads and writes what waits and makes the files durable; gives them by dataset, without the empty ones."""
+        self._hand_on()
         for key in sorted(self._pending):
             self._read(key)
         files = {name: dataset.commit() for name, dataset in self._datasets.items()}

@@ -70,7 +70,7 @@ class RowExtractor:
         except InvalidDataError as error:
             self._set_aside(row, error.reason, error.detail, count_entries(row.car))
             return _repo_row(row, "invalid", reason=error.reason, document=document)
-        _add_records(repository, row, self._output)
+        self._output.add_records(Source(row.did, row.host, micros_of(row.fetched_at)), repository)
         self.entries += len(repository)
         return _repo_row(row, "synchronized", status="active", repository=repository, document=document)
 
@@ -110,13 +110,6 @@ def _repo_row(
     if document is not None:
         values |= {"handle": document.handle, "pds": document.pds, "signing_key": document.signing_key}
     return values
-
-
-def _add_records(repository: ScannedRepository, row: PackRow, output: ExtractOutput) -> None:
-    """Hands on a repository's records by collection; in the tree's order each collection's entries are neighbours."""
-    source = Source(row.did, row.host, micros_of(row.fetched_at))
-    for run in repository.runs:
-        output.add_records(source, repository, run)
 
 
 def micros_of(moment: datetime) -> int:

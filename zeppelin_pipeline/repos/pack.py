@@ -247,7 +247,7 @@ def _rows_of_part(file: pq.ParquetFile, places: list[tuple[int, int]]) -> Iterat
     """The outcomes at some places of a part, each from its first row to its last, ascending."""
     rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
     starts = list(accumulate(rows, initial=0))
-    held: tuple[int, pa.Table] | None = None
+    held: tuple[int, list[PackRow]] | None = None
     for first, last in places:
         group = bisect_right(starts, last) - 1
         if first < last:
@@ -256,8 +256,8 @@ def _rows_of_part(file: pq.ParquetFile, places: list[tuple[int, int]]) -> Iterat
             continue
         if held is None or held[0] != group:
             held = None
-            held = group, file.read_row_group(group)
-        yield _to_row(held[1], last - starts[group])
+            held = group, _to_rows(file.read_row_group(group))
+        yield held[1][last - starts[group]]
 
 
 def _pieced_row(file: pq.ParquetFile, groups: range) -> PackRow:
@@ -268,7 +268,7 @@ def _pieced_row(file: pq.ParquetFile, groups: range) -> PackRow:
     car, at = np.empty(sum(sizes), np.uint8), 0
     row: PackRow | None = None
     for group in groups:
-        row = _to_row(file.read_row_group(group), 0)
+        row = _to_rows(file.read_row_group(group))[0]
         piece = np.frombuffer(row.car or b"", np.uint8)
         car[at : at + len(piece)] = piece
         at += len(piece)
@@ -298,9 +298,8 @@ def _to_cars(cars: list[bytes | memoryview | None]) -> pa.Array:
     return pa.array(cars, pa.large_binary())
 
 
-def _to_row(table: pa.Table, index: int) -> PackRow:
-    row = table.slice(index, 1)
-    fields = cast("dict[str, Any]", row.drop_columns(["car"]).to_pylist()[0])
-    car = row["car"][0]
+def _to_rows(table: pa.Table) -> list[PackRow]:
+    fields = cast("list[dict[str, Any]]", table.drop_columns(["car"]).to_pylist())
     # Arrow gives out signed bytes; the protocol's are unsigned.
-    return PackRow(**fields, car=memoryview(car.as_buffer()).cast("B") if car.is_valid else None)
+    cars = (memoryview(car.as_buffer()).cast("B") if car.is_valid else None for car in table["car"])
+    return [PackRow(**row, car=car) for row, car in zip(fields, cars, strict=True)]
