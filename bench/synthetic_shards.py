@@ -49,7 +49,7 @@ def synthetic_shard(number: int, *, records: int, repositories: int, accounts: i
         if table is not None:
             yield from (table.select(columns) if columns else table).to_batches(max_chunksize=BATCH_ROWS)
 
-    return ShardBatches(f"synthetic~{number:05d}", "synthetic", sum(rows.values()), {}, read)
+    return ShardBatches(f"synthetic~{number:05d}", "synthetic", sum(rows.values()), {}, 1, read)
 
 
 class _Maker:

@@ -382,7 +382,8 @@ CREATE TABLE load (
     rejected    jsonb NOT NULL,           -- by reason: invalid records (which are in record) and whole repositories
     entries     bigint NOT NULL,          -- record entries that the shard's repositories have: the sum of rows, and
     quarantined bigint NOT NULL,          -- those of the repositories set aside whole
-    loaded_at   timestamptz NOT NULL DEFAULT now()
+    loaded_at   timestamptz NOT NULL DEFAULT now(),
+    version     integer NOT NULL DEFAULT 0 -- of the extraction that made its rows
 );
 
 -- [D] Accounts whose data leaves the lake.

@@ -36,7 +36,7 @@ SELECT pg_advisory_xact_lock(hashtextextended('load ' || %(shard)s, 0));
 
 -- name: loaded_shard
 -- What the ledger says of a shard.
-SELECT fingerprint, rows, rejected, entries, quarantined FROM load WHERE shard = %(shard)s;
+SELECT fingerprint, rows, rejected, entries, quarantined, version FROM load WHERE shard = %(shard)s;
 
 -- name: create_incoming
 -- The shard's repositories as its batches have them; rev is null where they were not verified.
@@ -62,13 +62,17 @@ CREATE TEMPORARY TABLE chosen (
 ) ON COMMIT DROP;
 
 -- name: choose_repositories
--- Those of which nothing is held or an older rev. One that was deleted comes back only with what was fetched after that.
+-- Those of which nothing is held or an older rev; where rows are to be compared anew, those at the same commit too. One that was deleted
+-- comes back only with what was fetched after that.
 INSERT INTO chosen (actor_id, did, rev, is_merged)
 SELECT i.actor_id, i.did, i.rev,
     r.rev IS NOT NULL OR EXISTS (SELECT FROM ahead_commit a WHERE a.actor_id = i.actor_id)
 FROM incoming i JOIN repo r USING (actor_id)
 WHERE i.rev IS NOT NULL AND r.actor_id <> ALL(%(claimed)s)
-    AND CASE WHEN r.status = 'deleted' THEN i.fetched_at > r.fetched_at ELSE r.rev IS NULL OR r.rev < i.rev END;
+    AND CASE
+        WHEN r.status = 'deleted' THEN i.fetched_at > r.fetched_at
+        ELSE r.rev IS NULL OR r.rev < i.rev OR (%(anew)s::boolean AND r.rev = i.rev AND r.data_cid = i.data_cid)
+    END;
 
 -- name: copied_repositories
 -- Whose rows are copied straight in.
@@ -140,8 +144,8 @@ FROM set_aside s LEFT JOIN incoming i USING (did);
 
 -- name: write_ledger
 -- The shard is in.
-INSERT INTO load (shard, fingerprint, rows, rejected, entries, quarantined)
-VALUES (%(shard)s, %(fingerprint)s, %(rows)s, %(rejected)s, %(entries)s, %(quarantined)s)
+INSERT INTO load (shard, fingerprint, rows, rejected, entries, quarantined, version)
+VALUES (%(shard)s, %(fingerprint)s, %(rows)s, %(rejected)s, %(entries)s, %(quarantined)s, %(version)s)
 ON CONFLICT (shard) DO UPDATE SET
-    (fingerprint, rows, rejected, entries, quarantined, loaded_at) =
-    (excluded.fingerprint, excluded.rows, excluded.rejected, excluded.entries, excluded.quarantined, now());
+    (fingerprint, rows, rejected, entries, quarantined, version, loaded_at) =
+    (excluded.fingerprint, excluded.rows, excluded.rejected, excluded.entries, excluded.quarantined, excluded.version, now());

@@ -41,6 +41,7 @@ class FakeShard:
 
     def __init__(self, shard: str = "host.test~00000") -> None:
         self.shard = shard
+        self.version = 1
         self.rows: dict[str, list[dict[str, Any]]] = {dataset: [] for dataset in RECORD_DATASETS}
         self._repos: dict[str, dict[str, Any]] = {}
 
@@ -148,7 +149,7 @@ class FakeShard:
                 part = batch.slice(start, batch_rows)
                 yield part.select(columns) if columns else part
 
-        return ShardBatches(self.shard, fingerprint, records + aside, dict(rejected), read)
+        return ShardBatches(self.shard, fingerprint, records + aside, dict(rejected), self.version, read)
 
     def _record(self, dataset: str, owner: str, rkey: str, row: dict[str, Any]) -> "FakeShard":
         self._repos[owner]["records"] += 1

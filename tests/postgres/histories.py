@@ -174,7 +174,7 @@ def snapshot(shard: str, fingerprint: str, taken: Sequence[tuple[History, int]])
             yield rows[dataset].select(columns) if columns else rows[dataset]
 
     entries = sum(len(history.moments[moment].records) for history, moment in taken)
-    return ShardBatches(shard, fingerprint, entries, {}, read)
+    return ShardBatches(shard, fingerprint, entries, {}, 1, read)
 
 
 def _whole(history: History, moment: int) -> tuple[LiveCommit, dict[str, Any]]:

@@ -1,5 +1,6 @@
 """Loads of one shard: every row in its table, the ledger, and what a second load changes."""
 
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -61,7 +62,8 @@ def test_a_record_of_every_kind_is_a_row_of_its_table(connection: psycopg.Connec
     assert one(connection, "SELECT * FROM follow") == (alice, keys.rkey_id(tid(5)), bob, FETCHED_AT, None, None)
     assert one(connection, "SELECT * FROM block") == (alice, keys.rkey_id(tid(6)), carol, FETCHED_AT, None, None)
     parent = (None, None, bob, keys.rkey_id(tid(2)))
-    post = (alice, keys.rkey_id(tid(7)), FETCHED_AT, None, *parent, None, None, None, 5, f"post {tid(7)}".encode())
+    content = f"post {tid(7)}".encode()
+    post = (alice, keys.rkey_id(tid(7)), FETCHED_AT, None, *parent, None, None, None, 5, content, None)
     assert one(connection, "SELECT * FROM post") == post
     profile = (alice, keys.rkey_id("self"), FETCHED_AT, None, b"profile")
     assert one(connection, "SELECT * FROM profile") == profile
@@ -380,7 +382,7 @@ def test_only_the_columns_that_are_asked_for_are_read_for_the_dictionaries(conne
         asked.append((dataset, tuple(columns) if columns else None))
         return whole.read(dataset, columns)
 
-    spied = type(whole)(whole.shard, whole.fingerprint, whole.entries, whole.rejected, read)
+    spied = replace(whole, read=read)
     load_shard(connection, spied)
     first = dict(asked[:9])
     assert first["post"] is not None

@@ -153,3 +153,35 @@ def test_what_a_merge_did_is_nothing_to_a_second_one(warehouse_connection: psyco
     result = load_shard(warehouse_connection, changed.batches("third"))
     assert result.changes == Changes(unchanged=result.entries)
     assert versions(warehouse_connection) == before
+
+
+def test_rows_that_were_damaged_are_mended_when_a_load_compares_them_anew(warehouse_connection: psycopg.Connection):
+    fake = random_shard(1)
+    load_shard(warehouse_connection, fake.batches())
+    whole = contents(warehouse_connection)
+    warehouse_connection.execute('DELETE FROM "like" WHERE rkey % 3 = 0')
+    warehouse_connection.execute("UPDATE post SET raw = 'damaged' WHERE rkey % 2 = 0")
+    warehouse_connection.commit()
+    assert load_shard(warehouse_connection, fake.batches()).is_skipped
+    assert contents(warehouse_connection) != whole
+    mended = load_shard(warehouse_connection, fake.batches(), anew=True)
+    assert mended.changes.created > 0
+    assert mended.changes.updated > 0
+    assert contents(warehouse_connection) == whole
+
+
+def test_what_another_version_of_extraction_makes_of_a_rev_replaces_what_the_last_one_made(
+    warehouse_connection: psycopg.Connection,
+):
+    load_shard(warehouse_connection, FakeShard().repository(ALICE).like(ALICE, tid(1), (BOB, tid(2))).batches())
+    other = FakeShard().repository(ALICE).like(ALICE, tid(1), (BOB, tid(3)))
+    assert load_shard(warehouse_connection, other.batches("second")).changes == Changes()
+    other.version = 2
+    assert load_shard(warehouse_connection, other.batches("third")).changes == Changes(updated=1)
+    assert load_shard(warehouse_connection, other.batches("fourth")).changes == Changes()
+
+
+def test_another_commit_at_the_rev_that_is_held_changes_nothing(warehouse_connection: psycopg.Connection):
+    load_shard(warehouse_connection, FakeShard().repository(ALICE).like(ALICE, tid(1), (BOB, tid(2))).batches())
+    other = FakeShard().repository(ALICE, data_cid=cid("another")).like(ALICE, tid(1), (BOB, tid(3)))
+    assert load_shard(warehouse_connection, other.batches("second"), anew=True).changes == Changes()

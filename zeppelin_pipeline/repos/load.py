@@ -20,14 +20,19 @@ BATCH_ROWS: Final = 65_536
 
 
 def load_shard_batches(
-    connection: Connection[TupleRow], lake: Lake, shard: str, *, report: Callable[[str, int], None] | None = None
+    connection: Connection[TupleRow],
+    lake: Lake,
+    shard: str,
+    *,
+    anew: bool = False,
+    report: Callable[[str, int], None] | None = None,
 ) -> LoadResult:
-    """Load what extraction made of a shard; a no-op when it is in already.
+    """Load what extraction made of a shard; a no-op when it is in already, unless it is to be compared `anew`.
 
     Raises:
         CorruptStateError: the shard was not extracted yet, or a file that its list names is not as listed.
     """
-    return load_shard(connection, read_batches(lake, shard), report=report)
+    return load_shard(connection, read_batches(lake, shard), anew=anew, report=report)
 
 
 def batch_bytes(lake: Lake, shard: str) -> int:
@@ -56,5 +61,6 @@ def read_batches(lake: Lake, shard: str) -> ShardBatches:
         fingerprint=metadata["fingerprint"],
         entries=int(metadata["entries"]),
         rejected=json.loads(metadata["rejected"]),
+        version=int(metadata["version"]),
         read=read,
     )

@@ -72,7 +72,7 @@ def _fault(connection: Connection[TupleRow], lake: Lake, audit: Audit) -> Iterat
     yield f"{audit.did} at rev {audit.rev}: {audit.detail}"
     difference = find_difference(connection, lake, audit)
     if difference is None:
-        yield f"  no CAR of rev {audit.rev} is in the pack: the records cannot be named; `zeppelin refetch` mends it"
+        yield f"  no CAR of rev {audit.rev} is in the pack: the records cannot be named; `zeppelin refetch` brings one"
         return
     for what, keys in (("missing", difference.missing), ("extra", difference.extra), ("changed", difference.changed)):
         yield from (f"  {what}: at://{audit.did}/{key}" for key in keys[:MOST_NAMED])

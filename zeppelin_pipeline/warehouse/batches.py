@@ -15,6 +15,7 @@ class ShardBatches:
         fingerprint: names this content; the same one is never loaded twice.
         entries: record entries of its repositories, those set aside included.
         rejected: of these, how many were set aside, by reason.
+        version: of the extraction: another one may make other rows of the same records.
         read: the batches of a dataset by its name and, when given, of some columns only.
     """
 
@@ -22,4 +23,5 @@ class ShardBatches:
     fingerprint: str
     entries: int
     rejected: Mapping[str, int]
+    version: int
     read: "Callable[[str, list[str] | None], Iterator[pa.RecordBatch]]"

@@ -63,13 +63,20 @@ class LoadResult:
 
 
 def load_shard(
-    connection: Connection[TupleRow], batches: ShardBatches, *, report: Callable[[str, int], None] | None = None
+    connection: Connection[TupleRow],
+    batches: ShardBatches,
+    *,
+    anew: bool = False,
+    report: Callable[[str, int], None] | None = None,
 ) -> LoadResult:
     """Load a shard; a no-op when the ledger has its fingerprint.
+
+    Repositories at the rev that is held are left alone, unless another version of extraction made their rows.
 
     Args:
         connection: not in a transaction.
         batches: of the shard.
+        anew: compare every repository at the rev that is held, whatever the ledger says: mends rows that were damaged.
         report: told of each table when its rows are in, with their number.
 
     Raises:
@@ -77,8 +84,8 @@ def load_shard(
     """
     started = time.monotonic()
     with connection.transaction():
-        known = _ledger_entry(connection, batches, started)
-    if known is not None:
+        known, _ = _ledger_entry(connection, batches, started)
+    if known is not None and not anew:
         return known
     keys = BatchKeys(read_key_space(connection))
     connection.commit()
@@ -86,9 +93,11 @@ def load_shard(
         collisions = _publish_dictionaries(connection, keys, batches)
     with connection.transaction():
         connection.execute(load_queries()["lock_shard"], {"shard": batches.shard})
-        known = _ledger_entry(connection, batches, started)  # another load may have ended while we waited
-        spoiled = spoiled_repositories(batches, collisions)
-        return known or _Load(connection, keys, batches, spoiled, batches.shard).run(started, report)
+        known, version = _ledger_entry(connection, batches, started)  # another load may have ended while we waited
+        if known is not None and not anew:
+            return known
+        load = _Load(connection, keys, batches, spoiled_repositories(batches, collisions), batches.shard)
+        return load.run(started, report, anew=anew or version not in {None, batches.version})
 
 
 def load_repositories(connection: Connection[TupleRow], batches: ShardBatches) -> LoadResult:
@@ -106,15 +115,21 @@ def load_repositories(connection: Connection[TupleRow], batches: ShardBatches) -
     with connection.transaction():
         collisions = _publish_dictionaries(connection, keys, batches)
     with connection.transaction():
-        return _Load(connection, keys, batches, spoiled_repositories(batches, collisions), None).run(started, None)
+        load = _Load(connection, keys, batches, spoiled_repositories(batches, collisions), None)
+        return load.run(started, None, anew=False)
 
 
-def _ledger_entry(connection: Connection[TupleRow], batches: ShardBatches, started: float) -> LoadResult | None:
+def _ledger_entry(
+    connection: Connection[TupleRow], batches: ShardBatches, started: float
+) -> tuple[LoadResult | None, int | None]:
+    """What the ledger says of these very batches, and which version it has of the shard; each None where nothing."""
     row = connection.execute(load_queries()["loaded_shard"], {"shard": batches.shard}).fetchone()
-    if row is None or row[0] != batches.fingerprint:
-        return None
-    fingerprint, rows, rejected, entries, quarantined = row
-    return LoadResult(
+    if row is None:
+        return None, None
+    fingerprint, rows, rejected, entries, quarantined, version = row
+    if fingerprint != batches.fingerprint:
+        return None, version
+    known = LoadResult(
         shard=batches.shard,
         fingerprint=fingerprint,
         is_skipped=True,
@@ -125,6 +140,7 @@ def _ledger_entry(connection: Connection[TupleRow], batches: ShardBatches, start
         changes=Changes(),
         seconds=time.monotonic() - started,
     )
+    return known, version
 
 
 def _publish_dictionaries(connection: Connection[TupleRow], keys: BatchKeys, batches: ShardBatches) -> list[Collision]:
@@ -172,9 +188,9 @@ class _Load:
         self._merge = Merge(connection, self._dirty)
         self._changes = Changes()
 
-    def run(self, started: float, report: Callable[[str, int], None] | None) -> LoadResult:
+    def run(self, started: float, report: Callable[[str, int], None] | None, *, anew: bool) -> LoadResult:
         """All of it, in the caller's transaction."""
-        chosen = self._choose()
+        chosen = self._choose(anew=anew)
         rows: dict[str, int] = {}
         for dataset, table in TABLES.items():
             rows[table.table], changes = self._load_dataset(dataset, chosen)
@@ -210,7 +226,7 @@ class _Load:
         for batch in self._batches.read(dataset, None):
             yield batch if not self._spoiled else without(batch, self._spoiled_dids)
 
-    def _choose(self) -> _Chosen:
+    def _choose(self, *, anew: bool) -> _Chosen:
         """Claim the shard's repositories and decide how the rows of each are taken."""
         self._execute("create_incoming")
         self._execute("create_chosen")
@@ -218,7 +234,7 @@ class _Load:
         claimed = [actor for (actor,) in self._execute("claim_repositories")]
         if len(claimed) == incoming:
             return _Chosen()
-        self._execute("choose_repositories", claimed=claimed)
+        self._execute("choose_repositories", claimed=claimed, anew=anew)
         copied = [did for (did,) in self._execute("copied_repositories", claimed=claimed)]
         merged = [did for (did,) in self._execute("merged_repositories")]
         if merged:
@@ -270,4 +286,5 @@ class _Load:
             rejected=Jsonb(result.rejected),
             entries=result.entries,
             quarantined=result.quarantined,
+            version=self._batches.version,
         )

@@ -105,6 +105,12 @@ def record_batches(
     )
 
 
+class LoadConfig(dg.Config):
+    """What the launchpad offers for a load."""
+
+    anew: bool = Field(False, description="Compare all repositories with the batches, whatever the ledger says.")
+
+
 @dg.asset(
     group_name=GROUP,
     partitions_def=REPO_SHARDS,
@@ -119,13 +125,20 @@ def record_batches(
     ],
 )
 def warehouse_tables(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[LakeResource], warehouse: dg.ResourceParam[Warehouse]
+    context: dg.AssetExecutionContext,
+    config: LoadConfig,
+    lake: dg.ResourceParam[LakeResource],
+    warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument] - with checks Dagster takes the bare name only
     """The shard's rows in Postgres: one transaction with its row in the ledger, never twice."""
     shard = context.partition_key
     with warehouse.connect(f"load {shard}") as connection:
         result = load_shard_batches(
-            connection, lake.open(), shard, report=lambda table, rows: context.log.info("%s: %d rows", table, rows)
+            connection,
+            lake.open(),
+            shard,
+            anew=config.anew,
+            report=lambda table, rows: context.log.info("%s: %d rows", table, rows),
         )
         checks = [check_accounts(connection, result), audit_sample(connection, shard)]
     return dg.MaterializeResult(
