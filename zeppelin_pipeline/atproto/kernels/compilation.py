@@ -5,13 +5,17 @@ kernel by its own file alone, though what it calls in other files is compiled in
 named by the content of all kernels' files, and a change to any of them makes all be compiled again.
 
 The cache is beside the code (`__pycache__`), or, where that cannot be written, where Numba keeps it for the user;
-`NUMBA_CACHE_DIR` names another place.
+`NUMBA_CACHE_DIR` names another place. Processes that start together take turns, so that each kernel is compiled by one
+of them: compiling all takes a core tens of seconds.
 """
 
+import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from threading import RLock
 from typing import Any, Final, TypeAlias, TypeVar
 
 import numba
@@ -52,6 +56,46 @@ def _cache_folder() -> str:
 _CACHE_FOLDER: Final = _cache_folder()
 
 
+class _Turn:
+    """One process compiles at a time; the others wait, and then find what it has compiled."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = RLock()
+        self._depth = 0
+
+    @contextmanager
+    def taken(self) -> Generator[None]:
+        """Holds the turn, which ends with the process at the latest; a kernel that needs another one takes it once."""
+        with self._lock:
+            if self._depth:
+                yield
+                return
+            with self._file_lock():
+                self._depth += 1
+                try:
+                    yield
+                finally:
+                    self._depth -= 1
+
+    @contextmanager
+    def _file_lock(self) -> Generator[None]:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._folder / "turn.lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError:
+            yield  # nothing can be kept there either: each process compiles for itself
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+_turn: Final = _Turn(Path(_CACHE_FOLDER))
+
+
 def kernel(function: _Function) -> _Function:
     """A function compiled without the interpreter, kept for later processes; called with arrays and numbers only."""
     given = _config.CACHE_DIR
@@ -60,6 +104,13 @@ def kernel(function: _Function) -> _Function:
         compiled: Any = numba.njit(cache=True, nogil=True)(function)
     finally:
         _config.CACHE_DIR = given
+    compile_or_load = compiled.compile
+
+    def compile_in_turn(signature: Any) -> Any:
+        with _turn.taken():
+            return compile_or_load(signature)
+
+    compiled.compile = compile_in_turn
     return compiled
 
 
