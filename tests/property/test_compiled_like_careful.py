@@ -17,6 +17,7 @@ from zeppelin_pipeline.atproto.scan import scan_repository
 from zeppelin_pipeline.devnet.model import DevnetConfig
 from zeppelin_pipeline.devnet.repositories import make_repository_maker
 from zeppelin_pipeline.records import whole
+from zeppelin_pipeline.records.canonical import LIST, LIST_ITEM, list_item_record
 from zeppelin_pipeline.records.pending import Pending
 from zeppelin_pipeline.records.reading import read_family
 from zeppelin_pipeline.records.registry import FAMILIES
@@ -57,7 +58,11 @@ def devnet_records() -> dict[str, list[bytes]]:
     for account in maker.population.accounts:
         scanned = scan_repository(maker.make(account).car)
         for run in scanned.runs:
-            blocks = [scanned.record_bytes(entry) for entry in range(run.first, run.last)]
+            # As if all were of one account: items count in its own lists alone.
+            blocks = [
+                scanned.record_bytes(entry).replace(account.did.encode(), SOURCE.did.encode())
+                for entry in range(run.first, run.last)
+            ]
             records.setdefault(run.collection, []).extend(blocks)
     return records
 
@@ -267,8 +272,47 @@ def test_posts_of_any_making_are_read_alike(values: list[dict[str, Any]]) -> Non
     assert_read_alike(POST, [encode({"$type": POST, **value}) for value in values])
 
 
+list_uris = st.sampled_from(
+    [
+        f"at://{SOURCE.did}/{LIST}/3k",
+        f"at://{SOURCE.did}/{LIST}/.",
+        f"at://{SOURCE.did}/{LIST}/a/b",
+        f"at://{SOURCE.did}/{LIST}",
+        f"at://{SOURCE.did}/{POST}/3k",
+        f"at://{SOURCE.did}",
+        f"at://{BOB}/{LIST}/3k",
+        f"at://alice.test/{LIST}/3k",
+        "",
+        None,
+    ]
+)
+
+
 @given(
-    st.sampled_from([nsid for nsid in COMPILED if nsid != POST]),
+    list_uris, dids, times, st.dictionaries(st.text(string.ascii_letters, max_size=5), st.integers(0, 3), max_size=1)
+)
+@settings(max_examples=300, deadline=None)
+def test_list_items_of_any_making_are_read_alike(
+    uri: str | None, subject: str, created_at: str, extra: dict[str, int]
+) -> None:
+    value = {"$type": LIST_ITEM, "list": uri, "subject": subject, "createdAt": created_at}
+    assert_read_alike(LIST_ITEM, [encode(extra | value)])
+
+
+def test_only_items_of_the_account_s_own_lists_are_taken_by_a_kernel() -> None:
+    own, other = (
+        encode(list_item_record(f"at://{did}/{LIST}/3k", BOB, "2024-05-06T07:08:09.000Z")) for did in (SOURCE.did, BOB)
+    )
+    assert taken(LIST_ITEM, [own, other, own]) == [0, 2]
+    assert [fault.reason for fault in assert_read_alike(LIST_ITEM, [own, other, own])] == ["list-of-another-account"]
+    pending = Pending()
+    for did in (SOURCE.did, BOB):
+        pending.add(replace(SOURCE, did=did), LIST_ITEM, [b"a", b"b"], [cid_of(own), cid_of(other)], [own, other])
+    assert read_family(FAMILIES[LIST_ITEM], pending).rows["rkey"].to_pylist() == ["a", "b"]
+
+
+@given(
+    st.sampled_from([nsid for nsid in COMPILED if nsid not in {POST, LIST_ITEM}]),
     refs | dids,
     times,
     st.none() | refs,

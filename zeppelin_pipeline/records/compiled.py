@@ -11,10 +11,10 @@ import pyarrow as pa
 from zeppelin_pipeline.atproto.cid import CID_BYTES
 from zeppelin_pipeline.atproto.kernels.frames import as_bytes
 from zeppelin_pipeline.records.assembly import Part
-from zeppelin_pipeline.records.canonical import VIA_COLLECTION
+from zeppelin_pipeline.records.canonical import LIST, VIA_COLLECTION
 from zeppelin_pipeline.records.kernels import engagement, facets, post, relation
 from zeppelin_pipeline.records.pending import Pending
-from zeppelin_pipeline.records.texts import choice_column, cid_column, list_column, span_column
+from zeppelin_pipeline.records.texts import Texts, choice_column, cid_column, list_column, span_column
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 
 CompiledReader: TypeAlias = Callable[[Pending], Part]
@@ -23,6 +23,7 @@ CompiledReader: TypeAlias = Callable[[Pending], Part]
 _NAMES: Final = tuple(WELL_KNOWN_COLLECTIONS)
 _NAME_BYTES: Final = as_bytes("".join(_NAMES).encode())
 _NAME_OFFSETS: Final = np.cumsum([0, *map(len, _NAMES)], dtype=np.int64)
+_LIST: Final = as_bytes(LIST.encode())
 _REFERENCES: Final = ("reply_root", "reply_parent", "quote")
 
 
@@ -34,6 +35,11 @@ def engagement_reader(nsid: str) -> CompiledReader:
 def relation_reader(nsid: str) -> CompiledReader:
     """Reads follows or blocks."""
     return partial(_read_relations, as_bytes(nsid.encode()))
+
+
+def list_item_reader(nsid: str) -> CompiledReader:
+    """Reads list items, which are taken only where the list is of the item's account."""
+    return partial(_read_list_items, as_bytes(nsid.encode()))
 
 
 def post_reader(nsid: str) -> CompiledReader:
@@ -76,6 +82,26 @@ def _read_relations(nsid: npt.NDArray[np.uint8], pending: Pending) -> Part:
     positions = positions[:count]
     columns = {
         "subject_did": span_column(blocks, spans[:count, 0], pa.string()),
+        "created_at": pa.array(micros[:count]),
+        "raw": _raw_unless(is_exact[:count], pending, positions),
+    }
+    return Part(positions, columns)
+
+
+def _read_list_items(nsid: npt.NDArray[np.uint8], pending: Pending) -> Part:
+    blocks, most = pending.blocks.data, len(pending)
+    owners = Texts()
+    owners.extend([run.source.did.encode() for run in pending.runs])
+    positions, micros = np.empty(most, np.int64), np.empty(most, np.int64)
+    spans, is_exact = np.empty((most, 2, 2), np.int64), np.empty(most, np.bool_)
+    count = relation.read_list_items(
+        blocks, pending.blocks.offsets, nsid, _LIST, owners.data, owners.offsets, pending.run_of,
+        positions, spans, micros, is_exact,
+    )  # fmt: skip
+    positions = positions[:count]
+    columns = {
+        "subject_did": span_column(blocks, spans[:count, 0], pa.string()),
+        "list_rkey": span_column(blocks, spans[:count, 1], pa.string()),
         "created_at": pa.array(micros[:count]),
         "raw": _raw_unless(is_exact[:count], pending, positions),
     }

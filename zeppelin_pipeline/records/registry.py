@@ -22,7 +22,13 @@ from zeppelin_pipeline.records import (
     verification,
 )
 from zeppelin_pipeline.records.canonical import BLOCK, FOLLOW, LIKE, LIST, LIST_BLOCK, LIST_ITEM, REPOST
-from zeppelin_pipeline.records.compiled import CompiledReader, engagement_reader, post_reader, relation_reader
+from zeppelin_pipeline.records.compiled import (
+    CompiledReader,
+    engagement_reader,
+    list_item_reader,
+    post_reader,
+    relation_reader,
+)
 
 #: (record, block) to the values of the family's columns; raises InvalidDataError.
 Reader: TypeAlias = Callable[[dict[str, Any], bytes], tuple[Any, ...]]
@@ -45,7 +51,8 @@ class Family:
         read: validates a record and gives its columns.
         rkey: the one record key that the collection may have, None for any.
         check_place: what the collection asks of where a record stands besides, once it is known to be valid.
-        compiled: reads the usual records many at once, to what `read` would give; null where all are read one by one.
+        compiled: reads the usual records many at once, to what `read` would give and `check_place` lets pass; null
+            where all are read one by one.
     """
 
     nsid: str
@@ -105,7 +112,14 @@ _ALL: Final = (
     Family(FOLLOW, "follow", graph.COLUMNS, _READ_FOLLOW, compiled=relation_reader(FOLLOW)),
     Family(BLOCK, "block", graph.COLUMNS, _READ_BLOCK, compiled=relation_reader(BLOCK)),
     _raw_family(LIST, "list", lists.LIST_COLUMNS, lists.read_list),
-    Family(LIST_ITEM, "list_item", lists.ITEM_COLUMNS, lists.read_list_item, check_place=lists.check_list_owner),
+    Family(
+        LIST_ITEM,
+        "list_item",
+        lists.ITEM_COLUMNS,
+        lists.read_list_item,
+        check_place=lists.check_list_owner,
+        compiled=list_item_reader(LIST_ITEM),
+    ),
     Family(LIST_BLOCK, "list_block", lists.BLOCK_COLUMNS, lists.read_list_block),
     _raw_family(starter_pack.NSID, "starter_pack", starter_pack.COLUMNS, starter_pack.read_starter_pack),
     _raw_family(verification.NSID, "verification", verification.COLUMNS, verification.read_verification),

@@ -1,14 +1,15 @@
-"""Follows and blocks in a kernel: `{$type, subject, createdAt}`, the subject a did:plc, on follows perhaps `via`."""
+"""Follows, blocks and list items in a kernel: `{$type, subject, createdAt}`, the subject a did:plc, and more."""
 
 from typing import Final
 
 import numpy as np
 
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel
-from zeppelin_pipeline.records.kernels.cbor import expect, text
+from zeppelin_pipeline.records.kernels.cbor import expect, is_equal, text
 from zeppelin_pipeline.records.kernels.engagement import created_at, type_and
-from zeppelin_pipeline.records.kernels.formats import CID_BYTES, is_did, strong_ref
+from zeppelin_pipeline.records.kernels.formats import CID_BYTES, DID_BYTES, is_did, record_uri, strong_ref
 
+_LIST: Final = np.frombuffer(b"\x64list", np.uint8)
 _VIA: Final = np.frombuffer(b"\x63via", np.uint8)
 _SUBJECT: Final = np.frombuffer(b"\x67subject", np.uint8)
 
@@ -51,5 +52,65 @@ def read_relations(
         spans[count, 0, 1] = at
         micros[count] = moment
         is_exact[count] = is_exact_time and not has_via
+        count += 1
+    return count
+
+
+@kernel
+def read_list_items(
+    data: Array,
+    offsets: Array,
+    nsid: Array,
+    lists: Array,
+    owners: Array,
+    owner_offsets: Array,
+    owner_of: Array,
+    positions: Array,
+    spans: Array,
+    micros: Array,
+    is_exact: Array,
+) -> Number:
+    """Reads `{list, $type, subject, createdAt}`, the list one of the item's owner; gives how many were taken.
+
+    Args:
+        data: the blocks.
+        offsets: of the blocks.
+        nsid: the collection.
+        lists: the collection of lists.
+        owners: DIDs.
+        owner_offsets: of the DIDs.
+        owner_of: the number of the DID of each block's account.
+        positions: as for `read_engagements`.
+        spans: gets where the subject and the list's record key are.
+        micros: gets the time.
+        is_exact: gets whether the columns and the owner give the block back.
+    """
+    name_offsets = np.array([0, len(lists)])
+    count = 0
+    for position in range(len(offsets) - 1):
+        at, end = offsets[position], offsets[position + 1]
+        if at >= end or data[at] != 0xA4:
+            continue
+        uri_at, at = text(data, expect(data, at + 1, end, _LIST), end)
+        if uri_at < 0:
+            continue
+        owner = owner_of[position]
+        did = owners[owner_offsets[owner] : owner_offsets[owner + 1]]
+        did_at, _ = record_uri(data, uri_at, at, lists, name_offsets)
+        if did_at < 0 or not is_equal(data, did_at, did_at + DID_BYTES, did):
+            continue
+        spans[count, 1, 0] = did_at + DID_BYTES + 2 + len(lists)
+        spans[count, 1, 1] = at
+        start, at = text(data, type_and(data, at, end, nsid, _SUBJECT), end)
+        if start < 0 or not is_did(data, start, at):
+            continue
+        moment, is_time, is_exact_time = created_at(data, at, end)
+        if not is_time:
+            continue
+        positions[count] = position
+        spans[count, 0, 0] = start
+        spans[count, 0, 1] = at
+        micros[count] = moment
+        is_exact[count] = is_exact_time
         count += 1
     return count
