@@ -4,12 +4,15 @@ Pure, and the same in whatever order messages are verified. Whether a commit fol
 is told later, by the transaction that applies it. Specification: Sync, "Firehose Validation".
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from zeppelin_pipeline.atproto.car import read_header, single_root
 from zeppelin_pipeline.atproto.commit import Commit, decode_commit, verify_commit
 from zeppelin_pipeline.atproto.crypto import PublicKey
+from zeppelin_pipeline.atproto.kernels.frames import as_bytes, find_block, read_frames
+from zeppelin_pipeline.atproto.kernels.inversion import undo_change
 from zeppelin_pipeline.atproto.mst import Change, invert, root_of
 from zeppelin_pipeline.atproto.repository import verified_blocks
 from zeppelin_pipeline.atproto.tid import tid_micros, tid_to_int
@@ -55,31 +58,23 @@ def prove_commit(message: CommitMessage, now_micros: int) -> ProvenHead:
             `rev-in-future`, `rev-not-after-since`, `prev-data-missing`, `prev-data-mismatch`,
             `record-missing-block`. A record that is too large is a matter of that record alone.
     """
-    root, places = verified_blocks(message.blocks, _MAX_BLOCKS)
-    blocks = message.blocks
-
-    def get_block(cid: bytes) -> bytes | None:
-        place = places.get(cid)
-        return None if place is None else blocks[place[0] : place[1]]
-
-    if root != message.commit:
+    blocks = _Blocks(message.blocks)
+    if blocks.root != message.commit:
         raise InvalidDataError("commit-other-root", message.did)
-    block, commit = _read_head(get_block(root), message.did, message.rev, now_micros)
+    block, commit = _read_head(blocks.get(blocks.root), message.did, message.rev, now_micros)
     if message.since is not None and message.since >= message.rev:
         raise InvalidDataError("rev-not-after-since", commit.rev)
     prev_data = _expected_root(message)
-    if invert(commit.data, message.changes, get_block) != prev_data:
+    if blocks.undo(commit.data, message.changes) != prev_data:
         raise InvalidDataError("prev-data-mismatch", commit.rev)
-    records = tuple(_record(get_block, change) for change in message.changes)
+    records = tuple(_record(blocks, change) for change in message.changes)
     return ProvenHead(commit, block, records, prev_data)
 
 
 def prove_sync(message: SyncMessage, now_micros: int) -> ProvenHead:
     """Check all of a `#sync` but its signature; raises as `prove_commit`."""
-    root, places = verified_blocks(message.blocks, _MAX_BLOCKS)
-    place = places.get(root)
-    head = None if place is None else message.blocks[place[0] : place[1]]
-    block, commit = _read_head(head, message.did, message.rev, now_micros)
+    blocks = _Blocks(message.blocks)
+    block, commit = _read_head(blocks.get(blocks.root), message.did, message.rev, now_micros)
     return ProvenHead(commit, block, (), None)
 
 
@@ -91,6 +86,40 @@ def check_signature(commit: Commit, key: PublicKey) -> None:
     """
     if not verify_commit(commit, key):
         raise InvalidDataError("signature-invalid", f"{commit.did} at {commit.rev}, by {key.to_multibase()}")
+
+
+class _Blocks:
+    """The blocks of a message, their hashes proven: by kernels, or by the careful code where anything is unusual.
+
+    Attributes:
+        root: the CID that the CAR names.
+    """
+
+    __slots__ = ("_car", "_frames", "_places", "root")
+
+    def __init__(self, car: bytes) -> None:
+        roots, at = read_header(car)
+        self.root = single_root(roots)
+        self._car = car
+        self._frames = read_frames(as_bytes(car), at, _MAX_BLOCKS)
+        self._places = {} if self._frames else verified_blocks(car, _MAX_BLOCKS)[1]
+
+    def get(self, cid: bytes) -> bytes | None:
+        """A block's bytes; null when there is none of that CID."""
+        if self._frames is None:
+            place = self._places.get(cid)
+            return None if place is None else self._car[place[0] : place[1]]
+        number = find_block(self._frames, cid)
+        return None if number < 0 else self._car[self._frames.starts[number] : self._frames.ends[number]]
+
+    def undo(self, root: bytes, changes: Sequence[Change]) -> bytes:
+        """The root of the tree before changes; raises as `mst.invert`."""
+        if self._frames is not None and len(changes) == 1:
+            number = find_block(self._frames, root)
+            before = undo_change(self._frames, number, changes[0]) if number >= 0 else None
+            if before is not None:
+                return before
+        return invert(root, changes, self.get)
 
 
 def _read_head(block: bytes | None, did: str, rev: int, now_micros: int) -> tuple[bytes, Commit]:
@@ -114,10 +143,10 @@ def _expected_root(message: CommitMessage) -> bytes:
     raise InvalidDataError("prev-data-missing", message.did)
 
 
-def _record(get_block: Callable[[bytes], bytes | None], change: Change) -> bytes | None:
+def _record(blocks: "_Blocks", change: Change) -> bytes | None:
     if change.new_cid is None:
         return None
-    block = get_block(change.new_cid)
+    block = blocks.get(change.new_cid)
     if block is None:
         raise InvalidDataError("record-missing-block", f"{change.key[:200]!r}")
     return block

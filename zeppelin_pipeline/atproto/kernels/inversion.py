@@ -1,0 +1,333 @@
+"""One change undone on the part of a tree that a message carries, in a kernel: what `mst.invert` does, on bytes.
+
+A commit of the network has one operation, and undoing it mostly leaves the shape of the tree: an entry goes, comes or
+gets another record, a leaf comes or goes, and above it links change. Whatever else is needed (subtrees that are split
+or merged, a root that grows or shrinks) is left to the careful code.
+
+The nodes on the way are copied but for what the change undoes. So what comes out is a node of the tree before, or
+nothing that anybody knows; and if it is, the nodes here were as canonical as that was.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
+from zeppelin_pipeline.atproto.kernels.frames import Frames, as_bytes, block_of
+from zeppelin_pipeline.atproto.kernels.sha256 import PADDING_BYTES, STATE_WORDS, digest, digest_word
+from zeppelin_pipeline.atproto.kernels.tree import (
+    _CID_IN_LINK,
+    _LINK_BYTES,
+    _LINK_HEAD,
+    _MAX_DEPTH,
+    _MAX_KEY_BYTES,
+    _NULL,
+    _argument,
+    _height,
+    _is_link,
+    _is_name,
+    _left_at,
+)
+from zeppelin_pipeline.atproto.mst.diff import Change
+
+_CID: Final = 36
+_SPARE_BYTES: Final = _MAX_KEY_BYTES + 256
+_CREATE, _UPDATE, _DELETE = 0, 1, 2
+_KEPT, _TO_NULL, _FROM_NULL = 0, 1, 2
+
+
+def undo_change(frames: Frames, root: int, change: Change) -> bytes | None:
+    """The root's CID before a change; null when anything is unusual, or the tree does not show the change.
+
+    Args:
+        frames: of the message, their hashes proven.
+        root: the number of the root's block.
+        change: of one key.
+    """
+    if len(change.key) > _MAX_KEY_BYTES or (change.old_cid is None and change.new_cid is None):
+        return None
+    kind = _CREATE if change.old_cid is None else _DELETE if change.new_cid is None else _UPDATE
+    largest = int((frames.ends - frames.starts).max())
+    out = np.empty(largest + _SPARE_BYTES, np.uint8)
+    cid = np.empty(_CID, np.uint8)
+    new, old = as_bytes(change.new_cid or bytes(_CID)), as_bytes(change.old_cid or bytes(_CID))
+    is_undone = _undo(
+        frames.data, frames.starts, frames.ends, frames.slots, root, as_bytes(change.key), kind, new, old, out, cid
+    )
+    return cid.tobytes() if is_undone else None
+
+
+@part
+def _is_same(left: Array, left_at: Number, right: Array, right_at: Number, size: Number) -> bool:
+    for index in range(size):  # noqa: SIM110 - a generator is an object
+        if left[left_at + index] != right[right_at + index]:
+            return False
+    return True
+
+
+@part
+def _copy(out: Array, at: Number, data: Array, start: Number, end: Number) -> Number:
+    for index in range(end - start):
+        out[at + index] = data[start + index]
+    return at + end - start
+
+
+@part
+def _write_header(out: Array, at: Number, major: int, argument: Number) -> Number:
+    """A canonical header of at most two bytes of argument; an entry's key and a node's number have no more."""
+    if argument < 24:
+        out[at] = major << 5 | argument
+        return at + 1
+    if argument < 256:
+        out[at], out[at + 1] = major << 5 | 24, argument
+        return at + 2
+    out[at], out[at + 1], out[at + 2] = major << 5 | 25, argument >> 8, argument & 0xFF
+    return at + 3
+
+
+@part
+def _write_link(out: Array, at: Number, cid: Array, cid_at: Number) -> Number:
+    at = _copy(out, at, _LINK_HEAD, 0, _CID_IN_LINK)
+    return _copy(out, at, cid, cid_at, cid_at + _CID)
+
+
+@part
+def _write_name(out: Array, at: Number, letter: int) -> Number:
+    out[at], out[at + 1] = 0x61, letter
+    return at + 2
+
+
+@part
+def _write_head(out: Array, entries: Number) -> Number:
+    out[0] = 0xA2
+    return _write_header(out, _write_name(out, 1, 0x65), 4, entries)
+
+
+@part
+def _write_key(out: Array, at: Number, key: Array, start: Number, end: Number, shared: Number) -> Number:
+    """The beginning of an entry: `k` (of a whole key's bytes from `start` on) and `p`."""
+    out[at] = 0xA4
+    at = _write_header(out, _write_name(out, at + 1, 0x6B), 2, end - start)
+    at = _copy(out, at, key, start, end)
+    return _write_header(out, _write_name(out, at, 0x70), 0, shared)
+
+
+@part
+def _hash(out: Array, end: Number, cid: Array, state: Array, padding: Array) -> None:
+    """The CID of the bytes."""
+    digest(out, np.int64(0), np.int64(end), state, padding)
+    cid[0], cid[1], cid[2], cid[3] = 0x01, 0x71, 0x12, 0x20
+    for index in range(STATE_WORDS):
+        word = np.int64(digest_word(state, index))
+        for place in range(4):
+            cid[4 + 4 * index + place] = (word >> (24 - 8 * place)) & 0xFF
+
+
+@part
+def _shared(left: Array, left_size: Number, right: Array, right_size: Number) -> Number:
+    size = min(left_size, right_size)
+    for index in range(size):
+        if left[index] != right[index]:
+            return np.int64(index)
+    return np.int64(size)
+
+
+@kernel
+def _undo(
+    data: Array,
+    starts: Array,
+    ends: Array,
+    slots: Array,
+    root: Number,
+    key: Array,
+    kind: int,
+    new: Array,
+    old: Array,
+    out: Array,
+    cid: Array,
+) -> bool:
+    state = np.empty(STATE_WORDS, np.uint32)
+    padding = np.empty(PADDING_BYTES, np.uint8)
+    nodes = np.zeros(_MAX_DEPTH, np.int64)  # the nodes above
+    gaps = np.zeros(_MAX_DEPTH, np.int64)  # where in each the link to the next is
+    counts = np.zeros(_MAX_DEPTH, np.int64)  # how many entries each has
+    current = np.empty(_MAX_KEY_BYTES, np.uint8)
+    previous = np.empty(_MAX_KEY_BYTES, np.uint8)
+    key_size = np.int64(len(key))
+    height = np.int64(_height(key, np.int64(0), key_size, state, padding))
+    layer = np.int64(-1)
+    node = np.int64(root)
+    depth = np.int64(0)
+    while True:
+        start, end = starts[node], ends[node]
+        tail = _left_at(data, start, end)
+        is_map = end - start >= 4 and data[start] == 0xA2 and data[start + 1] == 0x61 and data[start + 2] == 0x65
+        if tail < 0 or not is_map:
+            return False
+        entries, at = _argument(data, start + 3, tail, 4)
+        if entries < 0 or (entries == 0 and (depth == 0 or at != tail)):
+            return False
+        first_at = at
+        # The gap that the key would fall into: the place of its link or null, and the key before it.
+        gap = tail + 2
+        previous_size, current_size = np.int64(0), np.int64(0)
+        entry_at, suffix_at, suffix_size = np.int64(-1), np.int64(0), np.int64(0)
+        shared, subtree_at, entry_end = np.int64(0), np.int64(0), np.int64(0)
+        order = np.int64(-1)  # of the entry behind the gap against the key: 0 is the same, 1 above, -1 there is none
+        number = np.int64(0)
+        while number < entries:
+            if at >= tail or data[at] != 0xA4 or not _is_name(data, at + 1, tail, 0x6B):
+                return False
+            size, text_at = _argument(data, at + 3, tail, 2)
+            if size < 1 or size > _MAX_KEY_BYTES or not _is_name(data, text_at + size, tail, 0x70):
+                return False
+            prefix, value_at = _argument(data, text_at + size + 2, tail, 0)
+            if prefix < 0 or not _is_name(data, value_at, tail, 0x74):
+                return False
+            if prefix > current_size or prefix + size > _MAX_KEY_BYTES:
+                return False
+            if prefix < current_size and current[prefix] >= data[text_at]:
+                return False
+            link_at = value_at + 2
+            behind = link_at + 1
+            if data[link_at] != _NULL:
+                if layer == 0 or not _is_link(data, link_at, tail):
+                    return False
+                behind = link_at + _LINK_BYTES
+            if not _is_name(data, behind, tail, 0x76) or not _is_link(data, behind + 2, tail):
+                return False
+            for index in range(current_size):
+                previous[index] = current[index]
+            before_size = current_size
+            for index in range(size):
+                current[prefix + index] = data[text_at + index]
+            current_size = prefix + size
+            if layer < 0:
+                layer = np.int64(_height(current, np.int64(0), current_size, state, padding))
+            same = _shared(current, current_size, key, key_size)
+            if same == current_size and same == key_size:
+                order = np.int64(0)
+            elif same == key_size or (same < current_size and current[same] > key[same]):
+                order = np.int64(1)
+            if order >= 0:
+                entry_at, suffix_at, suffix_size, shared = at, text_at, size, prefix
+                subtree_at, entry_end = link_at, behind + 2 + _LINK_BYTES
+                previous_size = before_size
+                break
+            gap = link_at
+            at = behind + 2 + _LINK_BYTES
+            previous_size = current_size
+            number += 1
+        if order < 0:
+            if at != tail:
+                return False
+            for index in range(current_size):
+                previous[index] = current[index]
+        is_gap_null = data[gap] == _NULL
+        if order == 0 or (kind == _DELETE and layer == height):
+            break
+        if is_gap_null:
+            if kind != _DELETE or layer != height + 1:
+                return False
+            break
+        nodes[depth], gaps[depth], counts[depth] = node, gap, entries
+        depth += 1
+        if layer == 0 or depth >= _MAX_DEPTH:
+            return False
+        node = np.int64(block_of(data, gap + _CID_IN_LINK, data, starts, slots))
+        if node < 0:
+            return False
+        layer -= 1
+    change = _KEPT
+    if order == 0:
+        if layer != height or kind == _DELETE or not _is_same(data, entry_end - _CID, new, 0, _CID):
+            return False
+        if kind == _UPDATE:
+            size = _copy(out, 0, data, start, end)
+            _copy(out, entry_end - _CID - start, old, 0, _CID)
+        else:
+            is_after_null = data[subtree_at] == _NULL
+            if not is_gap_null and not is_after_null:
+                return False
+            if entries == 1 and depth == 0 and not (is_gap_null and is_after_null):
+                return False
+            if entries == 1 and depth > 0 and is_gap_null and is_after_null:
+                change = _TO_NULL
+            merged = subtree_at if is_gap_null else gap
+            size = _write_head(out, entries - 1)
+            if number > 0:
+                size = _copy(out, size, data, first_at, gap)
+                size = _copy(out, size, data, merged, merged + (1 if data[merged] == _NULL else _LINK_BYTES))
+                size = _copy(out, size, data, gap + (1 if is_gap_null else _LINK_BYTES), entry_at)
+            if number + 1 < entries:
+                # The entry behind shares with the one before what both shared with the one that goes.
+                next_size, next_at = _argument(data, entry_end + 3, tail, 2)
+                if data[entry_end] != 0xA4 or not _is_name(data, entry_end + 1, tail, 0x6B) or next_size < 1:
+                    return False
+                if not _is_name(data, next_at + next_size, tail, 0x70):
+                    return False
+                next_shared, rest = _argument(data, next_at + next_size + 2, tail, 0)
+                if next_shared < 0 or next_shared > key_size or next_shared + next_size > _MAX_KEY_BYTES:
+                    return False
+                if next_shared < key_size and key[next_shared] >= data[next_at]:
+                    return False
+                kept = min(shared, next_shared)
+                for index in range(next_shared):
+                    current[index] = key[index]
+                for index in range(next_size):
+                    current[next_shared + index] = data[next_at + index]
+                size = _write_key(out, size, current, kept, next_shared + next_size, kept)
+                size = _copy(out, size, data, rest, tail)
+            if number > 0:
+                size = _copy(out, size, data, tail, end)
+            else:
+                size = _write_name(out, size, 0x6C)
+                size = _copy(out, size, data, merged, merged + (1 if data[merged] == _NULL else _LINK_BYTES))
+    elif layer == height:
+        if not is_gap_null:
+            return False
+        size = _write_head(out, entries + 1)
+        size = _copy(out, size, data, first_at, at)
+        prefix = _shared(previous, previous_size, key, key_size)
+        size = _write_key(out, size, key, prefix, key_size, prefix)
+        size = _write_name(out, size, 0x74)
+        out[size] = _NULL
+        size = _write_link(out, _write_name(out, size + 1, 0x76), old, 0)
+        if order == 1:
+            kept = _shared(current, current_size, key, key_size)
+            size = _write_key(out, size, current, kept, current_size, kept)
+            size = _copy(out, size, data, suffix_at + suffix_size + _header_bytes(shared) + 2, tail)
+        size = _copy(out, size, data, tail, end)
+    else:
+        nodes[depth], gaps[depth], counts[depth] = node, gap, entries
+        depth += 1
+        size = _write_head(out, 1)
+        size = _write_key(out, size, key, 0, key_size, 0)
+        size = _write_name(out, size, 0x74)
+        out[size] = _NULL
+        size = _write_link(out, _write_name(out, size + 1, 0x76), old, 0)
+        size = _write_name(out, size, 0x6C)
+        out[size] = _NULL
+        size += 1
+        change = _FROM_NULL
+    _hash(out, size, cid, state, padding)
+    while depth > 0:
+        depth -= 1
+        start, end, gap = starts[nodes[depth]], ends[nodes[depth]], gaps[depth]
+        size = _copy(out, 0, data, start, gap)
+        if change == _TO_NULL:
+            if counts[depth] == 0:
+                return False
+            out[size] = _NULL
+            size = _copy(out, size + 1, data, gap + _LINK_BYTES, end)
+        else:
+            size = _write_link(out, size, cid, 0)
+            size = _copy(out, size, data, gap + (1 if change == _FROM_NULL else _LINK_BYTES), end)
+        change = _KEPT
+        _hash(out, size, cid, state, padding)
+    return True
+
+
+@part
+def _header_bytes(argument: Number) -> Number:
+    return 1 if argument < 24 else 2 if argument < 256 else 3
