@@ -21,6 +21,8 @@ from zeppelin_pipeline.firehose.status import read_streams
 
 #: How long before a run's end the next one is started: a run is up within half of it.
 OVERLAP_SECONDS: Final = 60.0
+#: A run that itself had to wait ends as much later.
+_PATIENCE_SECONDS: Final = 3 * OVERLAP_SECONDS
 RELAY_TAG: Final = "zeppelin/relay"
 KIND_TAG: Final = "zeppelin/kind"
 KIND: Final = "firehose"
@@ -81,17 +83,14 @@ def follow_relay(
         context.log_event(dg.AssetMaterialization(firehose.key, metadata=metadata))
 
     settings = firehose_settings.settings(config.relay, warehouse, lake.open(), network)
-    if not asyncio.run(_follow_for(config.seconds, settings, report)):
+    following = follow(
+        settings, asyncio.Event(), report, patience_seconds=_PATIENCE_SECONDS, longest_seconds=config.seconds
+    )
+    if not asyncio.run(following):
         raise dg.Failure(
             f"another consumer follows {config.relay} and did not hand over: is `zeppelin firehose` running?",
             allow_retries=False,
         )
-
-
-async def _follow_for(seconds: float, settings: Any, report: Any) -> bool:
-    until = asyncio.Event()
-    asyncio.get_running_loop().call_later(seconds, until.set)
-    return await follow(settings, until, report, patience_seconds=2 * OVERLAP_SECONDS)
 
 
 @dg.job(

@@ -83,6 +83,7 @@ async def follow(
     report: Callable[[Rates], None] | None = None,
     *,
     patience_seconds: float = 0.0,
+    longest_seconds: float | None = None,
 ) -> bool:
     """Consumes a relay's stream until the event is set.
 
@@ -92,6 +93,7 @@ async def follow(
         report: told the numbers.
         patience_seconds: how long to stand by, with everything started, for another consumer to end: so that it hands
             over within a moment.
+        longest_seconds: after having taken the stream, it ends by itself; None for never.
 
     Returns:
         False when another process still consumes it then.
@@ -110,6 +112,8 @@ async def follow(
         if held is None:
             return False
         stack.callback(release_stream, connection, held)
+        if longest_seconds is not None:
+            asyncio.get_running_loop().call_later(longest_seconds, until.set)
         resolver = resolver_of(clients, settings.plc_url)
         spool = Spool(settings.lake, settings.spool)
         consumer = Consumer(connection, held, verifiers, resolver, spool, settings.consumer, report)

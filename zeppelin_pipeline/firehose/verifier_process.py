@@ -11,8 +11,9 @@ from typing import BinaryIO, Final
 
 import pyarrow as pa
 
-from zeppelin_pipeline.firehose.events import table_of
+from zeppelin_pipeline.firehose.events import EVENTS, table_of
 from zeppelin_pipeline.firehose.signing_keys import SigningKeys
+from zeppelin_pipeline.firehose.verification import warm_up
 from zeppelin_pipeline.firehose.verify_frames import verify_frames
 from zeppelin_pipeline.warehouse.connection import connect
 
@@ -54,22 +55,31 @@ def _read(source: BinaryIO) -> bytes | None:
     return data or None
 
 
+def _send(sink: BinaryIO, table: pa.Table) -> None:
+    sink.write(_framed(table))
+    sink.flush()
+
+
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
-    """Answers until the input ends. The first message is the warehouse's URL."""
+    """Answers until the input ends.
+
+    The first message is the warehouse's URL; its answer, without events, says that everything is ready.
+    """
     url = _read(source)
     if url is None:
         return
     with ExitStack() as stack:
         connection = stack.enter_context(connect(url.decode(), application="zeppelin verifier", autocommit=True))
         keys = SigningKeys(connection)
+        warm_up()
+        _send(sink, EVENTS.empty_table())
         while (request := _read(source)) is not None:
             table = decode_answer(request)
             keys.forget(table["forget"][0].as_py())
             verdicts = verify_frames(table["frames"][0].as_py(), keys.of, time.time_ns() // 1000)
             # A key that did not fit may have changed: it is read again at the account's next event.
             keys.forget(verdict.message.did for verdict in verdicts if verdict.is_unsigned and verdict.message)
-            sink.write(_framed(table_of(verdicts)))
-            sink.flush()
+            _send(sink, table_of(verdicts))
 
 
 if __name__ == "__main__":

@@ -46,33 +46,43 @@ class Verifiers:
         return pa.concat_tables(tables) if tables else EVENTS.empty_table()
 
     async def _ask(self, number: int, frames: list[bytes], forget: list[str]) -> pa.Table:
+        async with self._locks[number]:
+            return await self._exchange(number, encode_request(frames, forget))
+
+    async def _exchange(self, number: int, request: bytes) -> pa.Table:
         process = self._processes[number]
         assert process.stdin is not None, "the process was started with a pipe"
         assert process.stdout is not None, "the process was started with a pipe"
-        async with self._locks[number]:
-            try:
-                process.stdin.write(encode_request(frames, forget))
-                await process.stdin.drain()
-                size = int.from_bytes(await process.stdout.readexactly(LENGTH_BYTES), "big")
-                return decode_answer(await process.stdout.readexactly(size))
-            except (OSError, asyncio.IncompleteReadError) as error:
-                raise VerifierDiedError(f"verifier {number} (pid {process.pid}) ended") from error
+        try:
+            process.stdin.write(request)
+            await process.stdin.drain()
+            size = int.from_bytes(await process.stdout.readexactly(LENGTH_BYTES), "big")
+            return decode_answer(await process.stdout.readexactly(size))
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise VerifierDiedError(f"verifier {number} (pid {process.pid}) ended") from error
 
     async def __aenter__(self) -> Self:
         for _ in range(self._count):
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", _MODULE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
             )
-            assert process.stdin is not None, "the process was started with a pipe"
-            url = self._url.encode()
-            process.stdin.write(len(url).to_bytes(LENGTH_BYTES, "big") + url)
             self._processes.append(process)
             self._locks.append(asyncio.Lock())
+        url = self._url.encode()
+        greeting = len(url).to_bytes(LENGTH_BYTES, "big") + url
+        try:
+            await asyncio.gather(*(self._exchange(number, greeting) for number in range(self._count)))
+        except BaseException:
+            await self._end()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        await self._end()
+
+    async def _end(self) -> None:
         for process in self._processes:
             assert process.stdin is not None, "the process was started with a pipe"
             process.stdin.close()
