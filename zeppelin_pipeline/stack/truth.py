@@ -34,7 +34,10 @@ class Truth:
         followers: for each DID who follows it.
         likes: for each URI who likes it.
         reposts: for each URI who reposted it.
-        replies: by the parent's URI.
+        answers: (author, root's URI, parent's URI) of each reply.
+        gates: the rules of threadgates that have any, by the URI of their post.
+        members: of each list, by its URI.
+        replies: that their threadgate allows, by the parent's URI.
         quotes: by the quoted post's URI.
     """
 
@@ -47,6 +50,9 @@ class Truth:
     followers: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     likes: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     reposts: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    answers: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+    gates: dict[str, list[Record]] = field(default_factory=dict[str, list[Record]])
+    members: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     replies: Counter[str] = field(default_factory=Counter)
     quotes: Counter[str] = field(default_factory=Counter)
 
@@ -67,6 +73,7 @@ def read_truth(hosts: Sequence[str]) -> Truth:
                     continue
                 answer = http.get("/xrpc/com.atproto.sync.getRepo", params={"did": did}).raise_for_status()
                 _count(truth, did, open_repository(answer.content))
+    truth.replies.update(parent for author, root, parent in truth.answers if _may_reply(truth, author, root))
     return truth
 
 
@@ -105,14 +112,43 @@ def _count_record(truth: Truth, did: str, path: str, record: Record) -> None:
             truth.profiles[did] = record
         case "app.bsky.feed.post":
             truth.posts[uri] = record
-            _count_post(truth, record)
+            _count_post(truth, did, record)
+        case "app.bsky.feed.threadgate":
+            if "allow" in record and record["post"] == uri.replace("feed.threadgate", "feed.post"):
+                truth.gates[record["post"]] = record["allow"]
+        case "app.bsky.graph.listitem":
+            if record["list"].startswith(f"at://{did}/"):
+                truth.members[record["list"]].add(record["subject"])
         case _:
             return
 
 
-def _count_post(truth: Truth, record: Record) -> None:
+def _may_reply(truth: Truth, author: str, root: str) -> bool:
+    """Whether the thread's gate lets an account reply: its own author always, and whom any of its rules names."""
+    owner = root.removeprefix("at://").partition("/")[0]
+    if author == owner or root not in truth.gates:
+        return True
+    return any(_is_named(truth, rule, author, owner, root) for rule in truth.gates[root])
+
+
+def _is_named(truth: Truth, rule: Record, author: str, owner: str, root: str) -> bool:
+    match rule["$type"].partition("#")[2]:
+        case "mentionRule":
+            facets = truth.posts.get(root, {}).get("facets", [])
+            return any(author == feature.get("did") for facet in facets for feature in facet["features"])
+        case "followingRule":
+            return author in truth.follows[owner]
+        case "followerRule":
+            return author in truth.followers[owner]
+        case "listRule":
+            return author in truth.members[rule["list"]]
+        case _:
+            return False
+
+
+def _count_post(truth: Truth, author: str, record: Record) -> None:
     if "reply" in record:
-        truth.replies[record["reply"]["parent"]["uri"]] += 1
+        truth.answers.append((author, record["reply"]["root"]["uri"], record["reply"]["parent"]["uri"]))
     quoted = _embedded_uri(record.get("embed"))
     if quoted and f"/{POST}/" in quoted:
         truth.quotes[quoted] += 1
