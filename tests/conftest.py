@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 from zeppelin_pipeline.warehouse.migrations import migrate
 
 TEMPLATE = "migrated"
+
+# No test is timed: machines are busy, and kernels are compiled when they are first called.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
