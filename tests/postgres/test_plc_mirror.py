@@ -10,13 +10,13 @@ import pytest
 from tests.fakes.plc import OPERATOR, RECOVERY, did_key, did_of, key, operation, tombstone
 from tests.fakes.plc_directory import MILLISECOND, FakeExport
 from tests.postgres.test_load import count, one
+from zeppelin_pipeline.atproto.datetimes import time_of
 from zeppelin_pipeline.atproto.plc import PlcOperation
 from zeppelin_pipeline.errors import CorruptStateError, UpstreamError
 from zeppelin_pipeline.identity import plc_follow
 from zeppelin_pipeline.identity.documents import parse_document
 from zeppelin_pipeline.identity.mirror import PlcMirror
 from zeppelin_pipeline.identity.plc_follow import FollowSettings, WindowResult, follow_window, read_progress
-from zeppelin_pipeline.identity.plc_mirror import time_of
 from zeppelin_pipeline.identity.resolver import ResolvedDid
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake

@@ -47,7 +47,7 @@ def parse_datetime(text: str) -> int:
     """
     if _USUAL.fullmatch(text) and not text.startswith("0000"):
         try:
-            return (datetime.fromisoformat(text) - _EPOCH) // _MICROSECOND
+            return micros_of(datetime.fromisoformat(text))
         except ValueError as error:
             raise InvalidDataError("datetime-syntax", text) from error
     micros = _to_micros(text)
@@ -73,6 +73,16 @@ def format_datetime(micros: int) -> str:
     seconds, fraction_micros = divmod(micros_of_day, 1_000_000)
     minutes, second = divmod(seconds, 60)
     return f"{_format_day(days)}T{minutes // 60:02}:{minutes % 60:02}:{second:02}.{fraction_micros // 1000:03}Z"
+
+
+def micros_of(moment: datetime) -> int:
+    """The microseconds since the epoch of a time with a zone, exactly."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def time_of(micros: int) -> datetime:
+    """The time, UTC, of microseconds since the epoch."""
+    return _EPOCH + micros * _MICROSECOND
 
 
 @lru_cache(maxsize=4096)

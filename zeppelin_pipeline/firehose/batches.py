@@ -3,18 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zeppelin_pipeline.atproto.datetimes import time_of
 from zeppelin_pipeline.atproto.mst import Change
 from zeppelin_pipeline.firehose import events
 from zeppelin_pipeline.records.live import LiveCommit
 from zeppelin_pipeline.warehouse.standing import ACTIVE, DELETED, Standing
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: An event as old as this may be a replay of what something later has undone; its own time tells then.
 _REPLAY_MICROS: Final = 5 * 60 * 1_000_000
 #: What is wrong with the message itself, for which fetching its repository would be no remedy.
@@ -94,7 +94,7 @@ def sort_events(table: pa.Table, now_micros: int) -> EventBatch:
         seq=bounds["max"],
         first_seq=bounds["min"],
         events=table.num_rows,
-        event_at=None if micros is None else _moment(micros),
+        event_at=None if micros is None else time_of(micros),
         kinds=sorting.kinds,
     )
 
@@ -134,7 +134,7 @@ class _Sorting:
         is_old = micros is not None and micros < self._now_micros - _REPLAY_MICROS
         status = ACTIVE if row["is_active"] else (row["status"] if row["status"] in _STATUSES else _HIDDEN)
         (self.deleted.add if not row["is_active"] and row["status"] == DELETED else self.deleted.discard)(did)
-        seen_at = _moment(micros) if is_old and micros is not None else _moment(self._now_micros)
+        seen_at = time_of(micros) if is_old and micros is not None else time_of(self._now_micros)
         self.accounts[did] = Standing(did, status, seen_at)
 
     def _refuse(self, row: dict[str, Any], reason: str) -> None:
@@ -174,7 +174,3 @@ def with_signed(table: pa.Table, places: Iterable[int]) -> pa.Table:
         flags[place] = False
     index = table.schema.get_field_index("is_unsigned")
     return table.set_column(index, table.schema.field(index), pa.array(flags, pa.bool_()))
-
-
-def _moment(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)

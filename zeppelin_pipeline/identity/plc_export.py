@@ -7,12 +7,12 @@ dropped. Where the directory numbers its operations (`seq`), the number is the c
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 import orjson
 import pyarrow as pa
 
+from zeppelin_pipeline.atproto.datetimes import micros_of
 from zeppelin_pipeline.atproto.syntax import format_datetime, is_did, parse_datetime
 from zeppelin_pipeline.errors import InvalidDataError
 from zeppelin_pipeline.lake import layout
@@ -24,7 +24,6 @@ PAGE_OPERATIONS: Final = 1000
 MAX_PAGE_BYTES: Final = 16_000_000
 BAD_LINE: Final = "plc-line"
 _MILLISECOND_MICROS: Final = 1000
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SEQ_LIMIT: Final = 1 << 63
 
 
@@ -133,7 +132,7 @@ def read_page(lake: Lake, window: int, page: int) -> list[ExportLine] | None:
             row["did"],
             row["cid"],
             row["operation"],
-            None if row["created_at"] is None else (row["created_at"] - _EPOCH) // timedelta(microseconds=1),
+            None if row["created_at"] is None else micros_of(row["created_at"]),
             row["nullified"],
             row["seq"],
         )

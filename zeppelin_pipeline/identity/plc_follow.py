@@ -17,6 +17,7 @@ from typing import TypeAlias
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.atproto.datetimes import micros_of, time_of
 from zeppelin_pipeline.errors import CorruptStateError, UpstreamError
 from zeppelin_pipeline.identity.plc_export import (
     PAGE_OPERATIONS,
@@ -27,7 +28,7 @@ from zeppelin_pipeline.identity.plc_export import (
     read_page,
     write_page,
 )
-from zeppelin_pipeline.identity.plc_mirror import PageResult, PlcPage, forget_old, micros_of, time_of
+from zeppelin_pipeline.identity.plc_mirror import PageResult, PlcPage, forget_old
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.keys import KeySpace

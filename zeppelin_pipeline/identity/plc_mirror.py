@@ -6,7 +6,7 @@ Nothing is asked of the network here.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -14,6 +14,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.atproto.cid import cid_to_text
+from zeppelin_pipeline.atproto.datetimes import micros_of, time_of
 from zeppelin_pipeline.atproto.plc import cid_text, decode_operation, did_document, parse_operation
 from zeppelin_pipeline.atproto.plc_log import RECOVERY_MICROS, Entry, FormerKey, PlcLog, Superseded
 from zeppelin_pipeline.errors import InvalidDataError
@@ -26,8 +27,6 @@ from zeppelin_pipeline.warehouse.queries import load_queries
 COLLISION: Final = "key-collision"
 _CID_DIFFERS: Final = "plc-cid"
 _UNORDERED: Final = "plc-prev-unknown"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +178,6 @@ class PlcPage:
 
     def _rows(self, query: str, **parameters: Any) -> list[TupleRow]:
         return self._connection.execute(load_queries()[query], parameters).fetchall()
-
-
-def time_of(micros: int) -> datetime:
-    """A time of microseconds since the epoch."""
-    return _EPOCH + micros * _MICROSECOND
-
-
-def micros_of(moment: datetime) -> int:
-    """Microseconds since the epoch."""
-    return (moment - _EPOCH) // _MICROSECOND
 
 
 def forget_old(connection: Connection[TupleRow], at_micros: int) -> None:

@@ -5,14 +5,13 @@ Rows are what extraction would have made of the same records: one way of reading
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final
 
 import pyarrow as pa
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX
+from zeppelin_pipeline.atproto.datetimes import time_of
 from zeppelin_pipeline.atproto.mst import Change
 from zeppelin_pipeline.records.pending import Pending, Source
 from zeppelin_pipeline.records.sorting import pending_key, read_pending
@@ -20,8 +19,6 @@ from zeppelin_pipeline.warehouse.ahead import Step
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.operation_texts import publish_texts
 from zeppelin_pipeline.warehouse.operations import ApplyResult, LiveHead, OperationBatch, Touched, apply_operations
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +95,7 @@ def _head(commit: LiveCommit) -> LiveHead:
         is_sync=commit.is_sync,
         records=sum((change.old_cid is None) - (change.new_cid is None) for change in commit.changes),
     )
-    return LiveHead(commit.did, step, commit.block, _EPOCH + timedelta(microseconds=commit.seen_at_micros))
+    return LiveHead(commit.did, step, commit.block, time_of(commit.seen_at_micros))
 
 
 def _touched(commit: LiveCommit, key: bytes) -> Touched:

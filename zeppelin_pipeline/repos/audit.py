@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from psycopg import Connection
@@ -11,6 +10,7 @@ from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 from zeppelin_pipeline.atproto.commit import decode_commit
+from zeppelin_pipeline.atproto.datetimes import micros_of
 from zeppelin_pipeline.atproto.mst import root_of
 from zeppelin_pipeline.errors import CorruptStateError, InvalidDataError
 from zeppelin_pipeline.records.canonical import (
@@ -33,9 +33,7 @@ from zeppelin_pipeline.warehouse.tables import TABLES
 AUDITED_RECORDS: Final = 200_000
 STREAMED_ROWS: Final = 2_000
 _CID_PREFIX: Final = bytes.fromhex("01711220")
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOWEST_KEY: Final = -(1 << 63)
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +167,13 @@ def _rkey(key: int | None, text: str | None) -> str:
     return tid_of_key(key)
 
 
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
 def _read_engagement(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:
     def read(row: tuple[Any, ...]) -> StoredRecord:
         (actor, rkey, rkey_text, raw, did, number, subject_rkey, subject_text, subject_cid, created_at, *via) = row
         block = raw
         if raw is None:
             subject = (did, nsid_of_number(number) or "", _rkey(subject_rkey, subject_text), _CID_PREFIX + subject_cid)
-            block = encode_engagement(nsid, subject, _micros(created_at), _via(*via))
+            block = encode_engagement(nsid, subject, micros_of(created_at), _via(*via))
         return StoredRecord(actor, nsid, _rkey(rkey, rkey_text), block)
 
     return read
@@ -192,7 +186,7 @@ def _via(did: str | None, rkey: int | None, text: str | None, cid: bytes | None)
 def _read_relation(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:
     def read(row: tuple[Any, ...]) -> StoredRecord:
         actor, rkey, rkey_text, raw, did, created_at = row
-        block = encode_relation(nsid, did, _micros(created_at)) if raw is None else raw
+        block = encode_relation(nsid, did, micros_of(created_at)) if raw is None else raw
         return StoredRecord(actor, nsid, _rkey(rkey, rkey_text), block)
 
     return read
@@ -202,13 +196,13 @@ def _read_list_item(row: tuple[Any, ...]) -> StoredRecord:
     actor, rkey, rkey_text, raw, owner, list_rkey, list_text, subject, created_at = row
     block = raw
     if raw is None:
-        block = encode_list_item(owner, _rkey(list_rkey, list_text), subject, _micros(created_at))
+        block = encode_list_item(owner, _rkey(list_rkey, list_text), subject, micros_of(created_at))
     return StoredRecord(actor, LIST_ITEM, _rkey(rkey, rkey_text), block)
 
 
 def _read_list_block(row: tuple[Any, ...]) -> StoredRecord:
     actor, rkey, rkey_text, raw, did, list_rkey, list_text, created_at = row
-    block = encode_list_block(did, _rkey(list_rkey, list_text), _micros(created_at)) if raw is None else raw
+    block = encode_list_block(did, _rkey(list_rkey, list_text), micros_of(created_at)) if raw is None else raw
     return StoredRecord(actor, LIST_BLOCK, _rkey(rkey, rkey_text), block)
 
 

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from zeppelin_pipeline.atproto.datetimes import micros_of
 from zeppelin_pipeline.atproto.scan import ScannedRepository
 from zeppelin_pipeline.errors import CorruptStateError, InvalidDataError
 from zeppelin_pipeline.identity.documents import DidDocument, parse_document
@@ -14,7 +14,6 @@ from zeppelin_pipeline.repos.extract_output import ExtractOutput
 from zeppelin_pipeline.repos.extract_verify import count_entries, verify_repository
 from zeppelin_pipeline.repos.pack import PackRow
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PROGRESS_EVERY: Final = 100
 
 
@@ -110,8 +109,3 @@ def _repo_row(
     if document is not None:
         values |= {"handle": document.handle, "pds": document.pds, "signing_key": document.signing_key}
     return values
-
-
-def micros_of(moment: datetime) -> int:
-    """Microseconds since the epoch of a time with a zone, exactly."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from psycopg.rows import TupleRow
 from psycopg.types.json import Jsonb
 
 from zeppelin_pipeline.atproto.cid import cid_of
+from zeppelin_pipeline.atproto.datetimes import micros_of
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.records.pending import Pending, Source
 from zeppelin_pipeline.records.reading import read_family
@@ -35,7 +36,6 @@ from zeppelin_pipeline.warehouse.tables import TABLES
 
 #: Records moved in one transaction; each has at most 1,000,000 bytes.
 PAGE_RECORDS: Final = 500
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOWEST: Final = -(1 << 63)
 
 _Key = tuple[int, int, int]
@@ -172,7 +172,7 @@ def _pending(records: list[_SetAside]) -> Pending:
     pending = Pending()
     for record in records:
         # indexed_at of a record that is kept whole is when its repository was fetched.
-        source = Source(record.did, "", (record.indexed_at - _EPOCH) // timedelta(microseconds=1))
+        source = Source(record.did, "", micros_of(record.indexed_at))
         pending.add(source, record.nsid, [record.rkey.encode()], [cid_of(record.raw)], [record.raw])
     return pending
 

@@ -13,13 +13,13 @@ import pyarrow as pa
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.atproto.datetimes import micros_of
 from zeppelin_pipeline.errors import InvalidDataError
 from zeppelin_pipeline.identity.documents import parse_document
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.schemas import STALE
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.extract import extract_shard
-from zeppelin_pipeline.repos.extract_rows import micros_of
 from zeppelin_pipeline.repos.extract_verify import verify_repository
 from zeppelin_pipeline.repos.load import load_shard_batches
 from zeppelin_pipeline.repos.pack import FETCHED, PackRow, PackWriter, pack_rows
