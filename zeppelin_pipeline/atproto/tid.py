@@ -10,9 +10,9 @@ from collections.abc import Callable
 from zeppelin_pipeline.atproto.syntax import is_tid
 from zeppelin_pipeline.errors import InvalidDataError
 
-_ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
-_TO_DIGITS = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
-_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+ALPHABET = "234567abcdefghijklmnopqrstuvwxyz"
+_TO_DIGITS = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")
+_PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
 _CLOCK_BITS = 10
 _MAX_TID = 2**63 - 1
 
@@ -38,7 +38,7 @@ def int_to_tid(value: int) -> str:
         raise ValueError(f"{value} does not fit the 63 bits of a TID")
     pairs = _PAIRS
     return (
-        _ALPHABET[value >> 60]
+        ALPHABET[value >> 60]
         + pairs[value >> 50 & 1023]
         + pairs[value >> 40 & 1023]
         + pairs[value >> 30 & 1023]

@@ -12,6 +12,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from zeppelin_pipeline.atproto.tid import ALPHABET
 from zeppelin_pipeline.errors import CorruptStateError
 
 KEY_BYTES: Final = 32
@@ -40,11 +41,10 @@ WELL_KNOWN_COLLECTIONS: Final[dict[str, int]] = {
 }
 _NSID_BY_NUMBER: Final = {number: nsid for nsid, number in WELL_KNOWN_COLLECTIONS.items()}
 
-_TID_ALPHABET: Final = b"234567abcdefghijklmnopqrstuvwxyz"
 _TID_LENGTH: Final = 13
 _NEGATIVE: Final = 1 << 63
 
-_DIGIT_OF: Final = {chr(character): digit for digit, character in enumerate(_TID_ALPHABET)}
+_DIGIT_OF: Final = {character: digit for digit, character in enumerate(ALPHABET)}
 
 
 def _to_signed(value: int) -> int:
@@ -68,7 +68,7 @@ def tid_of_key(key: int) -> str:
     """The TID whose key this non-negative integer is."""
     if not 0 <= key < _NEGATIVE:
         raise CorruptStateError(f"{key} is not the key of a TID")
-    return "".join(chr(_TID_ALPHABET[key >> shift & 31]) for shift in range(60, -1, -5))
+    return "".join(ALPHABET[key >> shift & 31] for shift in range(60, -1, -5))
 
 
 def nsid_of_number(number: int) -> str | None:

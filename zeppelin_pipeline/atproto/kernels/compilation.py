@@ -2,7 +2,8 @@
 
 A kernel is compiled when it is first called, or read from the cache that an earlier process left. Numba knows a cached
 kernel by its own file alone, though what it calls in other files is compiled into it: so the cache lies in a folder
-named by the content of all kernels' files, and a change to any of them makes all be compiled again.
+named by the content of all kernels' files, and a change to any of them makes all be compiled again. From other files
+kernels take nothing but constants that never change, such as the protocol's alphabets.
 
 The cache is beside the code (`__pycache__`), or, where that cannot be written, where Numba keeps it for the user;
 `NUMBA_CACHE_DIR` names another place. Processes that start together take turns, so that each kernel is compiled by one

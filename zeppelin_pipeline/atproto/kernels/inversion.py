@@ -12,26 +12,26 @@ from typing import Final
 
 import numpy as np
 
+from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES, header
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
-from zeppelin_pipeline.atproto.kernels.frames import Frames, as_bytes, block_of
-from zeppelin_pipeline.atproto.kernels.sha256 import PADDING_BYTES, STATE_WORDS, digest, digest_word
-from zeppelin_pipeline.atproto.kernels.tree import (
-    _CID_IN_LINK,
-    _LINK_BYTES,
-    _LINK_HEAD,
-    _MAX_DEPTH,
-    _MAX_KEY_BYTES,
-    _NULL,
-    _argument,
-    _height,
-    _is_link,
-    _is_name,
-    _left_at,
+from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, Frames, as_bytes, block_of
+from zeppelin_pipeline.atproto.kernels.node import (
+    CID_IN_LINK,
+    LINK_HEAD,
+    MAX_DEPTH,
+    MAX_KEY_BYTES,
+    NULL,
+    height,
+    is_link,
+    is_name,
+    left_at,
 )
+from zeppelin_pipeline.atproto.kernels.sha256 import PADDING_BYTES, STATE_WORDS, digest, digest_word
+from zeppelin_pipeline.atproto.kernels.spans import copy, is_same
 from zeppelin_pipeline.atproto.mst.diff import Change
 
 _CID: Final = 36
-_SPARE_BYTES: Final = _MAX_KEY_BYTES + 256
+_SPARE_BYTES: Final = MAX_KEY_BYTES + 256
 _CREATE, _UPDATE, _DELETE = 0, 1, 2
 _KEPT, _TO_NULL, _FROM_NULL = 0, 1, 2
 
@@ -44,7 +44,7 @@ def undo_change(frames: Frames, root: int, change: Change) -> bytes | None:
         root: the number of the root's block.
         change: of one key.
     """
-    if len(change.key) > _MAX_KEY_BYTES or (change.old_cid is None and change.new_cid is None):
+    if len(change.key) > MAX_KEY_BYTES or (change.old_cid is None and change.new_cid is None):
         return None
     kind = _CREATE if change.old_cid is None else _DELETE if change.new_cid is None else _UPDATE
     largest = int((frames.ends - frames.starts).max())
@@ -55,21 +55,6 @@ def undo_change(frames: Frames, root: int, change: Change) -> bytes | None:
         frames.data, frames.starts, frames.ends, frames.slots, root, as_bytes(change.key), kind, new, old, out, cid
     )
     return cid.tobytes() if is_undone else None
-
-
-@part
-def _is_same(left: Array, left_at: Number, right: Array, right_at: Number, size: Number) -> bool:
-    for index in range(size):  # noqa: SIM110 - a generator is an object
-        if left[left_at + index] != right[right_at + index]:
-            return False
-    return True
-
-
-@part
-def _copy(out: Array, at: Number, data: Array, start: Number, end: Number) -> Number:
-    for index in range(end - start):
-        out[at + index] = data[start + index]
-    return at + end - start
 
 
 @part
@@ -87,8 +72,8 @@ def _write_header(out: Array, at: Number, major: int, argument: Number) -> Numbe
 
 @part
 def _write_link(out: Array, at: Number, cid: Array, cid_at: Number) -> Number:
-    at = _copy(out, at, _LINK_HEAD, 0, _CID_IN_LINK)
-    return _copy(out, at, cid, cid_at, cid_at + _CID)
+    at = copy(out, at, LINK_HEAD, 0, CID_IN_LINK)
+    return copy(out, at, cid, cid_at, cid_at + _CID)
 
 
 @part
@@ -108,7 +93,7 @@ def _write_key(out: Array, at: Number, key: Array, start: Number, end: Number, s
     """The beginning of an entry: `k` (of a whole key's bytes from `start` on) and `p`."""
     out[at] = 0xA4
     at = _write_header(out, _write_name(out, at + 1, 0x6B), 2, end - start)
-    at = _copy(out, at, key, start, end)
+    at = copy(out, at, key, start, end)
     return _write_header(out, _write_name(out, at, 0x70), 0, shared)
 
 
@@ -132,6 +117,116 @@ def _shared(left: Array, left_size: Number, right: Array, right_size: Number) ->
     return np.int64(size)
 
 
+@part
+def _header_bytes(argument: Number) -> Number:
+    return 1 if argument < 24 else 2 if argument < 256 else 3
+
+
+@part
+def _write_leaf_entry(out: Array, at: Number, key: Array, shared: Number, key_size: Number, record: Array) -> Number:
+    """A whole entry without a subtree, that shares so many bytes with the key before it."""
+    at = _write_name(out, _write_key(out, at, key, shared, key_size, shared), 0x74)
+    out[at] = NULL
+    return _write_link(out, _write_name(out, at + 1, 0x76), record, 0)
+
+
+@part
+def _copy_link(out: Array, at: Number, data: Array, link_at: Number) -> Number:
+    """A link or null as it is."""
+    return copy(out, at, data, link_at, link_at + (1 if data[link_at] == NULL else LINK_BYTES))
+
+
+@part
+def _without_entry(
+    out: Array,
+    data: Array,
+    node: tuple[Number, Number, Number],
+    entry: tuple[Number, Number, Number, Number],
+    number: Number,
+    entries: Number,
+    key: Array,
+    key_size: Number,
+    shared: Number,
+    behind: Array,
+) -> Number:
+    """Writes a node without one of its entries; gives its size, or UNUSUAL where two subtrees would have to be merged.
+
+    Args:
+        out: gets the node.
+        data: with the node as it is.
+        node: where its first entry, its last field and its end are.
+        entry: where the link before the entry, the entry, its own link and its end are.
+        number: of the entry in the node.
+        entries: of the node.
+        key: the entry's.
+        key_size: of the key.
+        shared: bytes of the key that the one before it has too.
+        behind: gets the key behind it.
+    """
+    first_at, tail, end = node
+    gap, entry_at, subtree_at, entry_end = entry
+    is_gap_null = data[gap] == NULL
+    if not is_gap_null and data[subtree_at] != NULL:
+        return UNUSUAL
+    merged = subtree_at if is_gap_null else gap
+    size = _write_head(out, entries - 1)
+    if number > 0:
+        size = copy(out, size, data, first_at, gap)
+        size = _copy_link(out, size, data, merged)
+        size = copy(out, size, data, gap + (1 if is_gap_null else LINK_BYTES), entry_at)
+    if number + 1 < entries:
+        # The entry behind shares with the one before what both shared with the one that goes.
+        next_size, next_at = header(data, entry_end + 3, tail, 2)
+        if data[entry_end] != 0xA4 or not is_name(data, entry_end + 1, tail, 0x6B) or next_size < 1:
+            return UNUSUAL
+        if not is_name(data, next_at + next_size, tail, 0x70):
+            return UNUSUAL
+        next_shared, rest = header(data, next_at + next_size + 2, tail, 0)
+        if next_shared < 0 or next_shared > key_size or next_shared + next_size > MAX_KEY_BYTES:
+            return UNUSUAL
+        if next_shared < key_size and key[next_shared] >= data[next_at]:
+            return UNUSUAL
+        kept = min(shared, next_shared)
+        copy(behind, 0, key, 0, next_shared)
+        copy(behind, next_shared, data, next_at, next_at + next_size)
+        size = _write_key(out, size, behind, kept, next_shared + next_size, kept)
+        size = copy(out, size, data, rest, tail)
+    if number > 0:
+        return copy(out, size, data, tail, end)
+    return _copy_link(out, _write_name(out, size, 0x6C), data, merged)
+
+
+@part
+def _lift(
+    data: Array,
+    starts: Array,
+    ends: Array,
+    nodes: Array,
+    gaps: Array,
+    counts: Array,
+    change: int,
+    out: Array,
+    cid: Array,
+    state: Array,
+    padding: Array,
+) -> bool:
+    """Writes the nodes above, the lowest first, each with the new link to the one below; `cid` is the root's then."""
+    for depth in range(len(nodes) - 1, -1, -1):
+        start, end, gap = starts[nodes[depth]], ends[nodes[depth]], gaps[depth]
+        size = copy(out, 0, data, start, gap)
+        if change == _TO_NULL:
+            if counts[depth] == 0:
+                return False
+            out[size] = NULL
+            size = copy(out, size + 1, data, gap + LINK_BYTES, end)
+        else:
+            size = _write_link(out, size, cid, 0)
+            size = copy(out, size, data, gap + (1 if change == _FROM_NULL else LINK_BYTES), end)
+        change = _KEPT
+        _hash(out, size, cid, state, padding)
+    return True
+
+
 @kernel
 def _undo(
     data: Array,
@@ -148,23 +243,23 @@ def _undo(
 ) -> bool:
     state = np.empty(STATE_WORDS, np.uint32)
     padding = np.empty(PADDING_BYTES, np.uint8)
-    nodes = np.zeros(_MAX_DEPTH, np.int64)  # the nodes above
-    gaps = np.zeros(_MAX_DEPTH, np.int64)  # where in each the link to the next is
-    counts = np.zeros(_MAX_DEPTH, np.int64)  # how many entries each has
-    current = np.empty(_MAX_KEY_BYTES, np.uint8)
-    previous = np.empty(_MAX_KEY_BYTES, np.uint8)
+    nodes = np.zeros(MAX_DEPTH, np.int64)  # the nodes above
+    gaps = np.zeros(MAX_DEPTH, np.int64)  # where in each the link to the next is
+    counts = np.zeros(MAX_DEPTH, np.int64)  # how many entries each has
+    current = np.empty(MAX_KEY_BYTES, np.uint8)
+    previous = np.empty(MAX_KEY_BYTES, np.uint8)
     key_size = np.int64(len(key))
-    height = np.int64(_height(key, np.int64(0), key_size, state, padding))
+    key_layer = np.int64(height(key, np.int64(0), key_size, state, padding))
     layer = np.int64(-1)
     node = np.int64(root)
     depth = np.int64(0)
     while True:
         start, end = starts[node], ends[node]
-        tail = _left_at(data, start, end)
+        tail = left_at(data, start, end)
         is_map = end - start >= 4 and data[start] == 0xA2 and data[start + 1] == 0x61 and data[start + 2] == 0x65
         if tail < 0 or not is_map:
             return False
-        entries, at = _argument(data, start + 3, tail, 4)
+        entries, at = header(data, start + 3, tail, 4)
         if entries < 0 or (entries == 0 and (depth == 0 or at != tail)):
             return False
         first_at = at
@@ -176,25 +271,25 @@ def _undo(
         order = np.int64(-1)  # of the entry behind the gap against the key: 0 is the same, 1 above, -1 there is none
         number = np.int64(0)
         while number < entries:
-            if at >= tail or data[at] != 0xA4 or not _is_name(data, at + 1, tail, 0x6B):
+            if at >= tail or data[at] != 0xA4 or not is_name(data, at + 1, tail, 0x6B):
                 return False
-            size, text_at = _argument(data, at + 3, tail, 2)
-            if size < 1 or size > _MAX_KEY_BYTES or not _is_name(data, text_at + size, tail, 0x70):
+            size, text_at = header(data, at + 3, tail, 2)
+            if size < 1 or size > MAX_KEY_BYTES or not is_name(data, text_at + size, tail, 0x70):
                 return False
-            prefix, value_at = _argument(data, text_at + size + 2, tail, 0)
-            if prefix < 0 or not _is_name(data, value_at, tail, 0x74):
+            prefix, value_at = header(data, text_at + size + 2, tail, 0)
+            if prefix < 0 or not is_name(data, value_at, tail, 0x74):
                 return False
-            if prefix > current_size or prefix + size > _MAX_KEY_BYTES:
+            if prefix > current_size or prefix + size > MAX_KEY_BYTES:
                 return False
             if prefix < current_size and current[prefix] >= data[text_at]:
                 return False
             link_at = value_at + 2
             behind = link_at + 1
-            if data[link_at] != _NULL:
-                if layer == 0 or not _is_link(data, link_at, tail):
+            if data[link_at] != NULL:
+                if layer == 0 or not is_link(data, link_at, tail):
                     return False
-                behind = link_at + _LINK_BYTES
-            if not _is_name(data, behind, tail, 0x76) or not _is_link(data, behind + 2, tail):
+                behind = link_at + LINK_BYTES
+            if not is_name(data, behind, tail, 0x76) or not is_link(data, behind + 2, tail):
                 return False
             for index in range(current_size):
                 previous[index] = current[index]
@@ -203,7 +298,7 @@ def _undo(
                 current[prefix + index] = data[text_at + index]
             current_size = prefix + size
             if layer < 0:
-                layer = np.int64(_height(current, np.int64(0), current_size, state, padding))
+                layer = np.int64(height(current, np.int64(0), current_size, state, padding))
             same = _shared(current, current_size, key, key_size)
             if same == current_size and same == key_size:
                 order = np.int64(0)
@@ -211,11 +306,11 @@ def _undo(
                 order = np.int64(1)
             if order >= 0:
                 entry_at, suffix_at, suffix_size, shared = at, text_at, size, prefix
-                subtree_at, entry_end = link_at, behind + 2 + _LINK_BYTES
+                subtree_at, entry_end = link_at, behind + 2 + LINK_BYTES
                 previous_size = before_size
                 break
             gap = link_at
-            at = behind + 2 + _LINK_BYTES
+            at = behind + 2 + LINK_BYTES
             previous_size = current_size
             number += 1
         if order < 0:
@@ -223,111 +318,58 @@ def _undo(
                 return False
             for index in range(current_size):
                 previous[index] = current[index]
-        is_gap_null = data[gap] == _NULL
-        if order == 0 or (kind == _DELETE and layer == height):
+        is_gap_null = data[gap] == NULL
+        if order == 0 or (kind == _DELETE and layer == key_layer):
             break
         if is_gap_null:
-            if kind != _DELETE or layer != height + 1:
+            if kind != _DELETE or layer != key_layer + 1:
                 return False
             break
         nodes[depth], gaps[depth], counts[depth] = node, gap, entries
         depth += 1
-        if layer == 0 or depth >= _MAX_DEPTH:
+        if layer == 0 or depth >= MAX_DEPTH:
             return False
-        node = np.int64(block_of(data, gap + _CID_IN_LINK, data, starts, slots))
+        node = np.int64(block_of(data, gap + CID_IN_LINK, data, starts, slots))
         if node < 0:
             return False
         layer -= 1
     change = _KEPT
     if order == 0:
-        if layer != height or kind == _DELETE or not _is_same(data, entry_end - _CID, new, 0, _CID):
+        if layer != key_layer or kind == _DELETE or not is_same(data, entry_end - _CID, new, 0, _CID):
             return False
         if kind == _UPDATE:
-            size = _copy(out, 0, data, start, end)
-            _copy(out, entry_end - _CID - start, old, 0, _CID)
+            size = copy(out, 0, data, start, end)
+            copy(out, entry_end - _CID - start, old, 0, _CID)
         else:
-            is_after_null = data[subtree_at] == _NULL
-            if not is_gap_null and not is_after_null:
+            if entries == 1 and data[gap] == NULL and data[subtree_at] == NULL:
+                change = _TO_NULL if depth > 0 else _KEPT
+            elif entries == 1 and depth == 0:
                 return False
-            if entries == 1 and depth == 0 and not (is_gap_null and is_after_null):
+            size = _without_entry(
+                out, data, (first_at, tail, end), (gap, entry_at, subtree_at, entry_end),
+                number, entries, key, key_size, shared, current,
+            )  # fmt: skip
+            if size < 0:
                 return False
-            if entries == 1 and depth > 0 and is_gap_null and is_after_null:
-                change = _TO_NULL
-            merged = subtree_at if is_gap_null else gap
-            size = _write_head(out, entries - 1)
-            if number > 0:
-                size = _copy(out, size, data, first_at, gap)
-                size = _copy(out, size, data, merged, merged + (1 if data[merged] == _NULL else _LINK_BYTES))
-                size = _copy(out, size, data, gap + (1 if is_gap_null else _LINK_BYTES), entry_at)
-            if number + 1 < entries:
-                # The entry behind shares with the one before what both shared with the one that goes.
-                next_size, next_at = _argument(data, entry_end + 3, tail, 2)
-                if data[entry_end] != 0xA4 or not _is_name(data, entry_end + 1, tail, 0x6B) or next_size < 1:
-                    return False
-                if not _is_name(data, next_at + next_size, tail, 0x70):
-                    return False
-                next_shared, rest = _argument(data, next_at + next_size + 2, tail, 0)
-                if next_shared < 0 or next_shared > key_size or next_shared + next_size > _MAX_KEY_BYTES:
-                    return False
-                if next_shared < key_size and key[next_shared] >= data[next_at]:
-                    return False
-                kept = min(shared, next_shared)
-                for index in range(next_shared):
-                    current[index] = key[index]
-                for index in range(next_size):
-                    current[next_shared + index] = data[next_at + index]
-                size = _write_key(out, size, current, kept, next_shared + next_size, kept)
-                size = _copy(out, size, data, rest, tail)
-            if number > 0:
-                size = _copy(out, size, data, tail, end)
-            else:
-                size = _write_name(out, size, 0x6C)
-                size = _copy(out, size, data, merged, merged + (1 if data[merged] == _NULL else _LINK_BYTES))
-    elif layer == height:
+    elif layer == key_layer:
         if not is_gap_null:
             return False
         size = _write_head(out, entries + 1)
-        size = _copy(out, size, data, first_at, at)
+        size = copy(out, size, data, first_at, at)
         prefix = _shared(previous, previous_size, key, key_size)
-        size = _write_key(out, size, key, prefix, key_size, prefix)
-        size = _write_name(out, size, 0x74)
-        out[size] = _NULL
-        size = _write_link(out, _write_name(out, size + 1, 0x76), old, 0)
+        size = _write_leaf_entry(out, size, key, prefix, key_size, old)
         if order == 1:
             kept = _shared(current, current_size, key, key_size)
             size = _write_key(out, size, current, kept, current_size, kept)
-            size = _copy(out, size, data, suffix_at + suffix_size + _header_bytes(shared) + 2, tail)
-        size = _copy(out, size, data, tail, end)
+            size = copy(out, size, data, suffix_at + suffix_size + _header_bytes(shared) + 2, tail)
+        size = copy(out, size, data, tail, end)
     else:
         nodes[depth], gaps[depth], counts[depth] = node, gap, entries
         depth += 1
-        size = _write_head(out, 1)
-        size = _write_key(out, size, key, 0, key_size, 0)
-        size = _write_name(out, size, 0x74)
-        out[size] = _NULL
-        size = _write_link(out, _write_name(out, size + 1, 0x76), old, 0)
+        size = _write_leaf_entry(out, _write_head(out, 1), key, 0, key_size, old)
         size = _write_name(out, size, 0x6C)
-        out[size] = _NULL
+        out[size] = NULL
         size += 1
         change = _FROM_NULL
     _hash(out, size, cid, state, padding)
-    while depth > 0:
-        depth -= 1
-        start, end, gap = starts[nodes[depth]], ends[nodes[depth]], gaps[depth]
-        size = _copy(out, 0, data, start, gap)
-        if change == _TO_NULL:
-            if counts[depth] == 0:
-                return False
-            out[size] = _NULL
-            size = _copy(out, size + 1, data, gap + _LINK_BYTES, end)
-        else:
-            size = _write_link(out, size, cid, 0)
-            size = _copy(out, size, data, gap + (1 if change == _FROM_NULL else _LINK_BYTES), end)
-        change = _KEPT
-        _hash(out, size, cid, state, padding)
-    return True
-
-
-@part
-def _header_bytes(argument: Number) -> Number:
-    return 1 if argument < 24 else 2 if argument < 256 else 3
+    return _lift(data, starts, ends, nodes[:depth], gaps, counts, change, out, cid, state, padding)

@@ -15,7 +15,7 @@ from zeppelin_pipeline.errors import InvalidDataError
 
 MAX_KEY_BYTES = 1024
 
-_KEY_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~.:-"
+KEY_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~.:-"
 _MAX_RECORD_KEY_BYTES = 512
 # A subtree still to be read (CID, layer), or entries still to be given.
 _Pending = tuple[bytes, int | None] | list[Entry]
@@ -74,7 +74,7 @@ def check_keys(keys: list[bytes]) -> None:
 
     In rising order all keys of a collection are neighbours, and one look is enough for what they share.
     """
-    if b"".join(keys).translate(None, _KEY_CHARACTERS) != b"/" * len(keys):
+    if b"".join(keys).translate(None, KEY_CHARACTERS) != b"/" * len(keys):
         raise InvalidDataError(
             "mst-key", f"characters, or slashes, that no key has, between {keys[0][:200]!r} and the next"
         )

@@ -5,12 +5,10 @@ The forms that the official client writes; all else is left to the careful code.
 
 from typing import Final
 
-import numpy as np
-
+from zeppelin_pipeline.atproto.kernels.cbor import ARRAY, UNSIGNED, characters, expect, header, link, text
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, part
-from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL
+from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, as_bytes
 from zeppelin_pipeline.lake.schemas import EMBED_EXTERNAL, EMBED_IMAGES, EMBED_RECORD, EMBED_VIDEO
-from zeppelin_pipeline.records.kernels.cbor import ARRAY, UNSIGNED, characters, expect, header, link, text
 from zeppelin_pipeline.records.kernels.formats import is_web_uri, strong_ref
 
 _MAX_IMAGES: Final = 4
@@ -20,37 +18,33 @@ _VIDEO_BYTES: Final = 300_000_000
 _RAW: Final = 0x55
 
 
-def _ascii(content: bytes) -> Array:
-    return np.frombuffer(content, np.uint8)
+_MAP_OF_2: Final = as_bytes(b"\xa2")
+_MAP_OF_3: Final = as_bytes(b"\xa3")
+_MAP_OF_4: Final = as_bytes(b"\xa4")
+_ALT: Final = as_bytes(b"\x63alt")
+_IMAGE: Final = as_bytes(b"\x65image")
+_ASPECT_RATIO: Final = as_bytes(b"\x6baspectRatio")
+_WIDTH: Final = as_bytes(b"\xa2\x65width")
+_HEIGHT: Final = as_bytes(b"\x66height")
+_BLOB_REF: Final = as_bytes(b"\xa4\x63ref")
+_BLOB_SIZE: Final = as_bytes(b"\x64size")
+_BLOB_TYPE: Final = as_bytes(b"\x65$type\x64blob\x68mimeType")
+_IMAGE_MEDIA: Final = as_bytes(b"image/")
+_VIDEO_MEDIA: Final = as_bytes(b"video/mp4")
+_URI: Final = as_bytes(b"\x63uri")
+_THUMB: Final = as_bytes(b"\x65thumb")
+_TITLE: Final = as_bytes(b"\x65title")
+_DESCRIPTION: Final = as_bytes(b"\x6bdescription")
+_VIDEO: Final = as_bytes(b"\x65video")
+_MEDIA: Final = as_bytes(b"\x65media")
+_RECORD: Final = as_bytes(b"\x66record")
+_BARE_RECORD: Final = as_bytes(b"\xa1\x66record")
 
-
-_MAP_OF_2: Final = _ascii(b"\xa2")
-_MAP_OF_3: Final = _ascii(b"\xa3")
-_MAP_OF_4: Final = _ascii(b"\xa4")
-_ALT: Final = _ascii(b"\x63alt")
-_IMAGE: Final = _ascii(b"\x65image")
-_ASPECT_RATIO: Final = _ascii(b"\x6baspectRatio")
-_WIDTH: Final = _ascii(b"\xa2\x65width")
-_HEIGHT: Final = _ascii(b"\x66height")
-_BLOB_REF: Final = _ascii(b"\xa4\x63ref")
-_BLOB_SIZE: Final = _ascii(b"\x64size")
-_BLOB_TYPE: Final = _ascii(b"\x65$type\x64blob\x68mimeType")
-_IMAGE_MEDIA: Final = _ascii(b"image/")
-_VIDEO_MEDIA: Final = _ascii(b"video/mp4")
-_URI: Final = _ascii(b"\x63uri")
-_THUMB: Final = _ascii(b"\x65thumb")
-_TITLE: Final = _ascii(b"\x65title")
-_DESCRIPTION: Final = _ascii(b"\x6bdescription")
-_VIDEO: Final = _ascii(b"\x65video")
-_MEDIA: Final = _ascii(b"\x65media")
-_RECORD: Final = _ascii(b"\x66record")
-_BARE_RECORD: Final = _ascii(b"\xa1\x66record")
-
-_IMAGES_START: Final = _ascii(b"\xa2\x65$type\x75app.bsky.embed.images\x66images")
-_EXTERNAL_START: Final = _ascii(b"\xa2\x65$type\x77app.bsky.embed.external\x68external")
-_RECORD_START: Final = _ascii(b"\xa2\x65$type\x75app.bsky.embed.record\x66record")
-_WITH_MEDIA_START: Final = _ascii(b"\xa3\x65$type\x78\x1eapp.bsky.embed.recordWithMedia")
-_VIDEO_TYPE: Final = _ascii(b"\x65$type\x74app.bsky.embed.video")
+_IMAGES_START: Final = as_bytes(b"\xa2\x65$type\x75app.bsky.embed.images\x66images")
+_EXTERNAL_START: Final = as_bytes(b"\xa2\x65$type\x77app.bsky.embed.external\x68external")
+_RECORD_START: Final = as_bytes(b"\xa2\x65$type\x75app.bsky.embed.record\x66record")
+_WITH_MEDIA_START: Final = as_bytes(b"\xa3\x65$type\x78\x1eapp.bsky.embed.recordWithMedia")
+_VIDEO_TYPE: Final = as_bytes(b"\x65$type\x74app.bsky.embed.video")
 
 
 @part

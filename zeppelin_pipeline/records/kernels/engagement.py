@@ -2,11 +2,9 @@
 
 from typing import Final
 
-import numpy as np
-
+from zeppelin_pipeline.atproto.kernels.cbor import expect, is_equal, text
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
-from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL
-from zeppelin_pipeline.records.kernels.cbor import expect, is_equal, text
+from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, as_bytes
 from zeppelin_pipeline.records.kernels.formats import strong_ref, time
 
 #: Columns of texts: subject_did, subject_rkey, via_did, via_rkey.
@@ -14,10 +12,10 @@ SPANS: Final = 4
 #: Columns of CIDs: subject_cid, via_cid.
 CIDS: Final = 2
 
-_VIA: Final = np.frombuffer(b"\x63via", np.uint8)
-_TYPE: Final = np.frombuffer(b"\x65$type", np.uint8)
-_SUBJECT: Final = np.frombuffer(b"\x67subject", np.uint8)
-_CREATED_AT: Final = np.frombuffer(b"\x69createdAt", np.uint8)
+_VIA: Final = as_bytes(b"\x63via")
+_TYPE: Final = as_bytes(b"\x65$type")
+_SUBJECT: Final = as_bytes(b"\x67subject")
+_CREATED_AT: Final = as_bytes(b"\x69createdAt")
 
 
 @part

@@ -6,11 +6,9 @@ caller takes back what a record had appended that is not taken after all. There 
 
 from typing import Final
 
-import numpy as np
-
+from zeppelin_pipeline.atproto.kernels.cbor import ARRAY, UNSIGNED, expect, header, text
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, part
-from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL
-from zeppelin_pipeline.records.kernels.cbor import ARRAY, UNSIGNED, expect, header, text
+from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, as_bytes
 from zeppelin_pipeline.records.kernels.formats import is_did, is_language, is_short_text, is_web_uri
 
 LISTS: Final = 4
@@ -22,26 +20,22 @@ _TAG_BYTES: Final = 640
 _TAG_CHARACTERS: Final = 64
 
 
-def _ascii(content: bytes) -> Array:
-    return np.frombuffer(content, np.uint8)
-
-
-_MAP_OF_2: Final = _ascii(b"\xa2")
-_MAP_OF_3: Final = _ascii(b"\xa3")
-_FACET_TYPE: Final = _ascii(b"\x65$type\x77app.bsky.richtext.facet")
-_SLICE_TYPE: Final = _ascii(b"\x65$type\x78\x21app.bsky.richtext.facet#byteSlice")
-_INDEX: Final = _ascii(b"\x65index")
-_BYTE_END: Final = _ascii(b"\x67byteEnd")
-_BYTE_START: Final = _ascii(b"\x69byteStart")
-_FEATURES: Final = _ascii(b"\x68features")
-_MENTION: Final = _ascii(b"\x63did")
-_LINK: Final = _ascii(b"\x63uri")
-_TAG: Final = _ascii(b"\x63tag")
-_MENTION_TYPE: Final = _ascii(b"\x65$type\x78\x1fapp.bsky.richtext.facet#mention")
-_LINK_TYPE: Final = _ascii(b"\x65$type\x78\x1capp.bsky.richtext.facet#link")
-_TAG_TYPE: Final = _ascii(b"\x65$type\x78\x1bapp.bsky.richtext.facet#tag")
-_LABELS: Final = _ascii(b"\xa2\x65$type\x78\x21com.atproto.label.defs#selfLabels\x66values")
-_VALUE: Final = _ascii(b"\xa1\x63val")
+_MAP_OF_2: Final = as_bytes(b"\xa2")
+_MAP_OF_3: Final = as_bytes(b"\xa3")
+_FACET_TYPE: Final = as_bytes(b"\x65$type\x77app.bsky.richtext.facet")
+_SLICE_TYPE: Final = as_bytes(b"\x65$type\x78\x21app.bsky.richtext.facet#byteSlice")
+_INDEX: Final = as_bytes(b"\x65index")
+_BYTE_END: Final = as_bytes(b"\x67byteEnd")
+_BYTE_START: Final = as_bytes(b"\x69byteStart")
+_FEATURES: Final = as_bytes(b"\x68features")
+_MENTION: Final = as_bytes(b"\x63did")
+_LINK: Final = as_bytes(b"\x63uri")
+_TAG: Final = as_bytes(b"\x63tag")
+_MENTION_TYPE: Final = as_bytes(b"\x65$type\x78\x1fapp.bsky.richtext.facet#mention")
+_LINK_TYPE: Final = as_bytes(b"\x65$type\x78\x1capp.bsky.richtext.facet#link")
+_TAG_TYPE: Final = as_bytes(b"\x65$type\x78\x1bapp.bsky.richtext.facet#tag")
+_LABELS: Final = as_bytes(b"\xa2\x65$type\x78\x21com.atproto.label.defs#selfLabels\x66values")
+_VALUE: Final = as_bytes(b"\xa1\x63val")
 
 
 @part

@@ -7,9 +7,10 @@ from typing import Final
 
 import numpy as np
 
+from zeppelin_pipeline.atproto.kernels.cbor import characters, expect, text
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, part
-from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL
-from zeppelin_pipeline.records.kernels.cbor import characters, expect, text
+from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, as_bytes
+from zeppelin_pipeline.atproto.mst.walk import KEY_CHARACTERS
 
 DID_BYTES: Final = 32
 CID_BYTES: Final = 36
@@ -30,30 +31,26 @@ _NO_TIME: Final = -(1 << 62)
 
 def _digits() -> Array:
     table = np.full(256, _NOT_A_DIGIT, np.uint8)
-    table[np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", np.uint8)] = np.arange(32, dtype=np.uint8)
+    table[as_bytes(b"abcdefghijklmnopqrstuvwxyz234567")] = np.arange(32, dtype=np.uint8)
     return table
 
 
 def _record_key_characters() -> Array:
     table = np.zeros(256, np.bool_)
-    table[np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_~.:-", np.uint8)] = True
+    table[as_bytes(KEY_CHARACTERS)] = True
     return table
-
-
-def _ascii(content: bytes) -> Array:
-    return np.frombuffer(content, np.uint8)
 
 
 _DIGITS: Final = _digits()
 _IS_IN_RECORD_KEY: Final = _record_key_characters()
 _MONTH_DAYS: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int64)
-_DID_PREFIX: Final = _ascii(b"did:plc:")
-_URI_PREFIX: Final = _ascii(b"at://")
-_CID_PREFIX: Final = _ascii(b"bafyrei")
-_HTTP: Final = _ascii(b"http://")
-_HTTPS: Final = _ascii(b"https://")
-_REF_CID: Final = _ascii(b"\xa2\x63cid")
-_REF_URI: Final = _ascii(b"\x63uri")
+_DID_PREFIX: Final = as_bytes(b"did:plc:")
+_URI_PREFIX: Final = as_bytes(b"at://")
+_CID_PREFIX: Final = as_bytes(b"bafyrei")
+_HTTP: Final = as_bytes(b"http://")
+_HTTPS: Final = as_bytes(b"https://")
+_REF_CID: Final = as_bytes(b"\xa2\x63cid")
+_REF_URI: Final = as_bytes(b"\x63uri")
 
 
 @part

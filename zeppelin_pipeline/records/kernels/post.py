@@ -4,9 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
-from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL
-from zeppelin_pipeline.records.kernels.cbor import (
+from zeppelin_pipeline.atproto.kernels.cbor import (
     MAP,
     STACK_CELLS,
     characters,
@@ -17,6 +15,8 @@ from zeppelin_pipeline.records.kernels.cbor import (
     skip_value,
     text,
 )
+from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
+from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, as_bytes
 from zeppelin_pipeline.records.kernels.embeds import embed
 from zeppelin_pipeline.records.kernels.facets import LISTS, facets, langs, self_labels, tags
 from zeppelin_pipeline.records.kernels.formats import is_short_text, strong_ref, time
@@ -35,20 +35,20 @@ _TEXT_BYTES: Final = 3000
 _TEXT_CHARACTERS: Final = 300
 _MAX_BYTES: Final = 1_000_000
 
-_TAGS: Final = np.frombuffer(b"tags", np.uint8)
-_TEXT: Final = np.frombuffer(b"text", np.uint8)
-_TYPE: Final = np.frombuffer(b"$type", np.uint8)
-_EMBED: Final = np.frombuffer(b"embed", np.uint8)
-_LANGS: Final = np.frombuffer(b"langs", np.uint8)
-_REPLY: Final = np.frombuffer(b"reply", np.uint8)
-_FACETS: Final = np.frombuffer(b"facets", np.uint8)
-_LABELS: Final = np.frombuffer(b"labels", np.uint8)
-_ENTITIES: Final = np.frombuffer(b"entities", np.uint8)
-_CREATED_AT: Final = np.frombuffer(b"createdAt", np.uint8)
-_ROOT: Final = np.frombuffer(b"\xa2\x64root", np.uint8)
-_TYPED_ROOT: Final = np.frombuffer(b"\xa3\x64root", np.uint8)
-_REPLY_TYPE: Final = np.frombuffer(b"\x65$type\x78\x1bapp.bsky.feed.post#replyRef", np.uint8)
-_PARENT: Final = np.frombuffer(b"\x66parent", np.uint8)
+_TAGS: Final = as_bytes(b"tags")
+_TEXT: Final = as_bytes(b"text")
+_TYPE: Final = as_bytes(b"$type")
+_EMBED: Final = as_bytes(b"embed")
+_LANGS: Final = as_bytes(b"langs")
+_REPLY: Final = as_bytes(b"reply")
+_FACETS: Final = as_bytes(b"facets")
+_LABELS: Final = as_bytes(b"labels")
+_ENTITIES: Final = as_bytes(b"entities")
+_CREATED_AT: Final = as_bytes(b"createdAt")
+_ROOT: Final = as_bytes(b"\xa2\x64root")
+_TYPED_ROOT: Final = as_bytes(b"\xa3\x64root")
+_REPLY_TYPE: Final = as_bytes(b"\x65$type\x78\x1bapp.bsky.feed.post#replyRef")
+_PARENT: Final = as_bytes(b"\x66parent")
 
 
 @part

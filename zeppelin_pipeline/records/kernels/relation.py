@@ -4,14 +4,15 @@ from typing import Final
 
 import numpy as np
 
+from zeppelin_pipeline.atproto.kernels.cbor import expect, is_equal, text
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel
-from zeppelin_pipeline.records.kernels.cbor import expect, is_equal, text
+from zeppelin_pipeline.atproto.kernels.frames import as_bytes
 from zeppelin_pipeline.records.kernels.engagement import created_at, type_and
 from zeppelin_pipeline.records.kernels.formats import CID_BYTES, DID_BYTES, is_did, record_uri, strong_ref
 
-_LIST: Final = np.frombuffer(b"\x64list", np.uint8)
-_VIA: Final = np.frombuffer(b"\x63via", np.uint8)
-_SUBJECT: Final = np.frombuffer(b"\x67subject", np.uint8)
+_LIST: Final = as_bytes(b"\x64list")
+_VIA: Final = as_bytes(b"\x63via")
+_SUBJECT: Final = as_bytes(b"\x67subject")
 
 
 @kernel

@@ -4,10 +4,11 @@ from typing import Final
 
 import numpy as np
 
+from zeppelin_pipeline.atproto.kernels.cbor import MAP, STACK_CELLS, header, is_equal, skip_value, text
 from zeppelin_pipeline.atproto.kernels.compilation import Array, kernel
-from zeppelin_pipeline.records.kernels.cbor import MAP, STACK_CELLS, header, is_equal, skip_value, text
+from zeppelin_pipeline.atproto.kernels.frames import as_bytes
 
-_TYPE: Final = np.frombuffer(b"$type", np.uint8)
+_TYPE: Final = as_bytes(b"$type")
 _MAX_BYTES: Final = 1_000_000
 
 

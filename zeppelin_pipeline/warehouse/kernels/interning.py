@@ -5,7 +5,8 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
-from zeppelin_pipeline.warehouse.kernels.texts import MALFORMED, is_same, is_set
+from zeppelin_pipeline.atproto.kernels.spans import is_same
+from zeppelin_pipeline.warehouse.kernels.texts import MALFORMED, is_set
 
 Word: TypeAlias = "np.uint64 | Any"
 

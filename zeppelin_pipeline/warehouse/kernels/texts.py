@@ -1,10 +1,12 @@
-"""Texts and bytes by their place in Arrow's buffers: what is null, what is equal, what is a TID or a digest."""
+"""Texts and bytes by their place in Arrow's buffers: what is null, what is a TID or a digest."""
 
 from typing import Final
 
 import numpy as np
 
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
+from zeppelin_pipeline.atproto.kernels.spans import is_same
+from zeppelin_pipeline.atproto.tid import ALPHABET
 
 #: What a loop answers when an array's offsets leave its data.
 MALFORMED: Final = -1
@@ -20,20 +22,11 @@ _DIGEST_BYTES: Final = 32
 
 def _digit_table() -> Array:
     table = np.full(256, _NOT_IN_ALPHABET, dtype=np.uint8)
-    table[np.frombuffer(b"234567abcdefghijklmnopqrstuvwxyz", dtype=np.uint8)] = np.arange(32, dtype=np.uint8)
+    table[np.frombuffer(ALPHABET.encode(), dtype=np.uint8)] = np.arange(32, dtype=np.uint8)
     return table
 
 
 _DIGITS: Final = _digit_table()
-
-
-@part
-def is_same(one: Array, one_start: Number, other: Array, other_start: Number, length: Number) -> bool:
-    """Whether two stretches of bytes are equal."""
-    for index in range(length):  # noqa: SIM110 - a generator is not compiled
-        if one[one_start + index] != other[other_start + index]:
-            return False
-    return True
 
 
 @part

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, part
-from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL
+from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, as_bytes
 
 UNSIGNED: Final = 0
 BYTES: Final = 2
@@ -24,7 +24,7 @@ _MAX_DEPTH: Final = 30
 STACK_CELLS: Final = 4 * _MAX_DEPTH
 
 _MAX_INTEGER_FIRST_BYTE: Final = 0x7F
-_LINK_START: Final = np.frombuffer(b"\xd8\x2a\x58\x25\x00\x01", np.uint8)
+_LINK_START: Final = as_bytes(b"\xd8\x2a\x58\x25\x00\x01")
 
 
 @part
