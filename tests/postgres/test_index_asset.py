@@ -13,7 +13,6 @@ from zeppelin_pipeline.warehouse.indexes import declared_indexes, has_all_indexe
 from zeppelin_pipeline.warehouse.load import load_shard
 
 
-@pytest.mark.filterwarnings("ignore::dagster.BetaWarning")
 def test_what_prevents_an_index_is_in_the_runs_metadata_and_the_next_run_builds_it(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
