@@ -2,7 +2,9 @@
 
 import copy
 import random
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from tests.unit.records.samples import (
@@ -42,6 +44,26 @@ from zeppelin_pipeline.records.registry import FAMILIES
 
 Record: TypeAlias = dict[str, Any]
 Path: TypeAlias = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A difference of verdicts that is known and meant.
+
+    Attributes:
+        why: the reason for it.
+        ours: a pattern of our reason with its detail; empty is valid.
+        theirs: a pattern of the other validator's verdict or message.
+    """
+
+    why: str
+    ours: str
+    theirs: str
+
+    def explains(self, ours: str, theirs: str) -> bool:
+        """Whether it is this one."""
+        return bool(re.search(self.ours, ours)) and bool(re.search(self.theirs, theirs))
+
 
 FACET: Final = "app.bsky.richtext.facet"
 RATIO: Final = {"width": 4, "height": 3}

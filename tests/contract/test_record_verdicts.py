@@ -5,35 +5,20 @@ nothing else may differ. What is right is settled by the official one, in `tests
 """
 
 import logging
-import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
 from lexrpc.base import Base, ValidationError
 from multiformats import CID
 
-from tests.record_corpus import BASES, corpus, refusal
+from tests.record_corpus import BASES, Difference, corpus, refusal
 from zeppelin_pipeline.atproto.cid import is_cid_bytes
 from zeppelin_pipeline.records.registry import FAMILIES
 
 SEED, MUTATIONS = 20_261_123, 130
 VALID: Final = "^$"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A difference of verdicts: patterns of our reason with its detail, and of the other's message; empty is valid."""
-
-    why: str
-    ours: str
-    theirs: str
-
-    def explains(self, ours: str, theirs: str) -> bool:
-        """Whether it is this one."""
-        return bool(re.search(self.ours, ours)) and bool(re.search(self.theirs, theirs))
 
 
 DIFFERENCES: Final = (

@@ -5,15 +5,13 @@ cannot hold what is valid. A record that we refuse is kept whole all the same.
 """
 
 import base64
-import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import Any, Final
 
 import pytest
 
 from tests.network.node import install_packages, run_node
-from tests.record_corpus import corpus, refusal
+from tests.record_corpus import Difference, corpus, refusal
 from zeppelin_pipeline.atproto.dag_cbor import encode
 
 #: Of which the first run, that installs the packages, takes most.
@@ -23,19 +21,6 @@ pytestmark = [pytest.mark.network, pytest.mark.timeout(SETUP_SECONDS)]
 SEED, MUTATIONS = 20_261_123, 1300
 TIMEOUT_SECONDS: Final = 300
 VALID: Final = "^valid$"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A difference of verdicts: patterns of our reason with its detail (empty: valid), and of the official verdict."""
-
-    why: str
-    ours: str
-    theirs: str
-
-    def explains(self, ours: str, theirs: str) -> bool:
-        """Whether it is this one."""
-        return bool(re.search(self.ours, ours)) and bool(re.search(self.theirs, theirs))
 
 
 DIFFERENCES: Final = (

@@ -15,6 +15,7 @@ import dagster as dg
 
 from zeppelin_pipeline.defs.metadata import counts_table
 from zeppelin_pipeline.defs.resources import FirehoseResource, LakeResource, NetworkResource, Warehouse
+from zeppelin_pipeline.defs.run_states import UNFINISHED
 from zeppelin_pipeline.firehose.rates import Rates
 from zeppelin_pipeline.firehose.service import follow
 from zeppelin_pipeline.firehose.status import read_streams
@@ -148,15 +149,8 @@ def keep_firehose(
 
 
 def _unfinished_ages(instance: dg.DagsterInstance, relay: str) -> list[float]:
-    unfinished = [
-        dg.DagsterRunStatus.QUEUED,
-        dg.DagsterRunStatus.NOT_STARTED,
-        dg.DagsterRunStatus.STARTING,
-        dg.DagsterRunStatus.STARTED,
-        dg.DagsterRunStatus.CANCELING,
-    ]
     records = instance.get_run_records(
-        dg.RunsFilter(job_name=follow_firehose.name, tags={RELAY_TAG: relay}, statuses=unfinished)
+        dg.RunsFilter(job_name=follow_firehose.name, tags={RELAY_TAG: relay}, statuses=list(UNFINISHED))
     )
     now = datetime.now(UTC).timestamp()
     return [now - (record.start_time or record.create_timestamp.timestamp()) for record in records]

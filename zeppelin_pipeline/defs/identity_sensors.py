@@ -10,15 +10,8 @@ import dagster as dg
 from zeppelin_pipeline.defs.assets.identity import plc_operations, verified_handles
 from zeppelin_pipeline.defs.partitions import PLC_WINDOWS, window_key
 from zeppelin_pipeline.defs.resources import Warehouse
+from zeppelin_pipeline.defs.run_states import UNFINISHED
 from zeppelin_pipeline.identity.handle_queue import has_due
-
-_UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
 
 follow_plc_job = dg.define_asset_job(
     "follow_plc_job", selection=[plc_operations], description="Take in what the PLC directory's export has more."
@@ -72,7 +65,7 @@ def verify_due_handles(
 
 
 def _is_running(instance: dg.DagsterInstance, job: str) -> bool:
-    return bool(instance.get_runs(dg.RunsFilter(job_name=job, statuses=_UNFINISHED), limit=1))
+    return bool(instance.get_runs(dg.RunsFilter(job_name=job, statuses=list(UNFINISHED)), limit=1))
 
 
 IDENTITY_SENSORS = [follow_plc, verify_due_handles]

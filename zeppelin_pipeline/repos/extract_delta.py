@@ -9,11 +9,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.extract_output import ExtractOutput
 from zeppelin_pipeline.repos.pack import PartIdentity
+from zeppelin_pipeline.warehouse.rows import without
 
 REPO, REJECTED = "repo", "rejected"
 
@@ -71,7 +71,7 @@ def keep_unchanged(lake: Lake, paths: Mapping[str, str], changed: Collection[str
         with lake.open_parquet(path) as file:
             for group in range(file.num_row_groups):
                 for batch in file.read_row_group(group).to_batches():
-                    left = batch.filter(pc.invert(pc.is_in(batch["did"].cast(pa.string()), value_set=dids)))
+                    left = without(batch, dids)
                     if left.num_rows:
                         output.keep(dataset, left)
                         kept.add(dataset, left)
