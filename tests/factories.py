@@ -319,6 +319,16 @@ class WarehouseFactory:
             "post_counts", actor_id=actor, rkey=rkey, likes=likes, reposts=reposts, replies=replies, quotes=quotes
         )
 
+    def record_counts(self, record: Ref, likes: int = 0, items: int = 0) -> None:
+        """What is counted of a record that is no post."""
+        actor, collection, rkey = self._subject(record.uri)
+        self.insert("record_counts", actor_id=actor, rkey=rkey, collection=collection, likes=likes, items=items)
+
+    def violation(self, post: Ref, kind: int, ruler: Account) -> None:
+        """That a post breaks a rule of that account: 1 of its threadgate, 2 of its postgate."""
+        actor, _, rkey = self._subject(post.uri)
+        self.insert("violation", actor_id=actor, rkey=rkey, kind=kind, ruler=self._actor(ruler))
+
     def actor_counts(self, account: Account, followers: int = 0, follows: int = 0, posts: int = 0) -> None:
         """What is counted of an account."""
         self.insert("actor_counts", actor_id=self._actor(account), followers=followers, follows=follows, posts=posts)

@@ -1,7 +1,7 @@
 -- Records of any collection, by their keys.
 
 -- name: get_records
--- Records of the collections of which views are made beside posts: generators, gates, lists, starter packs, labelers.
+-- Records of the collections of which views are made beside posts: generators, gates, lists, starter packs, labelers; with their counts.
 WITH wanted AS (
     SELECT * FROM unnest(%(actors)s::bigint[], %(collections)s::bigint[], %(rkeys)s::bigint[]) AS w (actor_id, collection, rkey)
 ),
@@ -24,10 +24,19 @@ found AS (
     SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
     FROM wanted JOIN labeler USING (actor_id, rkey) WHERE wanted.collection = 15
 )
-SELECT found.*, actor.did, record_key.text AS rkey_text
+SELECT
+    found.*,
+    actor.did,
+    record_key.text AS rkey_text,
+    coalesce(record_counts.likes, 0) AS likes,
+    coalesce(record_counts.items, 0) AS items
 FROM found
 JOIN actor ON actor.id = found.actor_id
-LEFT JOIN record_key ON record_key.id = found.rkey AND found.rkey < 0;
+LEFT JOIN record_key ON record_key.id = found.rkey AND found.rkey < 0
+LEFT JOIN record_counts
+    ON record_counts.actor_id = found.actor_id
+    AND record_counts.collection = found.collection
+    AND record_counts.rkey = found.rkey;
 
 -- name: get_dids
 -- The DIDs of accounts, known or only mentioned.

@@ -198,6 +198,18 @@ async def test_pages_join_to_the_whole_feed_even_where_times_and_keys_are_equal(
     assert len(set(whole)) == 14
 
 
+async def test_a_reply_that_the_gate_does_not_let_in_is_shown_as_a_post_of_its_own(
+    api: ApiClient, warehouse: WarehouseFactory
+):
+    alice, bob = warehouse.account("alice.test"), warehouse.account("bob.test")
+    reply = warehouse.post(bob, reply_to=warehouse.post(alice))
+    warehouse.violation(reply, 1, alice)
+
+    (item,) = (await api.get(NSID, actor=bob.did))["feed"]
+
+    assert sorted(item) == ["post"]
+
+
 async def test_the_queries_do_not_grow_with_the_feed(api: ApiClient, warehouse: WarehouseFactory):
     alice, bob = warehouse.account("alice.test"), warehouse.account("bob.test")
     for _ in range(20):

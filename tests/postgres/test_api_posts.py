@@ -183,6 +183,27 @@ async def test_a_post_can_embed_what_accounts_make(api: ApiClient, warehouse: Wa
         assert record["creator"]["did"] == alice.did
 
 
+@pytest.mark.parametrize(
+    ("collection", "value", "count"),
+    [
+        ("app.bsky.feed.generator", {"did": "did:web:feeds.test", "displayName": "Feed"}, "likeCount"),
+        ("app.bsky.graph.list", {"name": "l", "purpose": "app.bsky.graph.defs#curatelist"}, "listItemCount"),
+        ("app.bsky.labeler.service", {"policies": {"labelValues": []}}, "likeCount"),
+    ],
+)
+async def test_an_embedded_record_shows_its_count(
+    api: ApiClient, warehouse: WarehouseFactory, collection: str, value: dict[str, Any], count: str
+):
+    alice = warehouse.account("alice.test")
+    rkey = "self" if collection.endswith("service") else "made"
+    counted = warehouse.record(alice, collection, value, rkey=rkey)
+    post = warehouse.post(alice, embed=_quote(counted))
+
+    assert (await _post(api, post))["embed"]["record"][count] == 0
+    warehouse.record_counts(counted, likes=3, items=3)
+    assert (await _post(api, post))["embed"]["record"][count] == 3
+
+
 async def test_a_made_record_that_breaks_its_lexicon_is_not_found(api: ApiClient, warehouse: WarehouseFactory):
     alice = warehouse.account("alice.test")
     nameless = warehouse.record(
@@ -267,3 +288,15 @@ async def test_blocks_and_detachments_hide_quotes_only_where_the_operator_wants_
         assert (blocked["$type"], blocked["author"]) == ("app.bsky.embed.record#viewBlocked", {"did": alice.did})
         detached = (await _post(strict, by_carol))["embed"]["record"]
         assert detached["$type"] == "app.bsky.embed.record#viewDetached"
+
+
+async def test_an_embed_that_the_quoted_author_does_not_let_stand_is_detached_where_the_operator_wants_it(
+    api: ApiClient, warehouse: WarehouseFactory, postgres_url: str
+):
+    alice, bob = warehouse.account("alice.test"), warehouse.account("bob.test")
+    quote = warehouse.post(bob, embed=_quote(warehouse.post(alice, "quoted")))
+    warehouse.violation(quote, 2, alice)
+
+    assert (await _post(api, quote))["embed"]["record"]["value"]["text"] == "quoted"
+    async with running_api(postgres_url, detached_quotes_hide=True) as strict:
+        assert (await _post(strict, quote))["embed"]["record"]["$type"] == "app.bsky.embed.record#viewDetached"

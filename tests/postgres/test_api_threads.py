@@ -155,6 +155,20 @@ async def test_a_block_between_others_cuts_a_thread_only_where_the_operator_want
         assert _above((await strict.get(NSID, uri=reply.uri))["thread"]) == ["blockedPost"]
 
 
+async def test_a_reply_that_the_gate_does_not_let_in_is_in_no_thread(api: ApiClient, warehouse: WarehouseFactory):
+    alice, bob = warehouse.account("alice.test"), warehouse.account("bob.test")
+    root = warehouse.post(alice, "root")
+    let_in = warehouse.post(alice, "let in", reply_to=root)
+    outsider = warehouse.post(bob, "outsider", reply_to=root)
+    warehouse.post(alice, "to outsider", reply_to=outsider)
+    warehouse.violation(outsider, 1, alice)
+
+    assert _texts((await api.get(NSID, uri=root.uri))["thread"]) == {"let in": {}}
+    alone = (await api.get(NSID, uri=outsider.uri))["thread"]
+    assert sorted(alone) == ["$type", "post", "threadContext"]
+    assert "replies" in (await api.get(NSID, uri=let_in.uri))["thread"]
+
+
 async def test_a_missing_post_or_one_of_a_hidden_account_is_not_found(api: ApiClient, warehouse: WarehouseFactory):
     alice, gone = warehouse.account("alice.test"), warehouse.account("gone.test", status="takendown")
     hidden = warehouse.post(gone)

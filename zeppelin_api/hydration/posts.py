@@ -41,6 +41,8 @@ class _PostRow:
     reposts: int
     replies: int
     quotes: int
+    breaks_threadgate: bool
+    breaks_postgate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,8 @@ def _post(row: _PostRow) -> Post:
         reposts=row.reposts,
         replies=row.replies,
         quotes=row.quotes,
+        breaks_threadgate=row.breaks_threadgate,
+        breaks_postgate=row.breaks_postgate,
     )
 
 

@@ -22,6 +22,8 @@ class _RecordRow:
     rkey_text: str | None
     sort_at: datetime
     raw: bytes
+    likes: int
+    items: int
 
 
 def read_record(raw: bytes) -> tuple[JsonRecord, str]:
@@ -44,7 +46,7 @@ async def load_records(session: Session, state: Hydration, keys: Iterable[Record
     for row in rows:
         uri = uri_of(row.did, nsid_of_number(row.collection) or "", rkey_of(row.rkey, row.rkey_text))
         record, cid = read_record(row.raw)
-        state.records[uri] = StoredRecord(uri, cid, row.did, record, row.sort_at)
+        state.records[uri] = StoredRecord(uri, cid, row.did, record, row.sort_at, row.likes, row.items)
 
 
 def least_time(record: JsonRecord, indexed_at: datetime) -> datetime:

@@ -23,6 +23,8 @@ class StoredRecord:
 
     Attributes:
         sort_at: least(createdAt, first seen); views call it indexedAt, as the official service does.
+        likes: accounts that like it; of generators and labelers.
+        items: accounts on it; of lists.
     """
 
     uri: str
@@ -30,6 +32,8 @@ class StoredRecord:
     did: str
     record: JsonRecord
     sort_at: datetime
+    likes: int = 0
+    items: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,12 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A post and its counts."""
+    """A post and its counts.
+
+    Attributes:
+        breaks_threadgate: whether it answers where its thread's author does not let it; it is shown, but not there.
+        breaks_postgate: whether it embeds a post whose author does not let it.
+    """
 
     key: PostKey
     uri: str
@@ -76,6 +85,8 @@ class Post:
     reposts: int
     replies: int
     quotes: int
+    breaks_threadgate: bool = False
+    breaks_postgate: bool = False
 
     @property
     def parent_uri(self) -> str | None:

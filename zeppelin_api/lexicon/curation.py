@@ -12,6 +12,7 @@ class ListViewBasic(LexiconObject):
     name: str
     purpose: str
     avatar: str | None = None
+    list_item_count: int | None = None
     labels: list[Label] | None = None
     indexed_at: str | None = None
 
@@ -27,6 +28,7 @@ class ListView(UnionMember):
     description: str | None = None
     description_facets: list[Unknown] | None = None
     avatar: str | None = None
+    list_item_count: int | None = None
     labels: list[Label] | None = None
     indexed_at: str
 
@@ -42,6 +44,7 @@ class GeneratorView(UnionMember):
     description: str | None = None
     description_facets: list[Unknown] | None = None
     avatar: str | None = None
+    like_count: int | None = None
     accepts_interactions: bool | None = None
     labels: list[Label] | None = None
     content_mode: str | None = None
@@ -65,5 +68,6 @@ class LabelerView(UnionMember):
     uri: str
     cid: str
     creator: ProfileView
+    like_count: int | None = None
     labels: list[Label] | None = None
     indexed_at: str

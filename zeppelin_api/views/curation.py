@@ -1,7 +1,6 @@
 """Views of what accounts make for others: lists, feed generators, starter packs, labelers, threadgates.
 
-How many a list holds, who joined by a pack or likes a generator is left out: it is not counted yet, and zero would be
-wrong.
+How many joined by a starter pack is left out: it is not counted yet, and zero would be wrong.
 """
 
 from typing import Any
@@ -56,6 +55,7 @@ def generator_view(context: ViewContext, stored: StoredRecord) -> View | None:
         description=record.get("description"),
         descriptionFacets=record.get("descriptionFacets"),
         avatar=context.urls.image("avatar", stored.did, record.get("avatar")),
+        likeCount=stored.likes,
         acceptsInteractions=record.get("acceptsInteractions"),
         labels=[],
         contentMode=record.get("contentMode"),
@@ -72,6 +72,7 @@ def list_basic(context: ViewContext, stored: StoredRecord) -> View:
         name=record["name"],
         purpose=record["purpose"],
         avatar=context.urls.image("avatar", stored.did, record.get("avatar")),
+        listItemCount=stored.items,
         labels=[],
         indexedAt=iso(stored.sort_at),
     )
@@ -114,6 +115,7 @@ def labeler_view(context: ViewContext, stored: StoredRecord) -> View | None:
         uri=stored.uri,
         cid=stored.cid,
         creator=creator,
+        likeCount=stored.likes,
         labels=self_labels(stored.uri, stored.cid, stored.record),
         indexedAt=iso(stored.sort_at),
     )

@@ -23,7 +23,10 @@ def feed_view_post(context: ViewContext, item: FeedItem) -> View | None:
     post = post_view(context, item.post_uri)
     if post is None:
         return None
-    return present(post=post, reason=reason, reply=_reply_ref(context, context.state.posts[item.post_uri]))
+    stored = context.state.posts[item.post_uri]
+    # What its thread does not let in is shown as a post of its own.
+    reply = None if stored.breaks_threadgate else _reply_ref(context, stored)
+    return present(post=post, reason=reason, reply=reply)
 
 
 def self_threads(items: list[FeedItem], posts: Mapping[str, Post]) -> list[FeedItem]:

@@ -88,6 +88,8 @@ def _record_view(context: ViewContext, post: Post, depth: int) -> View:
     if is_hidden_by_block(context, post, uri):
         view = {"uri": uri, "blocked": True, "author": {"did": did_of(uri)}}
         return {"record": typed("app.bsky.embed.record#viewBlocked", view)}
+    if post.breaks_postgate and context.policy.detached_quotes_hide:
+        return {"record": _detached(uri)}
     is_quote = collection_of(uri) == POST
     record = _quote_view(context, post, uri, depth) if is_quote else curation_view(context, uri)
     return {"record": record or typed("app.bsky.embed.record#viewNotFound", {"uri": uri, "notFound": True})}
@@ -98,7 +100,7 @@ def _quote_view(context: ViewContext, post: Post, uri: str, depth: int) -> View 
     if view is None:
         return None
     if _is_detached(context, post, uri):
-        return typed("app.bsky.embed.record#viewDetached", {"uri": uri, "detached": True})
+        return _detached(uri)
     embeds: list[Any] | None = None
     if depth < EMBED_DEPTH:
         embeds = [view["embed"]] if "embed" in view else []
@@ -116,6 +118,10 @@ def _quote_view(context: ViewContext, post: Post, uri: str, depth: int) -> View 
         embeds=embeds,
     )
     return typed("app.bsky.embed.record#viewRecord", quote)
+
+
+def _detached(uri: str) -> View:
+    return typed("app.bsky.embed.record#viewDetached", {"uri": uri, "detached": True})
 
 
 def _is_detached(context: ViewContext, post: Post, quoted_uri: str) -> bool:

@@ -19,11 +19,22 @@ def thread_view(context: ViewContext, thread: Thread, height: int, depth: int) -
     post = post_view(context, anchor.uri)
     if post is None:
         return None
+    if anchor.breaks_threadgate:  # it stands alone
+        return _node(thread, post, parent=None, replies=None)
     return _node(
         thread,
         post,
         parent=_parent_view(context, thread, anchor, height),
         replies=_reply_views(context, thread, anchor.uri, depth),
+    )
+
+
+def belongs_in_thread(context: ViewContext, post: Post, root_uri: str) -> bool:
+    """Whether a reply is of that thread, let in by its gate, and not hidden from what it answers by a block."""
+    return (
+        post.root_uri == root_uri
+        and not post.breaks_threadgate
+        and not is_hidden_by_block(context, post, post.parent_uri)
     )
 
 
@@ -55,9 +66,7 @@ def _reply_views(context: ViewContext, thread: Thread, parent_uri: str, depth: i
     shown: list[View] = []
     for uri in thread.replies.get(parent_uri, []):
         post = context.state.posts[uri]
-        if post.root_uri != thread.anchor.root_uri or is_hidden_by_block(context, post, post.parent_uri):
-            continue
-        view = post_view(context, uri)
+        view = post_view(context, uri) if belongs_in_thread(context, post, thread.anchor.root_uri) else None
         if view is not None:
             replies = _reply_views(context, thread, uri, depth - 1)
             shown.append(_node(thread, view, parent=None, replies=replies))
