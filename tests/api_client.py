@@ -20,6 +20,7 @@ from zeppelin_api.lexicon.profiles import (
     ProfileViewDetailed,
 )
 from zeppelin_api.lexicon.repo import GetRecordOutput, IdentityInfo, ResolveDidOutput, ResolveHandleOutput
+from zeppelin_api.lexicon.threads import GetPostThreadOtherV2Output, GetPostThreadV2Output
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.warehouse.queries import load_queries
 
@@ -33,6 +34,8 @@ OUTPUTS: Final[Mapping[str, type[BaseModel]]] = {
     "app.bsky.feed.getRepostedBy": GetRepostedByOutput,
     "app.bsky.graph.getFollowers": GetFollowersOutput,
     "app.bsky.graph.getFollows": GetFollowsOutput,
+    "app.bsky.unspecced.getPostThreadV2": GetPostThreadV2Output,
+    "app.bsky.unspecced.getPostThreadOtherV2": GetPostThreadOtherV2Output,
     "com.atproto.identity.resolveHandle": ResolveHandleOutput,
     "com.atproto.identity.resolveDid": ResolveDidOutput,
     "com.atproto.identity.resolveIdentity": IdentityInfo,

@@ -12,7 +12,15 @@ from starlette.middleware.cors import CORSMiddleware
 from zeppelin_api.db import Database
 from zeppelin_api.errors import install_error_handlers
 from zeppelin_api.openapi import correct_openapi
-from zeppelin_api.routers import app_bsky_actor, app_bsky_feed, app_bsky_graph, com_atproto, plc, service_routes
+from zeppelin_api.routers import (
+    app_bsky_actor,
+    app_bsky_feed,
+    app_bsky_graph,
+    com_atproto,
+    plc,
+    service_routes,
+    threads,
+)
 from zeppelin_api.service import Service
 from zeppelin_api.settings import ApiSettings, load_settings
 
@@ -55,6 +63,8 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
         app_bsky_actor.router,
         app_bsky_feed.router,
         app_bsky_graph.router,
+        threads.feed_router,
+        threads.unspecced_router,
         com_atproto.identity_router,
         com_atproto.repo_router,
         plc.router,

@@ -113,6 +113,32 @@ WITH RECURSIVE ancestor (actor_id, rkey, height) AS (
 )
 SELECT actor_id, rkey FROM ancestor;
 
+-- name: get_op_thread
+-- The thread that a post's author goes on with: to each post the first reply (the lowest record key) that is the author's too. Where
+-- posts answer each other in a circle, it has one of them twice.
+WITH RECURSIVE chain (rkey, position) AS (
+    SELECT %(rkey)s::bigint, 1
+    UNION ALL
+    SELECT following.rkey, chain.position + 1
+    FROM chain
+    CROSS JOIN LATERAL (
+        SELECT post.rkey
+        FROM post
+        WHERE post.reply_parent_actor = %(actor)s
+            AND post.reply_parent_rkey = chain.rkey
+            AND post.actor_id = %(actor)s
+            AND post.reply_root_actor = %(actor)s
+            AND post.reply_root_rkey = %(rkey)s
+        ORDER BY post.rkey < 0, post.rkey
+        LIMIT 1
+    ) AS following
+    WHERE chain.position < %(limit)s::integer
+)
+SELECT chain.rkey, record_key.text AS rkey_text
+FROM chain
+LEFT JOIN record_key ON record_key.id = chain.rkey AND chain.rkey < 0
+ORDER BY chain.position;
+
 -- name: get_thread_descendants
 -- The posts below one, level by level, at most so many levels and so many posts.
 WITH RECURSIVE descendant (actor_id, rkey, depth) AS (

@@ -46,6 +46,14 @@ PARAMETERS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "app.bsky.feed.getRepostedBy": {"uri": URI, "cid": CID, "limit": LIMIT, "cursor": CURSOR},
     "app.bsky.graph.getFollowers": {"actor": ACTOR, "limit": LIMIT, "cursor": CURSOR, "sort": SORT},
     "app.bsky.graph.getFollows": {"actor": ACTOR, "limit": LIMIT, "cursor": CURSOR, "sort": SORT},
+    "app.bsky.unspecced.getPostThreadV2": {
+        "anchor": URI,
+        "above": {"type": "boolean", "default": True},
+        "below": {"type": "integer", "minimum": 0, "maximum": 20, "default": 6},
+        "branchingFactor": {"type": "integer", "minimum": 0, "maximum": 100, "default": 10},
+        "sort": {"type": "string", "default": "oldest", "knownValues": ["newest", "oldest", "top"]},
+    },
+    "app.bsky.unspecced.getPostThreadOtherV2": {"anchor": URI},
     "com.atproto.identity.resolveHandle": {"handle": {"type": "string", "format": "handle", "required": True}},
     "com.atproto.identity.resolveDid": {"did": {"type": "string", "format": "did", "required": True}},
     "com.atproto.identity.resolveIdentity": {

@@ -28,6 +28,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "limit": 50,
     },
     "get_thread_ancestors": {"actor": 1, "rkey": 2, "height": 80},
+    "get_op_thread": {"actor": 1, "rkey": 2, "limit": 100},
     "get_thread_descendants": {"actor": 1, "rkey": 2, "depth": 6, "limit": 100},
     "get_likes": {**SUBJECT, **PAGE},
     "get_reposters": {**SUBJECT, **PAGE},

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from zeppelin_api.db import Session
-from zeppelin_api.hydration.keys import SELF_RKEY, STATUS, uri_of
+from zeppelin_api.hydration.keys import SELF_RKEY, STATUS, did_of, uri_of
 from zeppelin_api.hydration.records import least_time, read_record
 from zeppelin_api.hydration.state import Account, Hydration, JsonRecord, StoredRecord
 
@@ -61,6 +61,13 @@ async def resolve_identifiers(session: Session, identifiers: Iterable[str]) -> d
         by_handle = {row.handle: row.did for row in rows}
         dids |= {text: by_handle[handle] for text, handle in handles.items() if handle in by_handle}
     return dids
+
+
+async def uri_by_did(session: Session, uri: str) -> str:
+    """The URI with the DID in place of a handle; unchanged when nobody has that handle."""
+    authority = did_of(uri)
+    did = (await resolve_identifiers(session, [authority])).get(authority, authority)
+    return uri.replace(authority, did, 1)
 
 
 async def load_accounts(session: Session, state: Hydration, dids: Iterable[str]) -> None:

@@ -1,11 +1,11 @@
 """A thread: the posts above and below one."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from zeppelin_api.db import Session
-from zeppelin_api.hydration.keys import LIKE, PostKey, did_of, rkey_of, uri_of
+from zeppelin_api.hydration.keys import LIKE, POST, PostKey, did_of, post_key, rkey_of, uri_of
 from zeppelin_api.hydration.posts import hydrate_posts
 from zeppelin_api.hydration.state import Hydration, Post
 from zeppelin_api.policy import Policy
@@ -13,6 +13,10 @@ from zeppelin_api.policy import Policy
 #: JSON is written to 254 levels at most; a reply takes two, a parent one, and a post within up to 30.
 MAX_DEPTH: Final = 100
 MAX_HEIGHT: Final = 200
+#: Flat threads show so many posts above theirs, as the official service's do.
+MAX_FLAT_HEIGHT: Final = 50
+#: Posts of the thread that an author goes on with; no more are looked for.
+_MAX_OP_THREAD: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +27,26 @@ class Thread:
         anchor: the post that was asked for.
         replies: of each post's URI the URIs of its answers, newest first.
         root_author_likes: of each post's URI the URI of the like by the thread's first author.
+        op_thread: URIs of the posts by which the first author goes on with the thread, the first post with them;
+            empty when it is alone, or when nobody asked.
     """
 
     anchor: Post
     replies: dict[str, list[str]]
     root_author_likes: dict[str, str]
+    op_thread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _KeyRow:
     actor_id: int
     rkey: int
+
+
+@dataclass(frozen=True, slots=True)
+class _OpThreadRow:
+    rkey: int
+    rkey_text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,19 @@ async def hydrate_thread(
     likes = await _root_author_likes(session, did_of(posts[anchor].root_uri), thread_posts)
     replies = [posts[PostKey(row.actor_id, row.rkey)] for row in below if PostKey(row.actor_id, row.rkey) in posts]
     return Thread(posts[anchor], _by_parent(replies), likes)
+
+
+async def with_op_thread(session: Session, thread: Thread) -> Thread:
+    """The thread with the posts by which its first author goes on with it; one query."""
+    root_uri = thread.anchor.root_uri
+    root = post_key(session.keys, root_uri)
+    if root is None:
+        return thread
+    rows = await session.rows(_OpThreadRow, "get_op_thread", actor=root.actor, rkey=root.rkey, limit=_MAX_OP_THREAD)
+    did = did_of(root_uri)
+    uris = tuple(uri_of(did, POST, rkey_of(row.rkey, row.rkey_text)) for row in rows)
+    is_thread = 1 < len(uris) == len(set(uris))
+    return replace(thread, op_thread=uris) if is_thread else thread
 
 
 def _by_parent(posts: Iterable[Post]) -> dict[str, list[str]]:

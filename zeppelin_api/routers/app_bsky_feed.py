@@ -8,15 +8,14 @@ from fastapi import Query
 from starlette.responses import Response
 
 from zeppelin_api.db import Session
-from zeppelin_api.errors import ApiError, invalid_request
-from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers
+from zeppelin_api.errors import invalid_request
+from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers, uri_by_did
 from zeppelin_api.hydration.feeds import FEED_FILTERS, FeedFilter, FeedItem, hydrate_author_feed
 from zeppelin_api.hydration.keys import PostKey, did_of, post_key, record_key
 from zeppelin_api.hydration.posts import hydrate_posts
 from zeppelin_api.hydration.relations import Relation, hydrate_subject_relations
 from zeppelin_api.hydration.state import Hydration
-from zeppelin_api.hydration.threads import MAX_DEPTH, MAX_HEIGHT, hydrate_thread
-from zeppelin_api.lexicon.posts import GetAuthorFeedOutput, GetPostsOutput, GetPostThreadOutput
+from zeppelin_api.lexicon.posts import GetAuthorFeedOutput, GetPostsOutput
 from zeppelin_api.lexicon.profiles import GetLikesOutput, GetRepostedByOutput
 from zeppelin_api.pagination import START, Page, Position, decode_cursor, fill_page
 from zeppelin_api.parameters import MAX_IDENTIFIERS, AtIdentifier, AtUriText, CidText, Cursor, Limit
@@ -25,11 +24,9 @@ from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import Service, ServiceDep, SessionDep
 from zeppelin_api.times import iso
 from zeppelin_api.views.context import View, ViewContext, present
-from zeppelin_api.views.curation import threadgate_view
 from zeppelin_api.views.feeds import present_feed, self_threads
 from zeppelin_api.views.posts import post_view
 from zeppelin_api.views.profiles import pinned_post, profile
-from zeppelin_api.views.threads import thread_view
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, cid_from_text
 from zeppelin_pipeline.errors import InvalidDataError
 from zeppelin_pipeline.warehouse.keys import nsid_of_number
@@ -123,43 +120,6 @@ async def get_posts(
     return json_response({"posts": [view for uri in wanted if (view := post_view(context, uri)) is not None]})
 
 
-@router.query("getPostThread", GetPostThreadOutput, "NotFound")
-async def get_post_thread(
-    service: ServiceDep,
-    session: SessionDep,
-    uri: Annotated[AtUriText, Query(description="Reference (AT-URI) to post record.")],
-    depth: Annotated[
-        int,
-        Query(ge=0, le=1000, description="How many levels of reply depth should be included in response."),
-    ] = 6,
-    parentHeight: Annotated[
-        int,
-        Query(ge=0, le=1000, description="How many levels of parent (and grandparent, etc) post to include."),
-    ] = 80,
-) -> Response:
-    """Get posts in a thread. At most 200 posts above and 100 levels below are answered."""
-    height, levels = min(parentHeight, MAX_HEIGHT), min(depth, MAX_DEPTH)
-    anchor = post_key(session.keys, await _by_did(session, uri))
-    state = Hydration()
-    thread = None
-    if anchor is not None:
-        thread = await hydrate_thread(
-            session, state, anchor, height, levels, service.settings.thread_max_replies, service.policy
-        )
-    context = service.view_context(state)
-    view = None if thread is None else thread_view(context, thread, height, levels)
-    if thread is None or view is None:
-        raise ApiError("NotFound", f"Post not found: {uri}")
-    return json_response(present(thread=view, threadgate=threadgate_view(context, thread.anchor.root_uri)))
-
-
-async def _by_did(session: Session, uri: str) -> str:
-    """The URI with the DID in place of a handle; unchanged when nobody has that handle."""
-    authority = did_of(uri)
-    did = (await resolve_identifiers(session, [authority])).get(authority, authority)
-    return uri.replace(authority, did, 1)
-
-
 @router.query("getLikes", GetLikesOutput)
 async def get_likes(
     service: ServiceDep,
@@ -216,7 +176,7 @@ async def _subject_page(
 ) -> Page[View]:
     """The accounts related to a record that are shown; none for a record of a collection that nobody can like."""
     start = decode_cursor(cursor)
-    subject = record_key(session.keys, await _by_did(session, uri))
+    subject = record_key(session.keys, await uri_by_did(session, uri))
     cid_hash = None if cid is None else _cid_hash(cid)
     if subject is None or nsid_of_number(subject.collection) is None or (cid is not None and cid_hash is None):
         return Page([], None)

@@ -121,11 +121,16 @@ def labeler_view(context: ViewContext, stored: StoredRecord) -> View | None:
     )
 
 
-def threadgate_view(context: ViewContext, root_uri: str) -> View | None:
-    """`app.bsky.feed.defs#threadgateView` of a thread by its first post; None without a gate."""
+def threadgate_of(context: ViewContext, root_uri: str) -> StoredRecord | None:
+    """The gate of a thread by its first post; None without a gate."""
     if read_record_uri(root_uri) is None:
         return None
-    stored = context.state.records.get(sibling_uri(root_uri, THREADGATE))
+    return context.state.records.get(sibling_uri(root_uri, THREADGATE))
+
+
+def threadgate_view(context: ViewContext, root_uri: str) -> View | None:
+    """`app.bsky.feed.defs#threadgateView` of a thread by its first post; None without a gate."""
+    stored = threadgate_of(context, root_uri)
     if stored is None:
         return None
     rules: list[Any] = stored.record.get("allow", [])
