@@ -12,7 +12,7 @@ SELECT actor_id, rkey FROM post WHERE reply_root_actor BETWEEN %(low)s AND %(hig
 UNION ALL
 SELECT post.actor_id, post.rkey FROM postgate
 JOIN post ON post.quote_actor = postgate.actor_id AND post.quote_rkey = postgate.rkey
-WHERE postgate.actor_id BETWEEN %(low)s AND %(high)s AND postgate.is_embedding_disabled
+WHERE postgate.actor_id BETWEEN %(low)s AND %(high)s AND postgate.is_embedding_disabled AND post.quote_collection = 1
 UNION ALL
 SELECT actor_id, rkey FROM violation WHERE ruler BETWEEN %(low)s AND %(high)s;
 
@@ -39,6 +39,14 @@ INSERT INTO judged (actor_id, rkey)
 SELECT post.actor_id, post.rkey FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS gate (actor_id, rkey)
 JOIN post ON post.quote_actor = gate.actor_id AND post.quote_rkey = gate.rkey AND post.quote_collection = 1;
 
+-- name: index_judged
+-- So that many posts are looked up one by one, and not each among all.
+CREATE INDEX ON judged (actor_id, rkey);
+
+-- name: analyze_judged
+-- So that what is planned for many posts is not what is planned for few.
+ANALYZE judged;
+
 -- name: create_found
 -- What the judged posts break, each rule once.
 CREATE TEMPORARY TABLE found ON COMMIT DROP AS
@@ -60,7 +68,7 @@ WITH RECURSIVE posts AS MATERIALIZED (
                 SELECT FROM violation
                 WHERE violation.actor_id = parent.actor_id AND violation.rkey = parent.rkey AND violation.kind = 3
                     AND NOT EXISTS (
-                        SELECT FROM judged WHERE judged.actor_id = parent.actor_id AND judged.rkey = parent.rkey
+                        SELECT FROM judged WHERE judged.actor_id = violation.actor_id AND judged.rkey = violation.rkey
                     )
             )
         END

@@ -16,6 +16,9 @@ VIOLATIONS: Final = "violations"
 #: In the order in which they are to be computed where all of them are.
 AGGREGATES: Final = (VIOLATIONS, "post_counts", "actor_counts", "record_counts")
 
+#: Ranges of one aggregate that one run takes, on one connection: its statements are planned once.
+RANGES_OF_A_RUN: Final = 16
+
 
 @dataclass(frozen=True, slots=True)
 class RangeResult:

@@ -21,6 +21,9 @@ THREADGATE: Final = 1
 POSTGATE: Final = 2
 REPLY_ROOT: Final = 3
 
+#: Of that many posts an index takes less time to make than it saves.
+_INDEXED_FROM: Final = 1000
+
 #: (actor_id, rkey) of posts.
 PostKeys = Sequence[tuple[int, int]]
 
@@ -79,6 +82,9 @@ def judge_changes(connection: Connection[TupleRow], changed: Changed) -> Judgeme
 def _judge(connection: Connection[TupleRow], judged: int) -> Judgement:
     queries = load_queries()
     removed = added = 0
+    if judged >= _INDEXED_FROM:
+        connection.execute(queries["index_judged"])
+        connection.execute(queries["analyze_judged"])
     if judged:
         connection.execute(queries["create_found"])
         removed = _move_counts(connection, "remove_violations", 1)

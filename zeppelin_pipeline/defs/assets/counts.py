@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, VIOLATIONS, RangeResult, recompute
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, RANGES_OF_A_RUN, VIOLATIONS, RangeResult, recompute
 from zeppelin_pipeline.defs.assets.warehouse import load_epoch, warehouse_indexes
 from zeppelin_pipeline.defs.metadata import markdown_table, rate
 from zeppelin_pipeline.defs.partitions import KEY_RANGES
@@ -32,7 +32,7 @@ def _counts_asset(name: str) -> dg.AssetsDefinition:
         description=_DESCRIPTIONS[name],
         group_name=GROUP,
         partitions_def=KEY_RANGES,
-        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=16),
+        backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=RANGES_OF_A_RUN),
         # Replies that break a gate are not counted, so they are found first where both are asked for.
         deps=[load_epoch, warehouse_indexes, *([VIOLATIONS] if name == "post_counts" else [])],
         kinds={"postgres"},
