@@ -9,8 +9,11 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
+from zeppelin_api.admission import Admission
 from zeppelin_api.db import Database
 from zeppelin_api.errors import install_error_handlers
+from zeppelin_api.hardening import Hardening
+from zeppelin_api.metrics import Measuring
 from zeppelin_api.openapi import correct_openapi
 from zeppelin_api.routers import (
     app_bsky_actor,
@@ -19,6 +22,7 @@ from zeppelin_api.routers import (
     com_atproto,
     plc,
     service_routes,
+    status,
     threads,
 )
 from zeppelin_api.service import Service
@@ -50,6 +54,7 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
         title="Zeppelin", version=version("zeppelin"), description=_DESCRIPTION, lifespan=lifespan, redoc_url=None
     )
     app.state.service = service
+    app.add_middleware(Admission, settings=service.settings)  # the first that is added is the innermost
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
@@ -58,6 +63,8 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
         expose_headers=["*"],
         max_age=_PREFLIGHT_SECONDS,
     )
+    app.add_middleware(Hardening)
+    app.add_middleware(Measuring, metrics=service.metrics)
     install_error_handlers(app)
     for router in (
         app_bsky_actor.router,
@@ -69,7 +76,9 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
         com_atproto.repo_router,
         plc.router,
         service_routes.router,
+        status.router,
     ):
         app.include_router(router)
+    app.mount("/static", status.static_files)
     correct_openapi(app)
     return app

@@ -50,13 +50,17 @@ def unavailable(message: str) -> ApiError:
     return ApiError("NotEnoughResources", message, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
+def error_response(error: ApiError, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer that carries an error, with further headers."""
+    body = {"error": error.name, "message": error.message}
+    return json_response(body, error.status, {**(headers or {}), **error.headers})
+
+
 def install_error_handlers(app: FastAPI) -> None:
     """Let every failure leave the app as an `ApiError` does."""
 
     async def render(_request: Request, error: Exception) -> Response:
-        translated = translate(error)
-        body = {"error": translated.name, "message": translated.message}
-        return json_response(body, translated.status, translated.headers)
+        return error_response(translate(error))
 
     async def render_http(request: Request, error: Exception) -> Response:
         return await render(request, _from_http(request, error))

@@ -8,7 +8,9 @@ from typing import Annotated, TypeAlias
 from fastapi import Depends, Request
 
 from zeppelin_api.db import Database, Session
+from zeppelin_api.hydration.overview import OverviewReader
 from zeppelin_api.hydration.state import Hydration
+from zeppelin_api.metrics import RequestMetrics
 from zeppelin_api.policy import Policy
 from zeppelin_api.settings import ApiSettings
 from zeppelin_api.signing_key import load_signing_key
@@ -26,6 +28,8 @@ class Service:
     policy: Policy
     urls: MediaUrls
     public_key: PublicKey | None
+    overview: OverviewReader
+    metrics: RequestMetrics
 
     @classmethod
     def from_settings(cls, settings: ApiSettings, database: Database | None = None) -> "Service":
@@ -35,14 +39,17 @@ class Service:
             ConfigurationError: the signing key's file holds no key.
         """
         key_file = settings.signing_key_file
+        database = database or Database(settings)
         return cls(
             settings,
-            database or Database(settings),
+            database,
             Policy(settings.third_party_blocks_hide, settings.detached_quotes_hide),
             MediaUrls(
                 settings.image_url_pattern, settings.video_playlist_url_pattern, settings.video_thumbnail_url_pattern
             ),
             None if key_file is None else load_signing_key(key_file).public_key,
+            OverviewReader(database, settings),
+            RequestMetrics(),
         )
 
     def view_context(self, state: Hydration) -> ViewContext:

@@ -26,6 +26,21 @@ class ApiSettings(BaseSettings):
         default=None,
         description="File of the service's k256 key, made when missing. Without one no key is published.",
     )
+    workers: int = Field(default=1, ge=1, description="Processes that serve; each has a pool of its own.")
+    forwarded_allow_ips: str = Field(
+        default="127.0.0.1",
+        description="Proxies, by address, network or *, whose X-Forwarded-For tells a client's address.",
+    )
+
+    max_url_bytes: int = Field(default=16_384, ge=1024, description="Longest path with its query.")
+    max_body_bytes: int = Field(default=65_536, ge=0, description="Longest body; no method that is served needs one.")
+    max_concurrent_requests: int = Field(
+        default=500, ge=1, description="Requests that a process works on at once; more are answered 503."
+    )
+    rate_limit_requests: int = Field(
+        default=3000, ge=0, description="Requests that an address has in a window, of each process; 0: no limit."
+    )
+    rate_limit_window_seconds: int = Field(default=300, ge=1)
 
     pool_min_connections: int = Field(default=1, ge=0)
     pool_max_connections: int = Field(default=10, ge=1)
@@ -34,6 +49,12 @@ class ApiSettings(BaseSettings):
     )
     pool_timeout_seconds: float = Field(default=2.0, gt=0, description="How long a request waits for a connection.")
     statement_timeout_seconds: float = Field(default=5.0, gt=0)
+    overview_seconds: float = Field(
+        default=30.0, gt=0, description="How old the numbers of the status page and of /metrics may be."
+    )
+    overview_timeout_seconds: float = Field(
+        default=120.0, gt=0, description="How long those numbers may take: they are of whole tables."
+    )
 
     image_url_pattern: str = Field(
         default="https://cdn.bsky.app/img/{preset}/plain/{did}/{cid}@jpeg",

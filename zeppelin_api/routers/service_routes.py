@@ -1,4 +1,4 @@
-"""The plain HTTP routes: health, the service's DID document, and an index."""
+"""The plain HTTP routes: health, and the service's DID document."""
 
 from importlib.metadata import version
 from typing import Final
@@ -18,12 +18,6 @@ router: Final = APIRouter(tags=["service"])
 _VERSION: Final = version("zeppelin")
 _CONTEXTS: Final = ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"]
 _SERVICES: Final = {"#bsky_appview": "BskyAppView", "#bsky_notif": "BskyNotificationService"}
-
-
-@router.get("/", response_class=PlainTextResponse)
-async def index() -> str:
-    """Where to look."""
-    return "Zeppelin, an AppView of the AT Protocol.\n\nMethods are under /xrpc/, their documentation is at /docs.\n"
 
 
 @router.get("/robots.txt", response_class=PlainTextResponse)

@@ -1,0 +1,111 @@
+"""What a request must pass before the service spends anything on it: its size, its address's share, and room for it.
+
+Plain ASGI, outside of the routes, so that a refusal costs microseconds. Refusals have the form of every other error.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from ipaddress import IPv6Address, ip_address
+from typing import Final
+
+from limits import RateLimitItemPerSecond
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import FixedWindowRateLimiter
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from zeppelin_api.errors import ApiError, error_response, invalid_request, unavailable
+from zeppelin_api.settings import ApiSettings
+
+#: Of monitors, which ask often and cost little.
+_UNCOUNTED: Final = frozenset({"/xrpc/_health", "/metrics", "/robots.txt", "/.well-known/did.json"})
+#: A client of IPv6 has at least such a network to itself.
+_IPV6_PREFIX_BITS: Final = 64
+
+
+class Admission:
+    """Refuses what is too long, comes too often, or finds no room."""
+
+    def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
+        self._app = app
+        self._max_url_bytes = settings.max_url_bytes
+        self._max_body_bytes = settings.max_body_bytes
+        self._max_requests = settings.max_concurrent_requests
+        self._requests = 0
+        self._item = RateLimitItemPerSecond(settings.rate_limit_requests, settings.rate_limit_window_seconds)
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admit one request, or answer why not."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers: Mapping[str, str] = {}
+        try:
+            self._check_size(scope)
+            headers = await self._count(scope)
+            self._check_room()
+        except ApiError as error:
+            await error_response(error, headers)(scope, receive, send)
+            return
+        self._requests += 1
+        try:
+            await self._app(scope, receive, _adding(headers, send))
+        finally:
+            self._requests -= 1
+
+    def _check_size(self, scope: Scope) -> None:
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > self._max_url_bytes:
+            raise ApiError("InvalidRequest", f"The URL is longer than {self._max_url_bytes} bytes", 414)
+        length = Headers(scope=scope).get("content-length", "0")  # a body of unknown length is never read
+        if not length.isdigit():
+            raise invalid_request("Content-Length is not a number")
+        if int(length) > self._max_body_bytes:
+            raise ApiError("PayloadTooLarge", f"The body is longer than {self._max_body_bytes} bytes", 413)
+
+    async def _count(self, scope: Scope) -> Mapping[str, str]:
+        """The headers that tell a client its share; raises when it is used up."""
+        if not self._item.amount or scope["path"] in _UNCOUNTED:
+            return {}
+        key = address_key(scope)
+        is_within = await self._limiter.hit(self._item, key)
+        window = await self._limiter.get_window_stats(self._item, key)
+        seconds_left = max(0, math.ceil(window.reset_time - time.time()))
+        headers = {
+            "ratelimit-limit": str(self._item.amount),
+            "ratelimit-remaining": str(window.remaining),
+            "ratelimit-reset": str(math.ceil(window.reset_time)),
+            "ratelimit-policy": f"{self._item.amount};w={self._item.get_expiry()}",
+        }
+        if not is_within:
+            headers["Retry-After"] = str(seconds_left)
+            raise ApiError("RateLimitExceeded", "Rate Limit Exceeded", 429, headers)
+        return headers
+
+    def _check_room(self) -> None:
+        if self._requests >= self._max_requests:
+            raise unavailable("The service is busy")
+
+
+def address_key(scope: Scope) -> str:
+    """Whom a request counts for: its address, or the network of an IPv6 address; one key for what has none."""
+    client = scope.get("client")
+    if client is None:
+        return "unknown"
+    try:
+        address = ip_address(client[0])
+    except ValueError:  # a name, as test clients have
+        return str(client[0])
+    if isinstance(address, IPv6Address):
+        return str(int(address) >> (address.max_prefixlen - _IPV6_PREFIX_BITS))
+    return str(address)
+
+
+def _adding(headers: Mapping[str, str], send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(headers)
+        await send(message)
+
+    return send_with_headers
