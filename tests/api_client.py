@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from zeppelin_api.app import create_app
 from zeppelin_api.db import Database
-from zeppelin_api.lexicon.posts import GetAuthorFeedOutput, GetPostsOutput, GetPostThreadOutput
+from zeppelin_api.lexicon.curation import GetFeedGeneratorsOutput, PageOfGenerators
+from zeppelin_api.lexicon.posts import FeedOutput, GetPostsOutput, GetPostThreadOutput, GetQuotesOutput
 from zeppelin_api.lexicon.profiles import (
     GetFollowersOutput,
     GetFollowsOutput,
@@ -27,7 +28,12 @@ from zeppelin_pipeline.warehouse.queries import load_queries
 OUTPUTS: Final[Mapping[str, type[BaseModel]]] = {
     "app.bsky.actor.getProfile": ProfileViewDetailed,
     "app.bsky.actor.getProfiles": GetProfilesOutput,
-    "app.bsky.feed.getAuthorFeed": GetAuthorFeedOutput,
+    "app.bsky.feed.getAuthorFeed": FeedOutput,
+    "app.bsky.feed.getQuotes": GetQuotesOutput,
+    "app.bsky.feed.getListFeed": FeedOutput,
+    "app.bsky.feed.getActorLikes": FeedOutput,
+    "app.bsky.feed.getFeedGenerators": GetFeedGeneratorsOutput,
+    "app.bsky.feed.getActorFeeds": PageOfGenerators,
     "app.bsky.feed.getPosts": GetPostsOutput,
     "app.bsky.feed.getPostThread": GetPostThreadOutput,
     "app.bsky.feed.getLikes": GetLikesOutput,

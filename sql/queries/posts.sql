@@ -152,3 +152,51 @@ WITH RECURSIVE descendant (actor_id, rkey, depth) AS (
     WHERE descendant.depth < %(depth)s::integer
 )
 SELECT actor_id, rkey FROM descendant LIMIT %(limit)s;
+
+-- name: get_quotes
+-- The posts that embed a post.
+SELECT post.actor_id, post.rkey, least(post.created_at, post.indexed_at) AS sort_at
+FROM post
+WHERE post.quote_actor = %(actor)s
+    AND post.quote_rkey = %(rkey)s
+    AND post.quote_collection = 1
+    AND (least(post.created_at, post.indexed_at), post.rkey, post.actor_id)
+    < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_actor)s::bigint)
+ORDER BY least(post.created_at, post.indexed_at) DESC, post.rkey DESC, post.actor_id DESC
+LIMIT %(limit)s;
+
+-- name: get_list_feed
+-- The posts of a list's members. A page's posts are by those members who wrote last: only theirs are read beyond the first.
+WITH member AS (
+    SELECT DISTINCT subject_actor AS actor_id
+    FROM list_item
+    WHERE list_item.actor_id = %(actor)s AND list_item.list_rkey = %(rkey)s
+),
+active AS (
+    SELECT member.actor_id
+    FROM member
+    CROSS JOIN LATERAL (
+        SELECT least(post.created_at, post.indexed_at) AS sort_at, post.rkey
+        FROM post
+        WHERE post.actor_id = member.actor_id
+            AND (least(post.created_at, post.indexed_at), post.rkey, post.actor_id)
+            < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_actor)s::bigint)
+        ORDER BY least(post.created_at, post.indexed_at) DESC, post.rkey DESC
+        LIMIT 1
+    ) AS last
+    ORDER BY last.sort_at DESC, last.rkey DESC, member.actor_id DESC
+    LIMIT %(limit)s
+)
+SELECT item.actor_id, item.rkey, item.sort_at
+FROM active
+CROSS JOIN LATERAL (
+    SELECT post.actor_id, post.rkey, least(post.created_at, post.indexed_at) AS sort_at
+    FROM post
+    WHERE post.actor_id = active.actor_id
+        AND (least(post.created_at, post.indexed_at), post.rkey, post.actor_id)
+        < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_actor)s::bigint)
+    ORDER BY least(post.created_at, post.indexed_at) DESC, post.rkey DESC
+    LIMIT %(limit)s
+) AS item
+ORDER BY item.sort_at DESC, item.rkey DESC, item.actor_id DESC
+LIMIT %(limit)s;

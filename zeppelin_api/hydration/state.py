@@ -101,15 +101,21 @@ class Post:
         return self.uri if reply is None else reply["root"]["uri"]
 
     @property
-    def embedded_uri(self) -> str | None:
-        """The record that it embeds, beside media or alone."""
+    def embedded(self) -> JsonRecord | None:
+        """The strong reference of the record that it embeds, beside media or alone."""
         embed = self.record.get("embed")
         path = _RECORD_EMBEDS.get(embed.get("$type", "")) if embed else None
         if embed is None or path is None:
             return None
         for name in path:
             embed = embed[name]
-        return embed["uri"]
+        return embed
+
+    @property
+    def embedded_uri(self) -> str | None:
+        """The record that it embeds."""
+        embedded = self.embedded
+        return None if embedded is None else embedded["uri"]
 
 
 @dataclass(frozen=True, slots=True)

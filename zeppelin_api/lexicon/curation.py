@@ -51,6 +51,26 @@ class GeneratorView(UnionMember):
     indexed_at: str
 
 
+class GetFeedGeneratorOutput(LexiconObject):
+    """`app.bsky.feed.getFeedGenerator`."""
+
+    view: GeneratorView
+    is_online: bool
+    is_valid: bool
+
+
+class GetFeedGeneratorsOutput(LexiconObject):
+    """`app.bsky.feed.getFeedGenerators`."""
+
+    feeds: list[GeneratorView]
+
+
+class PageOfGenerators(GetFeedGeneratorsOutput):
+    """`app.bsky.feed.getActorFeeds` and `app.bsky.feed.getSuggestedFeeds`."""
+
+    cursor: str | None = None
+
+
 class StarterPackViewBasic(UnionMember):
     """`app.bsky.graph.defs#starterPackViewBasic`."""
 

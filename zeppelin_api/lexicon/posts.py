@@ -169,6 +169,8 @@ class FeedViewPost(LexiconObject):
     post: PostView
     reply: ReplyRef | None = None
     reason: Reason | None = None
+    feed_context: str | None = None
+    req_id: str | None = None
 
 
 class ThreadContext(LexiconObject):
@@ -194,8 +196,8 @@ ThreadNode: TypeAlias = Annotated[
 ]
 
 
-class GetAuthorFeedOutput(LexiconObject):
-    """`app.bsky.feed.getAuthorFeed`."""
+class FeedOutput(LexiconObject):
+    """`getAuthorFeed`, `getListFeed`, `getActorLikes` and `getFeed` of `app.bsky.feed`."""
 
     cursor: str | None = None
     feed: list[FeedViewPost]
@@ -204,6 +206,15 @@ class GetAuthorFeedOutput(LexiconObject):
 class GetPostsOutput(LexiconObject):
     """`app.bsky.feed.getPosts`."""
 
+    posts: list[PostView]
+
+
+class GetQuotesOutput(LexiconObject):
+    """`app.bsky.feed.getQuotes`."""
+
+    uri: str
+    cid: str | None = None
+    cursor: str | None = None
     posts: list[PostView]
 
 

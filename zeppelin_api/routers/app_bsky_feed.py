@@ -11,11 +11,12 @@ from zeppelin_api.db import Session
 from zeppelin_api.errors import invalid_request
 from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers, uri_by_did
 from zeppelin_api.hydration.feeds import FEED_FILTERS, FeedFilter, FeedItem, hydrate_author_feed
-from zeppelin_api.hydration.keys import PostKey, did_of, post_key, record_key
+from zeppelin_api.hydration.keys import LIST, POST, PostKey, did_of, post_key, record_key
+from zeppelin_api.hydration.post_lists import PostListQuery, hydrate_post_list
 from zeppelin_api.hydration.posts import hydrate_posts
 from zeppelin_api.hydration.relations import Relation, hydrate_subject_relations
-from zeppelin_api.hydration.state import Hydration
-from zeppelin_api.lexicon.posts import GetAuthorFeedOutput, GetPostsOutput
+from zeppelin_api.hydration.state import Hydration, Post
+from zeppelin_api.lexicon.posts import FeedOutput, GetPostsOutput, GetQuotesOutput
 from zeppelin_api.lexicon.profiles import GetLikesOutput, GetRepostedByOutput
 from zeppelin_api.pagination import START, Page, Position, decode_cursor, fill_page
 from zeppelin_api.parameters import MAX_IDENTIFIERS, AtIdentifier, AtUriText, CidText, Cursor, Limit
@@ -24,8 +25,8 @@ from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import Service, ServiceDep, SessionDep
 from zeppelin_api.times import iso
 from zeppelin_api.views.context import View, ViewContext, present
-from zeppelin_api.views.feeds import present_feed, self_threads
-from zeppelin_api.views.posts import post_view
+from zeppelin_api.views.feeds import feed_view_post, present_feed, self_threads
+from zeppelin_api.views.posts import is_hidden_by_block, post_view
 from zeppelin_api.views.profiles import pinned_post, profile
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, cid_from_text
 from zeppelin_pipeline.errors import InvalidDataError
@@ -34,7 +35,7 @@ from zeppelin_pipeline.warehouse.keys import nsid_of_number
 router: Final = XrpcRouter("app.bsky.feed")
 
 
-@router.query("getAuthorFeed", GetAuthorFeedOutput, "BlockedActor", "BlockedByActor")
+@router.query("getAuthorFeed", FeedOutput, "BlockedActor", "BlockedByActor")
 async def get_author_feed(
     service: ServiceDep,
     session: SessionDep,
@@ -118,6 +119,84 @@ async def get_posts(
     await hydrate_posts(session, state, keys, service.policy)
     context = service.view_context(state)
     return json_response({"posts": [view for uri in wanted if (view := post_view(context, uri)) is not None]})
+
+
+@router.query("getQuotes", GetQuotesOutput)
+async def get_quotes(
+    service: ServiceDep,
+    session: SessionDep,
+    uri: Annotated[AtUriText, Query(description="Reference (AT-URI) of post record")],
+    cid: Annotated[
+        CidText | None,
+        Query(description="If supplied, filters to quotes of specific version (by CID) of the post record."),
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Get a list of quotes for a given post, newest first."""
+
+    def view(context: ViewContext, post: Post) -> View | None:
+        embedded = post.embedded
+        is_of_version = cid is None or (embedded is not None and embedded["cid"] == cid)
+        is_hidden = is_hidden_by_block(context, post, post.embedded_uri)
+        return post_view(context, post.uri) if is_of_version and not is_hidden else None
+
+    page = await _post_page(service, session, "get_quotes", POST, uri, limit, cursor, view)
+    return json_response(present(uri=uri, cid=cid, posts=page.items, cursor=page.cursor))
+
+
+@router.query("getListFeed", FeedOutput, "UnknownList")
+async def get_list_feed(
+    service: ServiceDep,
+    session: SessionDep,
+    list: Annotated[AtUriText, Query(description="Reference (AT-URI) to the list record.")],  # noqa: A002 - the lexicon's name
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Get a feed of recent posts from a list (posts by those on it), newest first."""
+
+    def view(context: ViewContext, post: Post) -> View | None:
+        return feed_view_post(context, FeedItem(post.uri))
+
+    page = await _post_page(service, session, "get_list_feed", LIST, list, limit, cursor, view)
+    return json_response(present(feed=page.items, cursor=page.cursor))
+
+
+async def _post_page(
+    service: Service,
+    session: Session,
+    query: PostListQuery,
+    collection: str,
+    uri: str,
+    limit: int,
+    cursor: str | None,
+    view: Callable[[ViewContext, Post], View | None],
+) -> Page[View]:
+    """The posts that have to do with a record of that collection and are shown; none for any other record."""
+    start = decode_cursor(cursor)
+    subject = record_key(session.keys, await uri_by_did(session, uri))
+    if subject is None or subject.collection != session.keys.collection_id(collection):
+        return Page([], None)
+    state = Hydration()
+
+    async def fetch(position: Position, wanted: int) -> Page[View]:
+        page = await hydrate_post_list(
+            session, state, query, subject, position, wanted, service.policy, with_replied_to=query == "get_list_feed"
+        )
+        return page.shown(functools.partial(view, service.view_context(state)))
+
+    return await fill_page(start, limit, fetch)
+
+
+@router.query("getActorLikes", FeedOutput, "BlockedActor", "BlockedByActor")
+async def get_actor_likes(
+    actor: Annotated[AtIdentifier, Query()],  # noqa: ARG001 - parameters of the lexicon
+    limit: Limit = 50,  # noqa: ARG001
+    cursor: Cursor = None,
+) -> Response:
+    """Get a list of posts liked by an actor. Accounts see their own likes only, and nobody is signed in."""
+    decode_cursor(cursor)
+    raise invalid_request("Profile not found")
 
 
 @router.query("getLikes", GetLikesOutput)

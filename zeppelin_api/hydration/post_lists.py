@@ -1,0 +1,64 @@
+"""Pages of posts, newest first: those that quote a post, those of a list's members."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from zeppelin_api.db import Session
+from zeppelin_api.hydration.keys import PostKey, RecordKey
+from zeppelin_api.hydration.posts import hydrate_posts
+from zeppelin_api.hydration.state import Hydration, Post
+from zeppelin_api.pagination import Page, Position
+from zeppelin_api.policy import Policy
+
+PostListQuery: TypeAlias = Literal["get_quotes", "get_list_feed"]
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyRow:
+    actor_id: int
+    rkey: int
+    sort_at: datetime
+
+
+async def hydrate_post_list(
+    session: Session,
+    state: Hydration,
+    query: PostListQuery,
+    subject: RecordKey,
+    start: Position,
+    limit: int,
+    policy: Policy,
+    *,
+    with_replied_to: bool = False,
+) -> Page[Post]:
+    """One page, with all that the posts' views show put into the state.
+
+    Args:
+        session: where to read.
+        state: where to put what is found.
+        query: which posts.
+        subject: the post that is quoted, or the list.
+        start: where the page starts.
+        limit: posts of it, shown or not.
+        policy: what the service hides.
+        with_replied_to: whether the posts that they answer are shown beside them, as in feeds.
+    """
+    rows = await session.rows(
+        _KeyRow,
+        query,
+        actor=subject.actor,
+        rkey=subject.rkey,
+        before_at=start.at,
+        before_rkey=start.rkey,
+        before_actor=start.last,
+        limit=limit + 1,
+    )
+    keys = [PostKey(row.actor_id, row.rkey) for row in rows[:limit]]
+    await hydrate_posts(session, state, keys, policy, with_replied_to=with_replied_to)
+    posts = {post.key: post for post in state.posts.values()}
+    last = rows[limit - 1] if len(rows) > limit else None
+    return Page(
+        [posts[key] for key in keys if key in posts],
+        None if last is None else Position(last.sort_at, last.rkey, last.actor_id),
+    )
