@@ -10,13 +10,24 @@ from pydantic import BaseModel
 
 from zeppelin_api.app import create_app
 from zeppelin_api.db import Database
-from zeppelin_api.lexicon.curation import GetFeedGeneratorsOutput, PageOfGenerators
+from zeppelin_api.lexicon.configuration import AgeAssuranceConfig, GetConfigOutput
+from zeppelin_api.lexicon.curation import (
+    GetFeedGeneratorsOutput,
+    GetListOutput,
+    GetListsOutput,
+    GetServicesOutput,
+    GetStarterPackOutput,
+    GetStarterPacksOutput,
+    PageOfGenerators,
+    PageOfStarterPacks,
+)
 from zeppelin_api.lexicon.posts import FeedOutput, GetPostsOutput, GetPostThreadOutput, GetQuotesOutput
 from zeppelin_api.lexicon.profiles import (
     GetFollowersOutput,
     GetFollowsOutput,
     GetLikesOutput,
     GetProfilesOutput,
+    GetRelationshipsOutput,
     GetRepostedByOutput,
     ProfileViewDetailed,
 )
@@ -38,6 +49,15 @@ OUTPUTS: Final[Mapping[str, type[BaseModel]]] = {
     "app.bsky.feed.getPostThread": GetPostThreadOutput,
     "app.bsky.feed.getLikes": GetLikesOutput,
     "app.bsky.feed.getRepostedBy": GetRepostedByOutput,
+    "app.bsky.ageassurance.getConfig": AgeAssuranceConfig,
+    "app.bsky.unspecced.getConfig": GetConfigOutput,
+    "app.bsky.labeler.getServices": GetServicesOutput,
+    "app.bsky.graph.getList": GetListOutput,
+    "app.bsky.graph.getLists": GetListsOutput,
+    "app.bsky.graph.getStarterPack": GetStarterPackOutput,
+    "app.bsky.graph.getStarterPacks": GetStarterPacksOutput,
+    "app.bsky.graph.getActorStarterPacks": PageOfStarterPacks,
+    "app.bsky.graph.getRelationships": GetRelationshipsOutput,
     "app.bsky.graph.getFollowers": GetFollowersOutput,
     "app.bsky.graph.getFollows": GetFollowsOutput,
     "app.bsky.unspecced.getPostThreadV2": GetPostThreadV2Output,

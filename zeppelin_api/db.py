@@ -38,11 +38,13 @@ class Session:
         connection: to the warehouse, read-only.
         keys: of the warehouse.
         accepts_pending_handles: whether a handle that nobody has looked at yet counts as its account's.
+        verifiers: the DIDs of the accounts whose verifications of others are shown.
     """
 
     connection: AsyncConnection[Any]
     keys: KeySpace
     accepts_pending_handles: bool = False
+    verifiers: tuple[str, ...] = ()
 
     async def rows(self, row_type: type[RowT], query: str, /, **parameters: Any) -> list[RowT]:
         """All rows of a named query.
@@ -63,6 +65,7 @@ class Database:
     def __init__(self, settings: ApiSettings, cursor_factory: type[AsyncCursor[Any]] = AsyncCursor) -> None:
         self._statement_timeout = f"{settings.statement_timeout_seconds * 1000:.0f}"
         self._accepts_pending_handles = settings.accept_pending_handles
+        self._verifiers = settings.trusted_verifiers
         self._keys: KeySpace | None = None
         self._pool = AsyncConnectionPool(
             settings.postgres_url,
@@ -97,7 +100,7 @@ class Database:
             if self._keys is None:
                 raise unavailable("The warehouse is not made yet")
             try:
-                yield Session(connection, self._keys, self._accepts_pending_handles)
+                yield Session(connection, self._keys, self._accepts_pending_handles, self._verifiers)
             finally:
                 if connection.broken:
                     self._check = asyncio.create_task(self._pool.check())  # its siblings are most likely dead too

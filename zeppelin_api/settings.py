@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from pydantic import AliasChoices, Field, ValidationError
@@ -72,6 +73,14 @@ class ApiSettings(BaseSettings):
     accept_pending_handles: bool = Field(
         default=False,
         description="Whether a handle that is claimed and not yet looked at is shown and found as if it were verified.",
+    )
+    trusted_verifiers: tuple[str, ...] = Field(
+        default=("did:plc:z72i7hdynmk6r22z27h6tvur",),
+        description="DIDs of the accounts whose verifications of others are shown, as a list in JSON.",
+    )
+    age_assurance_regions: tuple[dict[str, Any], ...] = Field(
+        default=(),
+        description="What `app.bsky.ageassurance.getConfig` gives to clients: a list in JSON of `defs#configRegion`.",
     )
     thread_max_replies: int = Field(
         default=2000, ge=1, description="Replies that one thread answers with, upper levels first."

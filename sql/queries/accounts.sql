@@ -39,7 +39,12 @@ SELECT
     (
         SELECT raw FROM record
         WHERE record.actor_id = actor.id AND collection = 19 AND rkey = %(self_rkey)s AND reason IS NULL
-    ) AS germ_declaration
+    ) AS germ_declaration,
+    verified.verifier_actors,
+    verified.verification_rkeys,
+    verified.verification_rkey_texts,
+    verified.verification_times,
+    verified.verifications
 FROM actor
 LEFT JOIN identity ON identity.actor_id = actor.id
 LEFT JOIN repo ON repo.actor_id = actor.id
@@ -49,6 +54,26 @@ LEFT JOIN record AS live_status
     AND live_status.collection = 16
     AND live_status.rkey = %(self_rkey)s
     AND live_status.reason IS NULL
+LEFT JOIN LATERAL (
+    -- By accounts that are trusted to verify others, the first of each, oldest first.
+    SELECT
+        array_agg(verification.actor_id ORDER BY first_at, verification.actor_id) AS verifier_actors,
+        array_agg(verification.rkey ORDER BY first_at, verification.actor_id) AS verification_rkeys,
+        array_agg(record_key.text ORDER BY first_at, verification.actor_id) AS verification_rkey_texts,
+        array_agg(first_at ORDER BY first_at, verification.actor_id) AS verification_times,
+        array_agg(verification.raw ORDER BY first_at, verification.actor_id) AS verifications
+    FROM verification
+    CROSS JOIN LATERAL (SELECT least(verification.created_at, verification.indexed_at) AS first_at) AS seen
+    LEFT JOIN record_key ON record_key.id = verification.rkey AND verification.rkey < 0
+    WHERE verification.subject_actor = actor.id
+        AND verification.actor_id = ANY(%(verifiers)s::bigint[])
+        AND NOT EXISTS (
+            SELECT FROM verification AS earlier
+            WHERE earlier.subject_actor = verification.subject_actor
+                AND earlier.actor_id = verification.actor_id
+                AND earlier.rkey < verification.rkey
+        )
+) AS verified ON true
 WHERE actor.id = ANY(%(actors)s::bigint[]) AND (repo.actor_id IS NOT NULL OR identity.actor_id IS NOT NULL);
 
 -- name: get_profile_counts

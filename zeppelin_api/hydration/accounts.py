@@ -1,13 +1,13 @@
 """Accounts: names to DIDs, DIDs to all that profile views show."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from zeppelin_api.db import Session
-from zeppelin_api.hydration.keys import SELF_RKEY, STATUS, did_of, uri_of
+from zeppelin_api.hydration.keys import SELF_RKEY, STATUS, VERIFICATION, did_of, rkey_of, uri_of
 from zeppelin_api.hydration.records import least_time, read_record
-from zeppelin_api.hydration.state import Account, Hydration, JsonRecord, StoredRecord
+from zeppelin_api.hydration.state import Account, Hydration, JsonRecord, StoredRecord, Verification
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,11 @@ class _AccountRow:
     notification_declaration: bytes | None
     chat_declaration: bytes | None
     germ_declaration: bytes | None
+    verifier_actors: list[int] | None
+    verification_rkeys: list[int] | None
+    verification_rkey_texts: list[str | None] | None
+    verification_times: list[datetime] | None
+    verifications: list[bytes] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +89,16 @@ async def load_actors(session: Session, state: Hydration, actors: Collection[int
     """
     if not actors:
         return {}
+    verifiers = {session.keys.actor_id(did): did for did in session.verifiers}
     rows = await session.rows(
         _AccountRow,
         "get_accounts",
-        actors=list(actors),
+        actors=list({*actors, *verifiers}),
+        verifiers=list(verifiers),
         self_rkey=session.keys.rkey_id(SELF_RKEY),
         accepts_pending=session.accepts_pending_handles,
     )
-    state.accounts |= {row.did: _account(row) for row in rows}
+    state.accounts |= {row.did: _account(row, verifiers) for row in rows}
     return {row.actor_id: row.did for row in rows}
 
 
@@ -104,7 +111,7 @@ async def load_profile_counts(session: Session, dids: Iterable[str]) -> dict[str
     return {actors[row.actor_id]: row for row in rows}
 
 
-def _account(row: _AccountRow) -> Account:
+def _account(row: _AccountRow, verifiers: Mapping[int, str]) -> Account:
     profile, cid = (None, None) if row.profile is None else read_record(row.profile)
     return Account(
         did=row.did,
@@ -119,7 +126,24 @@ def _account(row: _AccountRow) -> Account:
         chat=_read_if_there(row.chat_declaration),
         notifications=_read_if_there(row.notification_declaration),
         germ=_read_if_there(row.germ_declaration),
+        is_trusted_verifier=row.actor_id in verifiers,
+        verifications=tuple(_verifications(row, verifiers)),
     )
+
+
+def _verifications(row: _AccountRow, verifiers: Mapping[int, str]) -> Iterator[Verification]:
+    columns = (
+        row.verifier_actors or (),
+        row.verification_rkeys or (),
+        row.verification_rkey_texts or (),
+        row.verification_times or (),
+        row.verifications or (),
+    )
+    for actor, rkey, rkey_text, sort_at, raw in zip(*columns, strict=True):
+        issuer = verifiers[actor]
+        record, _ = read_record(raw)
+        uri = uri_of(issuer, VERIFICATION, rkey_of(rkey, rkey_text))
+        yield Verification(uri, issuer, record["handle"], record["displayName"], sort_at)
 
 
 def _read_if_there(raw: bytes | None) -> JsonRecord | None:

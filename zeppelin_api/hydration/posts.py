@@ -7,6 +7,7 @@ from typing import Final
 
 from zeppelin_api.db import Session
 from zeppelin_api.hydration.accounts import load_accounts
+from zeppelin_api.hydration.blocks import load_blocked_pairs
 from zeppelin_api.hydration.keys import (
     LIST,
     POST,
@@ -43,12 +44,6 @@ class _PostRow:
     quotes: int
     breaks_threadgate: bool
     breaks_postgate: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _PairRow:
-    one: int
-    other: int
 
 
 async def hydrate_posts(
@@ -181,12 +176,4 @@ async def _load_blocks(session: Session, state: Hydration, posts: list[Post]) ->
         for uri in (post.parent_uri, post.root_uri, post.embedded_uri)
         if uri is not None and did_of(uri) != post.did
     }
-    by_actor = {session.keys.actor_id(did): did for pair in pairs for did in pair}
-    actors = {did: actor for actor, did in by_actor.items()}
-    if not pairs:
-        return
-    ones, others = zip(*(tuple(pair) for pair in pairs), strict=True)
-    rows = await session.rows(
-        _PairRow, "get_blocked_pairs", ones=[actors[did] for did in ones], others=[actors[did] for did in others]
-    )
-    state.blocked_pairs |= {frozenset((by_actor[row.one], by_actor[row.other])) for row in rows}
+    await load_blocked_pairs(session, state, pairs)

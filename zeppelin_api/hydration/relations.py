@@ -6,9 +6,11 @@ from typing import Literal
 
 from zeppelin_api.db import Session
 from zeppelin_api.hydration.accounts import load_actors
+from zeppelin_api.hydration.blocks import load_blocked_pairs
 from zeppelin_api.hydration.keys import RecordKey
 from zeppelin_api.hydration.state import Hydration
 from zeppelin_api.pagination import Page, Position
+from zeppelin_api.policy import Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,18 @@ async def hydrate_follows(
     did: str,
     start: Position,
     limit: int,
+    policy: Policy,
 ) -> Page[Relation]:
-    """Who follows an account, or whom it follows, with their accounts put into the state."""
+    """Who follows an account, or whom it follows, with their accounts put into the state.
+
+    Where blocks of third parties hide, those are left out that a block stands between and the account.
+    """
     rows = await session.rows(_Row, query, actor=session.keys.actor_id(did), **_bounds(start, limit))
-    return await _page(session, state, rows, limit)
+    page = await _page(session, state, rows, limit)
+    if not policy.third_party_blocks_hide:
+        return page
+    await load_blocked_pairs(session, state, {frozenset((did, relation.did)) for relation in page.items})
+    return page.shown(lambda found: None if frozenset((did, found.did)) in state.blocked_pairs else found)
 
 
 def _bounds(start: Position, limit: int) -> dict[str, object]:

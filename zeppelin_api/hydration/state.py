@@ -37,6 +37,23 @@ class StoredRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """What a trusted account says of another: that it is who it says it is.
+
+    Attributes:
+        handle: of the verified account, as it was then.
+        display_name: likewise.
+        sort_at: least(createdAt, first seen).
+    """
+
+    uri: str
+    issuer: str
+    handle: str
+    display_name: str
+    sort_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Account:
     """An account and the records with the key `self` that describe it.
 
@@ -45,6 +62,8 @@ class Account:
         status: of its hosting; None is active.
         created_at: as its profile claims.
         sort_at: least(createdAt, first seen) of its profile.
+        is_trusted_verifier: whether its verifications of others are shown.
+        verifications: by trusted verifiers, oldest first.
     """
 
     did: str
@@ -59,6 +78,8 @@ class Account:
     chat: JsonRecord | None
     notifications: JsonRecord | None
     germ: JsonRecord | None
+    is_trusted_verifier: bool = False
+    verifications: tuple[Verification, ...] = ()
 
     @property
     def is_active(self) -> bool:

@@ -49,6 +49,25 @@ class StatusView(LexiconObject):
     is_active: bool | None = None
 
 
+class VerificationView(LexiconObject):
+    """`app.bsky.actor.defs#verificationView`."""
+
+    issuer: str
+    issuer_display_name: str | None = None
+    issuer_handle: str | None = None
+    uri: str
+    is_valid: bool
+    created_at: str
+
+
+class VerificationState(LexiconObject):
+    """`app.bsky.actor.defs#verificationState`."""
+
+    verifications: list[VerificationView]
+    verified_status: str
+    trusted_verifier_status: str
+
+
 class ProfileViewBasic(LexiconObject):
     """`app.bsky.actor.defs#profileViewBasic`."""
 
@@ -60,6 +79,7 @@ class ProfileViewBasic(LexiconObject):
     associated: ProfileAssociated | None = None
     labels: list[Label] | None = None
     created_at: str | None = None
+    verification: VerificationState | None = None
     status: StatusView | None = None
 
 

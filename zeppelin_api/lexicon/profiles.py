@@ -1,7 +1,11 @@
 """Outputs of `app.bsky.actor.*`, `app.bsky.graph.*` and the lists of accounts of `app.bsky.feed.*`."""
 
+from typing import Annotated, TypeAlias
+
+from pydantic import Discriminator, Tag
+
 from zeppelin_api.lexicon.accounts import ProfileView
-from zeppelin_api.lexicon.base import LexiconObject, StrongRef
+from zeppelin_api.lexicon.base import LexiconObject, StrongRef, UnionMember, type_of
 from zeppelin_api.lexicon.curation import StarterPackViewBasic
 
 
@@ -63,3 +67,36 @@ class GetRepostedByOutput(LexiconObject):
     cid: str | None = None
     cursor: str | None = None
     reposted_by: list[ProfileView]
+
+
+class Relationship(UnionMember):
+    """`app.bsky.graph.defs#relationship`."""
+
+    did: str
+    following: str | None = None
+    followed_by: str | None = None
+    blocking: str | None = None
+    blocked_by: str | None = None
+    blocking_by_list: str | None = None
+    blocked_by_list: str | None = None
+
+
+class NotFoundActor(UnionMember):
+    """`app.bsky.graph.defs#notFoundActor`."""
+
+    actor: str
+    not_found: bool
+
+
+AnyRelationship: TypeAlias = Annotated[
+    Annotated[Relationship, Tag("app.bsky.graph.defs#relationship")]
+    | Annotated[NotFoundActor, Tag("app.bsky.graph.defs#notFoundActor")],
+    Discriminator(type_of),
+]
+
+
+class GetRelationshipsOutput(LexiconObject):
+    """`app.bsky.graph.getRelationships`."""
+
+    actor: str | None = None
+    relationships: list[AnyRelationship]

@@ -9,14 +9,15 @@ from zeppelin_api.db import Session
 from zeppelin_api.errors import invalid_request
 from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers
 from zeppelin_api.hydration.relations import hydrate_follows
+from zeppelin_api.hydration.relationships import load_relationships
 from zeppelin_api.hydration.state import Hydration
-from zeppelin_api.lexicon.profiles import GetFollowersOutput, GetFollowsOutput
+from zeppelin_api.lexicon.profiles import GetFollowersOutput, GetFollowsOutput, GetRelationshipsOutput
 from zeppelin_api.pagination import Page, Position, decode_cursor, fill_page
 from zeppelin_api.parameters import AtIdentifier, Cursor, Limit
 from zeppelin_api.responses import json_response
 from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import Service, ServiceDep, SessionDep
-from zeppelin_api.views.context import View, present
+from zeppelin_api.views.context import View, present, typed
 from zeppelin_api.views.profiles import profile
 
 router: Final = XrpcRouter("app.bsky.graph")
@@ -58,6 +59,29 @@ async def get_follows(
     return json_response(present(subject=subject, follows=page.items, cursor=page.cursor))
 
 
+@router.query("getRelationships", GetRelationshipsOutput, "ActorNotFound")
+async def get_relationships(
+    session: SessionDep,
+    actor: Annotated[AtIdentifier, Query(description="Primary account requesting relationships for.")],
+    others: Annotated[
+        list[AtIdentifier] | None,
+        Query(max_length=30, description="List of 'other' accounts to be related back to the primary."),
+    ] = None,
+) -> Response:
+    """Enumerates public relationships between one account, and a list of other accounts."""
+    wanted = others or []
+    dids = await resolve_identifiers(session, [actor, *wanted])
+    did = dids.get(actor)
+    found = {} if did is None else await load_relationships(session, did, [dids[one] for one in wanted if one in dids])
+
+    def view(other: str) -> View:
+        if did is None or other not in dids:
+            return typed("app.bsky.graph.defs#notFoundActor", {"actor": other, "notFound": True})
+        return typed("app.bsky.graph.defs#relationship", {"did": dids[other], **found.get(dids[other], {})})
+
+    return json_response(present(actor=did, relationships=[view(other) for other in wanted]))
+
+
 async def _follows_page(
     service: Service,
     session: Session,
@@ -76,7 +100,7 @@ async def _follows_page(
         raise invalid_request(f"Actor not found: {actor}")
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
-        page = await hydrate_follows(session, state, query, did, position, wanted)
+        page = await hydrate_follows(session, state, query, did, position, wanted, service.policy)
         context = service.view_context(state)
         return page.shown(lambda relation: profile(context, relation.did))
 

@@ -5,6 +5,7 @@ How many joined by a starter pack is left out: it is not counted yet, and zero w
 
 from typing import Any
 
+from zeppelin_api.hydration.curation import Member
 from zeppelin_api.hydration.keys import (
     GENERATOR,
     LABELER,
@@ -104,6 +105,38 @@ def starter_pack_basic(context: ViewContext, uri: str) -> View | None:
         labels=[],
         indexedAt=iso(stored.sort_at),
     )
+
+
+def member_view(context: ViewContext, member: Member) -> View | None:
+    """`app.bsky.graph.defs#listItemView`; None when the account is not shown."""
+    subject = profile(context, member.did)
+    return None if subject is None else {"uri": member.uri, "subject": subject}
+
+
+def starter_pack_view(context: ViewContext, uri: str, sample: list[Member]) -> View | None:
+    """`app.bsky.graph.defs#starterPackView`, with those of its list that are its sample."""
+    view = starter_pack_basic(context, uri)
+    if view is None:
+        return None
+    record = view["record"]
+    pack_list = context.state.records.get(record["list"])
+    feeds = [context.state.records.get(feed["uri"]) for feed in record.get("feeds", [])]
+    feed_views = [generator_view(context, feed) for feed in feeds if feed is not None]
+    members = [member_view(context, member) for member in sample]
+    return view | present(
+        feeds=[feed for feed in feed_views if feed is not None],
+        list=None if pack_list is None else list_basic(context, pack_list),
+        listItemsSample=[member for member in members if member is not None],
+    )
+
+
+def labeler_detailed(context: ViewContext, stored: StoredRecord) -> View | None:
+    """`app.bsky.labeler.defs#labelerViewDetailed`."""
+    view = labeler_view(context, stored)
+    if view is None:
+        return None
+    names = ("policies", "reasonTypes", "subjectTypes", "subjectCollections")
+    return view | present(**{name: stored.record.get(name) for name in names})
 
 
 def labeler_view(context: ViewContext, stored: StoredRecord) -> View | None:

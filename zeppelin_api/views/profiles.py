@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from zeppelin_api.hydration.accounts import ProfileCounts
 from zeppelin_api.hydration.keys import PROFILE, SELF_RKEY, uri_of
-from zeppelin_api.hydration.state import Account, JsonRecord, StoredRecord
+from zeppelin_api.hydration.state import Account, JsonRecord, StoredRecord, Verification
 from zeppelin_api.times import iso
 from zeppelin_api.views.context import View, ViewContext, is_of_type, present
 from zeppelin_api.views.labels import self_labels
@@ -83,6 +83,7 @@ def _basic(context: ViewContext, account: Account) -> View:
         associated=_associated(account),
         labels=self_labels(uri_of(account.did, PROFILE, SELF_RKEY), account.profile_cid, account.profile),
         createdAt=None if account.created_at is None else iso(account.created_at),
+        verification=_verification(context, account),
         status=_status(context, account),
     )
 
@@ -121,6 +122,34 @@ def _germ(account: Account) -> View | None:
     if message_me is None:
         return None
     return {"showButtonTo": message_me["showButtonTo"], "messageMeUrl": message_me["messageMeUrl"]}
+
+
+def _verification(context: ViewContext, account: Account) -> View | None:
+    """`#verificationState`; None for an account without a handle, and for one that nobody verified."""
+    if account.handle is None or not (account.verifications or account.is_trusted_verifier):
+        return None
+    views = [_verification_view(context, account, verification) for verification in account.verifications]
+    verified = "none" if not views else "valid" if any(view["isValid"] for view in views) else "invalid"
+    return {
+        "verifications": views,
+        "verifiedStatus": verified,
+        "trustedVerifierStatus": "valid" if account.is_trusted_verifier else "none",
+    }
+
+
+def _verification_view(context: ViewContext, account: Account, verification: Verification) -> View:
+    """`#verificationView`: valid for as long as the account's name and handle are those that were verified."""
+    issuer = context.state.accounts.get(verification.issuer)
+    display_name = (account.profile or {}).get("displayName")
+    is_valid = bool(verification.display_name) and verification.display_name == display_name
+    return present(
+        issuer=verification.issuer,
+        issuerDisplayName=None if issuer is None else (issuer.profile or {}).get("displayName"),
+        issuerHandle=None if issuer is None else issuer.handle,
+        uri=verification.uri,
+        isValid=is_valid and verification.handle == account.handle,
+        createdAt=iso(verification.sort_at),
+    )
 
 
 def _status(context: ViewContext, account: Account) -> View | None:

@@ -1,0 +1,192 @@
+"""Lists, starter packs, labelers, verifications and relationships over a real database."""
+
+from typing import Any
+
+from tests.api_client import ApiClient, running_api
+from tests.factories import A_LIST, Account, Ref, WarehouseFactory
+
+CURATED = {"name": "friends", "purpose": "app.bsky.graph.defs#curatelist"}
+MODERATION = {"name": "pests", "purpose": "app.bsky.graph.defs#modlist"}
+REFERENCE = {"name": "pack", "purpose": "app.bsky.graph.defs#referencelist"}
+
+
+def _list(warehouse: WarehouseFactory, owner: Account, members: list[Account], value: dict[str, str] = CURATED) -> Ref:
+    made = warehouse.record(owner, "app.bsky.graph.list", value)
+    for member in members:
+        _add(warehouse, owner, made, member)
+    return made
+
+
+def _add(warehouse: WarehouseFactory, owner: Account, to: Ref, member: Account) -> Ref:
+    return warehouse.record(owner, "app.bsky.graph.listitem", {"subject": member.did, "list": to.uri})
+
+
+async def test_a_list_shows_its_members_newest_first_and_once_each(api: ApiClient, warehouse: WarehouseFactory):
+    owner = warehouse.account("owner.test", {"displayName": "Owner"})
+    users = [warehouse.account(f"user{number}.test") for number in range(7)]
+    hidden = warehouse.account("hidden.test", status="takendown")
+    made = _list(warehouse, owner, [*users[:3], hidden, *users[3:], users[0]])
+
+    pages = await api.pages("app.bsky.graph.getList", "items", list=made.uri, limit=3)
+    body = await api.get("app.bsky.graph.getList", list=made.uri.replace(owner.did, "owner.test"))
+
+    assert [[item["subject"]["handle"] for item in page] for page in pages] == [
+        ["user6.test", "user5.test", "user4.test"],
+        ["user3.test", "user2.test", "user1.test"],
+        ["user0.test"],
+    ]
+    assert body["list"]["creator"]["displayName"] == "Owner"
+    assert body["items"][0]["uri"].startswith(f"at://{owner.did}/app.bsky.graph.listitem/")
+    assert await api.error("app.bsky.graph.getList", list=A_LIST) == (400, "InvalidRequest")
+
+
+async def test_a_block_hides_a_member_where_the_operator_follows_blocks(postgres_url: str, warehouse: WarehouseFactory):
+    owner, friend, foe = (warehouse.account(f"{name}.test") for name in ("owner", "friend", "foe"))
+    warehouse.block(foe, owner)
+    curated, pests = _list(warehouse, owner, [friend, foe]), _list(warehouse, owner, [friend, foe], MODERATION)
+
+    warehouse.follow(friend, owner)
+    warehouse.follow(foe, owner)
+
+    async with running_api(postgres_url, third_party_blocks_hide=True) as strict, running_api(postgres_url) as open_api:
+        assert len((await strict.get("app.bsky.graph.getFollowers", actor=owner.did))["followers"]) == 1
+        assert len((await open_api.get("app.bsky.graph.getFollowers", actor=owner.did))["followers"]) == 2
+        assert len((await strict.get("app.bsky.graph.getList", list=curated.uri))["items"]) == 1
+        assert len((await strict.get("app.bsky.graph.getList", list=pests.uri))["items"]) == 2
+        assert len((await open_api.get("app.bsky.graph.getList", list=curated.uri))["items"]) == 2
+
+
+async def test_lists_are_told_apart_by_purpose(api: ApiClient, warehouse: WarehouseFactory):
+    owner = warehouse.account("owner.test")
+    for value in (CURATED, MODERATION, REFERENCE, CURATED):
+        _list(warehouse, owner, [], value)
+
+    async def names(**parameters: Any) -> list[str]:
+        body = await api.get("app.bsky.graph.getLists", actor="owner.test", **parameters)
+        return [view["name"] for view in body["lists"]]
+
+    assert await names() == ["friends", "pests", "friends"]
+    assert await names(purposes="modlist") == ["pests"]
+    assert await names(purposes=["app.bsky.graph.defs#curatelist", "test"]) == ["friends", "friends"]
+    assert await names(purposes="referencelist") == []
+    pages = await api.pages("app.bsky.graph.getLists", "lists", actor=owner.did, limit=2)
+    assert [len(page) for page in pages] == [2, 1]
+    assert await api.error("app.bsky.graph.getLists", actor="nobody.test") == (400, "InvalidRequest")
+
+
+async def test_a_starter_pack_shows_its_list_its_feeds_and_who_of_it_is_followed_most(
+    api: ApiClient, warehouse: WarehouseFactory
+):
+    owner = warehouse.account("owner.test")
+    users = [warehouse.account(f"user{number}.test") for number in range(14)]
+    for number, user in enumerate(users):
+        warehouse.actor_counts(user, followers=number % 7)
+    made = _list(warehouse, owner, users, REFERENCE)
+    feed = warehouse.record(owner, "app.bsky.feed.generator", {"did": "did:web:f.test", "displayName": "Feed"})
+    value = {"name": "start", "list": made.uri, "feeds": [{"uri": feed.uri}]}
+    pack = warehouse.record(owner, "app.bsky.graph.starterpack", value)
+
+    body = await api.get("app.bsky.graph.getStarterPack", starterPack=pack.uri.replace(owner.did, "owner.test"))
+
+    view = body["starterPack"]
+    assert (view["list"]["name"], view["feeds"][0]["displayName"]) == ("pack", "Feed")
+    sample = [item["subject"]["handle"] for item in view["listItemsSample"]]
+    assert sample[:4] == ["user13.test", "user6.test", "user12.test", "user5.test"]
+    assert len(sample) == 12
+    assert api.queries <= 6
+    missing = pack.uri[:-1] + "2"
+    assert await api.error("app.bsky.graph.getStarterPack", starterPack=missing) == (400, "InvalidRequest")
+    basic = await api.get("app.bsky.graph.getStarterPacks", uris=[missing, pack.uri, feed.uri])
+    assert [view["uri"] for view in basic["starterPacks"]] == [pack.uri]
+
+
+async def test_an_accounts_starter_packs_come_newest_first(api: ApiClient, warehouse: WarehouseFactory):
+    owner = warehouse.account("owner.test")
+    packs = [
+        warehouse.record(owner, "app.bsky.graph.starterpack", {"name": f"pack {number}", "list": A_LIST})
+        for number in range(5)
+    ]
+
+    pages = await api.pages("app.bsky.graph.getActorStarterPacks", "starterPacks", actor="owner.test", limit=2)
+
+    assert [view["uri"] for page in pages for view in page] == [pack.uri for pack in reversed(packs)]
+    few = api.queries
+    await api.get("app.bsky.graph.getActorStarterPacks", actor="owner.test", limit=100)
+    assert api.queries == few
+
+
+async def test_labelers_are_shown_with_or_without_their_policies(api: ApiClient, warehouse: WarehouseFactory):
+    labeler, other = warehouse.account("labeler.test"), warehouse.account("other.test")
+    policies = {"labelValues": ["spam"]}
+    warehouse.record(
+        labeler, "app.bsky.labeler.service", {"policies": policies, "subjectTypes": ["account"]}, rkey="self"
+    )
+
+    short = await api.get("app.bsky.labeler.getServices", dids=[other.did, labeler.did])
+    long = await api.get("app.bsky.labeler.getServices", dids=[labeler.did], detailed=True)
+
+    (view,) = short["views"]
+    assert view["$type"] == "app.bsky.labeler.defs#labelerView"
+    assert "policies" not in view
+    (detailed,) = long["views"]
+    assert (detailed["policies"], detailed["subjectTypes"]) == (policies, ["account"])
+
+
+async def test_relationships_are_told_in_both_directions(api: ApiClient, warehouse: WarehouseFactory):
+    me, friend, foe, listed = (warehouse.account(f"{name}.test") for name in ("me", "friend", "foe", "listed"))
+    following, followed = warehouse.follow(me, friend), warehouse.follow(friend, me)
+    warehouse.follow(me, friend)
+    blocked = warehouse.block(foe, me)
+    pests = _list(warehouse, foe, [listed], MODERATION)
+    warehouse.record(me, "app.bsky.graph.listblock", {"subject": pests.uri})
+    others = [friend.did, "foe.test", listed.did, "nobody.test", me.did]
+
+    body = await api.get("app.bsky.graph.getRelationships", actor="me.test", others=others)
+
+    kind = "app.bsky.graph.defs#relationship"
+    assert body == {
+        "actor": me.did,
+        "relationships": [
+            {"$type": kind, "did": friend.did, "following": following.uri, "followedBy": followed.uri},
+            {"$type": kind, "did": foe.did, "blockedBy": blocked.uri},
+            {"$type": kind, "did": listed.did, "blockingByList": pests.uri},
+            {"$type": "app.bsky.graph.defs#notFoundActor", "actor": "nobody.test", "notFound": True},
+            {"$type": kind, "did": me.did},
+        ],
+    }
+    assert api.queries == 2
+    mirrored = await api.get("app.bsky.graph.getRelationships", actor=listed.did, others=[me.did])
+    assert mirrored["relationships"] == [{"$type": kind, "did": me.did, "blockedByList": pests.uri}]
+    assert await api.get("app.bsky.graph.getRelationships", actor=me.did) == {"actor": me.did, "relationships": []}
+
+
+async def test_a_verification_counts_while_name_and_handle_are_those_that_were_verified(
+    postgres_url: str, warehouse: WarehouseFactory
+):
+    trusted = warehouse.account("trusted.test", {"displayName": "Trusted"})
+    stranger = warehouse.account("stranger.test")
+    alice = warehouse.account("alice.test", {"displayName": "Alice"})
+    renamed = warehouse.account("renamed.test", {"displayName": "Renamed"})
+    for issuer, subject, name in ((trusted, alice, "Alice"), (stranger, alice, "Alice"), (trusted, renamed, "Before")):
+        value = {"subject": subject.did, "handle": subject.handle, "displayName": name}
+        warehouse.record(issuer, "app.bsky.graph.verification", value)
+
+    async with running_api(postgres_url, trusted_verifiers=(trusted.did,)) as api:
+
+        async def verification(account: Account) -> Any:
+            return (await api.get("app.bsky.actor.getProfile", actor=account.did)).get("verification")
+
+        state = await verification(alice)
+        assert (state["verifiedStatus"], state["trustedVerifierStatus"]) == ("valid", "none")
+        (view,) = state["verifications"]
+        assert (view["issuer"], view["issuerDisplayName"], view["isValid"]) == (trusted.did, "Trusted", True)
+        assert (await verification(renamed))["verifiedStatus"] == "invalid"
+        assert (await verification(trusted))["trustedVerifierStatus"] == "valid"
+        assert await verification(stranger) is None
+
+
+async def test_clients_are_told_how_the_service_is_configured(postgres_url: str):
+    region = {"countryCode": "GB", "minAccessAge": 13, "rules": []}
+    async with running_api(postgres_url, age_assurance_regions=[region]) as api:
+        assert (await api.get("app.bsky.unspecced.getConfig"))["checkEmailConfirmed"] is False
+        assert await api.get("app.bsky.ageassurance.getConfig") == {"regions": [region]}

@@ -1,0 +1,151 @@
+"""What accounts make for others: pages of their lists and starter packs, and who is on a list."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from zeppelin_api.db import Session
+from zeppelin_api.hydration.accounts import load_accounts, load_actors
+from zeppelin_api.hydration.blocks import load_blocked_pairs
+from zeppelin_api.hydration.keys import LIST, LIST_ITEM, STARTER_PACK, RecordKey, did_of, record_key, rkey_of, uri_of
+from zeppelin_api.hydration.records import load_records
+from zeppelin_api.hydration.state import Hydration
+from zeppelin_api.pagination import START, Page, Position
+from zeppelin_api.policy import Policy
+
+MODERATION_LIST: Final = "app.bsky.graph.defs#modlist"
+#: A starter pack shows so many members, of the newest so many.
+_SAMPLE: Final = 12
+_SAMPLED: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An account on a list.
+
+    Attributes:
+        uri: of the item.
+        did: the account.
+        followers: that it has.
+    """
+
+    uri: str
+    did: str
+    followers: int
+
+
+@dataclass(frozen=True, slots=True)
+class _KeyRow:
+    actor_id: int
+    rkey: int
+    sort_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _MemberRow:
+    subject_actor: int
+    rkey: int
+    rkey_text: str | None
+    sort_at: datetime
+    followers: int
+
+
+async def hydrate_lists(
+    session: Session, state: Hydration, did: str, purposes: list[int], start: Position, limit: int
+) -> Page[str]:
+    """The URIs of one page of an account's lists of those purposes, with what their views show put into the state."""
+    rows = await _rows(session, "get_lists", did, start, limit, purposes=purposes)
+    return await _page(session, state, LIST, rows, limit)
+
+
+async def hydrate_starter_packs(session: Session, state: Hydration, did: str, start: Position, limit: int) -> Page[str]:
+    """The URIs of one page of an account's starter packs, with what their views show put into the state."""
+    rows = await _rows(session, "get_starter_packs", did, start, limit)
+    return await _page(session, state, STARTER_PACK, rows, limit)
+
+
+async def _rows(
+    session: Session,
+    query: Literal["get_lists", "get_starter_packs"],
+    did: str,
+    start: Position,
+    limit: int,
+    **filters: object,
+) -> list[_KeyRow]:
+    return await session.rows(
+        _KeyRow,
+        query,
+        actor=session.keys.actor_id(did),
+        before_at=start.at,
+        before_rkey=start.rkey,
+        limit=limit + 1,
+        **filters,
+    )
+
+
+async def _page(session: Session, state: Hydration, collection: str, rows: list[_KeyRow], limit: int) -> Page[str]:
+    shown = rows[:limit]
+    number = session.keys.collection_id(collection)
+    await load_records(session, state, [RecordKey(row.actor_id, number, row.rkey) for row in shown])
+    await load_accounts(session, state, state.dids())
+    by_key = {record_key(session.keys, uri): uri for uri in state.records}
+    uris = [by_key.get(RecordKey(row.actor_id, number, row.rkey)) for row in shown]
+    last = Position(shown[-1].sort_at, shown[-1].rkey, 0) if len(rows) > limit else None
+    return Page([uri for uri in uris if uri is not None], last)
+
+
+async def hydrate_starter_pack(session: Session, state: Hydration, uri: str, policy: Policy) -> list[Member]:
+    """Put a starter pack into the state, with its list, its feeds and their accounts.
+
+    Returns:
+        Of the newest members of its list those with the most followers.
+    """
+    key = record_key(session.keys, uri)
+    if key is None or key.collection != session.keys.collection_id(STARTER_PACK):
+        return []
+    await load_records(session, state, [key])
+    stored = state.records.get(uri)
+    if stored is None:
+        return []
+    named = [stored.record["list"], *(feed["uri"] for feed in stored.record.get("feeds", []))]
+    keys = {name: key for name in named if (key := record_key(session.keys, name)) is not None}
+    await load_records(session, state, keys.values())
+    await load_accounts(session, state, state.dids())
+    newest = await hydrate_members(session, state, stored.record["list"], START, _SAMPLED, policy)
+    return sorted(newest.items, key=lambda member: -member.followers)[:_SAMPLE]
+
+
+async def hydrate_members(
+    session: Session, state: Hydration, list_uri: str, start: Position, limit: int, policy: Policy
+) -> Page[Member]:
+    """One page of who is on a list, with their accounts put into the state.
+
+    Where blocks of third parties hide, members that a block stands between and the list's account are left out, but not
+    of a list that is there to block.
+    """
+    key = record_key(session.keys, list_uri)
+    if key is None or key.collection != session.keys.collection_id(LIST):
+        return Page([], None)
+    rows = await session.rows(
+        _MemberRow,
+        "get_list_members",
+        actor=key.actor,
+        rkey=key.rkey,
+        before_at=start.at,
+        before_rkey=start.rkey,
+        limit=limit + 1,
+    )
+    shown = rows[:limit]
+    owner = did_of(list_uri)
+    dids = await load_actors(session, state, [row.subject_actor for row in shown])
+    members = [
+        Member(uri_of(owner, LIST_ITEM, rkey_of(row.rkey, row.rkey_text)), dids[row.subject_actor], row.followers)
+        for row in shown
+        if row.subject_actor in dids
+    ]
+    stored = state.records.get(list_uri)
+    if policy.third_party_blocks_hide and (stored is None or stored.record["purpose"] != MODERATION_LIST):
+        await load_blocked_pairs(session, state, {frozenset((owner, member.did)) for member in members})
+        members = [member for member in members if frozenset((owner, member.did)) not in state.blocked_pairs]
+    last = Position(shown[-1].sort_at, shown[-1].rkey, 0) if len(rows) > limit else None
+    return Page(members, last)

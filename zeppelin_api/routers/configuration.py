@@ -1,0 +1,25 @@
+"""What clients are told about the service: `app.bsky.unspecced.getConfig` and `app.bsky.ageassurance.getConfig`."""
+
+from typing import Final
+
+from starlette.responses import Response
+
+from zeppelin_api.lexicon.configuration import AgeAssuranceConfig, GetConfigOutput
+from zeppelin_api.responses import json_response
+from zeppelin_api.routers.xrpc import XrpcRouter
+from zeppelin_api.service import ServiceDep
+
+unspecced_router: Final = XrpcRouter("app.bsky.unspecced")
+ageassurance_router: Final = XrpcRouter("app.bsky.ageassurance")
+
+
+@unspecced_router.query("getConfig", GetConfigOutput)
+async def get_config() -> Response:
+    """Get miscellaneous runtime configuration: there are no e-mails to confirm here, and nobody curates topics."""
+    return json_response({"checkEmailConfirmed": False, "topicsEnabled": False})
+
+
+@ageassurance_router.query("getConfig", AgeAssuranceConfig)
+async def get_age_assurance_config(service: ServiceDep) -> Response:
+    """Returns Age Assurance configuration for use on the client: the regions of the operator's settings."""
+    return json_response({"regions": service.settings.age_assurance_regions})
