@@ -19,6 +19,8 @@ from zeppelin_pipeline.warehouse.queries import load_queries
 
 #: Repositories asked for at once.
 PAGE = 50
+#: Where no bar can be drawn, a line says this often how far it is.
+_LINE_SECONDS = 30.0
 #: Records named of each kind of difference of a repository.
 MOST_NAMED = 20
 
@@ -48,9 +50,10 @@ def run_verify(url: str, lake: Lake, request: AuditRequest, console: Console) ->
     request.check()
     proven = records = 0
     differing = 0
-    started = time.monotonic()
+    started = said = time.monotonic()
     with connect(url, application="zeppelin verify", autocommit=True) as connection, Progress(console=console) as bar:
-        task = bar.add_task("repositories", total=_total(connection, request))
+        total = _total(connection, request)
+        task = bar.add_task("repositories", total=total)
         for page in _pages(connection, request, read_key_space(connection)):
             audits = list(audit_repositories(connection, page))
             proven += sum(audit.is_exact for audit in audits)
@@ -61,6 +64,9 @@ def run_verify(url: str, lake: Lake, request: AuditRequest, console: Console) ->
             for fault in [*faults, *(f"{who}: no repository is wholly held" for who in not_held)]:
                 console.print(fault, highlight=False, markup=False, soft_wrap=True)
             bar.advance(task, len(page))
+            if not console.is_terminal and time.monotonic() - said > _LINE_SECONDS:
+                said = time.monotonic()
+                console.print(f"{proven + differing:,} of {total:,} repositories", highlight=False)
     seconds = time.monotonic() - started
     console.print(f"{proven:,} repositories with {records:,} records are complete and exact; {differing:,} are not")
     console.print(f"{records / seconds:,.0f} records a second", highlight=False)
