@@ -95,7 +95,7 @@ def pack_row(maker: RepositoryMaker, account: Account) -> tuple[PackRow, int]:
     key = maker.population.signing_key(account).public_key.to_multibase()
     method = {"id": f"{made.did}#atproto", "type": "Multikey", "controller": made.did, "publicKeyMultibase": key}
     document = json.dumps({"id": made.did, "verificationMethod": [method]})
-    row = PackRow(made.did, "bench", made.rev, FETCHED, None, None, datetime.now(UTC), document, made.car)
+    row = PackRow(made.did, "bench", made.rev, FETCHED, None, None, datetime.now(UTC), document, None, made.car)
     return row, made.records
 
 

@@ -75,7 +75,7 @@ def make_pack(folder: str, records: int) -> dict[str, float]:
     }
     document = json.dumps({"id": DID, "verificationMethod": [method]})
     writer = PackWriter(Lake(folder), SHARD)
-    writer.add(PackRow(DID, "bench", REV, FETCHED, None, None, datetime.now(UTC), document, car))
+    writer.add(PackRow(DID, "bench", REV, FETCHED, None, None, datetime.now(UTC), document, None, car))
     writer.flush()
     return {"car_bytes": float(len(car)), "peak_bytes": float(peak_bytes())}
 

@@ -85,8 +85,8 @@ SELECT did FROM chosen WHERE is_merged;
 
 -- name: mark_repositories
 -- What was seen last of an account decides its status, with content or without it: content that is held stays when its host no
--- longer gives it, hidden by the status. A failure says nothing of the account.
-UPDATE repo r SET (status, reason, fetched_at) = (i.status, i.reason, i.fetched_at)
+-- longer gives it, hidden by the status. A failure says nothing of the account, an older commit's key nothing of a newer one.
+UPDATE repo r SET (status, reason, fetched_at) = (i.status, CASE WHEN i.rev < r.rev THEN NULL ELSE i.reason END, i.fetched_at)
 FROM incoming i
 WHERE r.actor_id = i.actor_id AND i.state IN ('synchronized', 'absent')
     AND (r.state IN ('failed', 'invalid') OR i.fetched_at > r.fetched_at);

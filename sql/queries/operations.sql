@@ -58,7 +58,7 @@ WHERE t.actor_id = u.actor_id AND t.collection = u.collection AND t.rkey = u.rke
 
 -- name: write_live_repositories
 -- Repositories that live commits followed on without a gap.
-UPDATE repo r SET (rev, data_cid, records, commit, state) = (u.rev, u.data_cid, u.records, u.commit, 'synchronized')
+UPDATE repo r SET (rev, data_cid, records, commit, state, reason) = (u.rev, u.data_cid, u.records, u.commit, 'synchronized', NULL)
 FROM unnest(%(actors)s::bigint[], %(revs)s::bigint[], %(data_cids)s::bytea[], %(records)s::bigint[], %(commits)s::bytea[])
     AS u (actor_id, rev, data_cid, records, commit)
 WHERE r.actor_id = u.actor_id;

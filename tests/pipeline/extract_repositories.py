@@ -76,6 +76,7 @@ class Account:
             "detail": None,
             "fetched_at": FETCHED_AT,
             "did_document": self.document(),
+            "former_keys": None,
             "car": self.car(),
         } | changes
 

@@ -5,11 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from tests.pipeline.extract_repositories import (
     FETCHED_AT,
     HOST,
+    KEY,
     REV,
     SHARD,
     Account,
@@ -25,11 +27,12 @@ from zeppelin_pipeline.atproto.dag_cbor import encode
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.lake import layout
-from zeppelin_pipeline.lake.schemas import RECORD_DATASETS
+from zeppelin_pipeline.lake.schemas import PACK, RECORD_DATASETS
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.extract_output import Limits
 from zeppelin_pipeline.repos.marker import ExtractResult
+from zeppelin_pipeline.repos.pack import pack_rows
 
 CAROL = "did:plc:carolccccccccccccccccccc"
 THING = {"$type": "com.example.thing", "name": "friends"}
@@ -111,6 +114,33 @@ def test_a_repository_that_is_not_proven_is_set_aside_with_all_its_entries(lake:
     states = {row["did"]: (row["state"], row["reason"]) for row in read_dataset(lake, "repo")}
     assert states == {ALICE: ("invalid", reason), CAROL: ("synchronized", None)}
     assert_counts_add_up(lake, result)
+
+
+def test_a_repository_signed_by_the_key_of_its_time_is_held_and_says_so(lake: Lake):
+    account, now = Account(ALICE, ALL_KINDS), PrivateKey.generate("p256")
+    keys = [now.public_key.to_multibase(), KEY.public_key.to_multibase()]
+    result = extract(lake, account.row(did_document=account.document(now), former_keys=keys))
+    assert result.states == {"synchronized": 1}
+    assert "signature-invalid" not in result.rejected
+    [repo] = read_dataset(lake, "repo")
+    assert (repo["state"], repo["reason"], repo["rev"]) == ("synchronized", "former-key", account.rev)
+    assert repo["signing_key"] == now.public_key.to_multibase()
+
+
+@pytest.mark.parametrize("keys", [["zQ3shNotAKey"], ["", "z"], [PrivateKey.generate("k256").public_key.to_multibase()]])
+def test_a_former_key_that_did_not_sign_proves_nothing(lake: Lake, keys: list[str]):
+    account = Account(ALICE, ALL_KINDS)
+    document = account.document(PrivateKey.generate("p256"))
+    result = extract(lake, account.row(did_document=document, former_keys=keys))
+    assert (result.states, result.rejected) == ({"invalid": 1}, {"signature-invalid": 9})
+
+
+def test_a_pack_of_before_the_former_keys_is_read(lake: Lake):
+    row = Account(ALICE, ALL_KINDS).row()
+    old = pa.Table.from_pylist([row], schema=PACK).drop_columns(["former_keys"])
+    lake.write_table(layout.pack_part(SHARD, 0), old)
+    assert extract_shard(lake, SHARD).states == {"synchronized": 1}
+    assert next(pack_rows(lake, SHARD)).former_keys is None
 
 
 def test_a_missing_record_block_makes_the_repository_invalid(lake: Lake):

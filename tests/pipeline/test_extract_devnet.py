@@ -37,7 +37,9 @@ def extracted(tmp_path: Path) -> tuple[Lake, ExtractResult, list[tuple[FaultKind
         key = maker.population.signing_key(account).public_key.to_multibase()
         method = {"id": "#atproto", "type": "Multikey", "controller": account.did, "publicKeyMultibase": key}
         document = json.dumps({"id": account.did, "verificationMethod": [method]})
-        row = PackRow(account.did, HOST, repository.rev, FETCHED, None, None, FETCHED_AT, document, repository.car)
+        row = PackRow(
+            account.did, HOST, repository.rev, FETCHED, None, None, FETCHED_AT, document, None, repository.car
+        )
         writer.add(row)
         made.append((fault, repository))
     writer.flush()

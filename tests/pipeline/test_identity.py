@@ -69,6 +69,25 @@ def test_a_renamed_account_is_found_by_the_export_and_by_an_event(postgres_url: 
         assert handles(postgres_url)[by_event] == (told, "verified")
 
 
+def test_what_the_key_of_its_time_signed_is_held_and_what_no_key_of_then_did_is_not(postgres_url: str, tmp_path: Path):
+    with running_devnet(NETWORK) as network, backfill_of(network, postgres_url, tmp_path) as backfill:
+        silent, writing, *_ = [each.did for each in network.accounts() if each.is_active and not each.former_host]
+        current = {did: network.change_key(did) for did in (silent, writing)}
+        network.write(writing, [])  # by the old key still, after it was lost
+        backfill.take_in_identities()
+        backfill.plan()
+        backfill.take_in(backfill.shards)
+        with psycopg.connect(postgres_url) as connection:
+            rows = connection.execute(
+                "SELECT did, state, reason, records, signing_key FROM repo JOIN actor ON id = repo.actor_id"
+                " JOIN identity USING (actor_id) WHERE did = ANY(%s)", (list(current),)
+            ).fetchall()  # fmt: skip
+        assert {did: rest for did, *rest in rows} == {
+            silent: ["synchronized", "former-key", len(network.records_of(silent)), current[silent]],
+            writing: ["invalid", "signature-invalid", 0, current[writing]],
+        }
+
+
 def test_the_sensors_ask_for_the_open_window_and_for_handles_that_are_due(postgres_url: str, tmp_path: Path):
     assert open_window([]) == FIRST
     assert open_window([FIRST, window_key(1)]) == window_key(1)

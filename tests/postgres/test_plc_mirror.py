@@ -227,6 +227,23 @@ async def test_the_mirror_answers_while_it_is_fresh_and_for_nothing_newer(mirror
         assert await PlcMirror(connection, keys, timedelta(0)).resolve(did_of(alice), None) is None
 
 
+async def test_a_former_key_is_given_for_the_time_in_which_it_was_the_accounts(mirror: Mirror, postgres_url: str):
+    alice = mirror.account("alice")
+    mirror.export.add(did_of(alice), operation(alice, signing=key("new")), START + HOUR)
+    await mirror.follow()
+    keys, old = read_key_space(mirror.connection), did_key(key("alice")).removeprefix("did:key:")
+    moments = {START - 1: (), START: (old,), START + HOUR - 1: (old,), START + HOUR: ()}
+    async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as connection:
+        fresh = PlcMirror(connection, keys, timedelta(hours=1))
+        for micros, former_keys in moments.items():
+            found = await fresh.resolve(did_of(alice), time_of(micros))
+            assert found is not None
+            assert found.former_keys == former_keys
+        whenever = await fresh.resolve(did_of(alice), None)
+        assert whenever is not None
+        assert whenever.former_keys == ()
+
+
 async def test_a_mirror_whose_warehouse_is_away_sends_to_the_directory(mirror: Mirror, postgres_url: str):
     alice = mirror.account("alice")
     await mirror.follow()

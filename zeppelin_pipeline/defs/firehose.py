@@ -14,7 +14,13 @@ from typing import Any, Final
 import dagster as dg
 
 from zeppelin_pipeline.defs.metadata import counts_table
-from zeppelin_pipeline.defs.resources import FirehoseResource, LakeResource, NetworkResource, Warehouse
+from zeppelin_pipeline.defs.resources import (
+    FirehoseResource,
+    IdentityResource,
+    LakeResource,
+    NetworkResource,
+    Warehouse,
+)
 from zeppelin_pipeline.defs.run_states import UNFINISHED
 from zeppelin_pipeline.firehose.rates import Rates
 from zeppelin_pipeline.firehose.service import follow
@@ -75,6 +81,7 @@ def follow_relay(
     warehouse: dg.ResourceParam[Warehouse],
     lake: dg.ResourceParam[LakeResource],
     network: NetworkResource,
+    identity: IdentityResource,
     firehose_settings: FirehoseResource,
 ) -> None:
     """One consumer; its reports are materializations of the asset."""
@@ -83,7 +90,7 @@ def follow_relay(
         metadata = report_metadata(config.relay, rates)
         context.log_event(dg.AssetMaterialization(firehose.key, metadata=metadata))
 
-    settings = firehose_settings.settings(config.relay, warehouse, lake.open(), network)
+    settings = firehose_settings.settings(config.relay, warehouse, lake.open(), network, identity)
     following = follow(
         settings, asyncio.Event(), report, patience_seconds=_PATIENCE_SECONDS, longest_seconds=config.seconds
     )

@@ -1,13 +1,13 @@
 """Dagster's resources: typed shells around the settings, each giving a plain domain object."""
 
-from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
 import dagster as dg
-from psycopg import AsyncConnection, Connection
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.firehose.service import FirehoseSettings, firehose_settings
@@ -18,7 +18,7 @@ from zeppelin_pipeline.hosts.txt import TxtLookup
 from zeppelin_pipeline.hosts.witnesses import Witness, manual_witness, relay_witness, scrape_witness
 from zeppelin_pipeline.identity.handle_queue import QueueSettings
 from zeppelin_pipeline.identity.handles import HandleResolver, HandleSettings
-from zeppelin_pipeline.identity.mirror import PlcMirror
+from zeppelin_pipeline.identity.mirror import PlcMirror, open_mirror
 from zeppelin_pipeline.identity.plc_follow import FollowSettings
 from zeppelin_pipeline.identity.resolver import DidResolver, GetUrl
 from zeppelin_pipeline.lake.store import Lake
@@ -29,7 +29,7 @@ from zeppelin_pipeline.repos.pack import PackSettings
 from zeppelin_pipeline.repos.plan import PlanSettings
 from zeppelin_pipeline.repos.stale import StaleSettings
 from zeppelin_pipeline.settings import Settings
-from zeppelin_pipeline.warehouse.connection import CONNECT_TIMEOUT_SECONDS, connect, read_key_space
+from zeppelin_pipeline.warehouse.connection import connect
 from zeppelin_pipeline.warehouse.indexes import DEFAULT_LIMITS, BuildLimits
 
 
@@ -69,16 +69,9 @@ class Warehouse:
         with connect(url, application=f"zeppelin {application}", autocommit=True) as connection:
             yield connection
 
-    @asynccontextmanager
-    async def mirror(self, application: str, fresh_seconds: float) -> AsyncGenerator[PlcMirror]:
+    def mirror(self, application: str, fresh_seconds: float) -> AbstractAsyncContextManager[PlcMirror]:
         """The mirror of the PLC directory, on a connection of its own."""
-        url = self.url or Settings.load().require_postgres_url()
-        with self.connect(application) as connection:
-            keys = read_key_space(connection)
-        async with await AsyncConnection.connect(
-            url, application_name=f"zeppelin {application}", autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
-        ) as connection:
-            yield PlcMirror(connection, keys, timedelta(seconds=fresh_seconds))
+        return open_mirror(self.require_url(), f"zeppelin {application}", timedelta(seconds=fresh_seconds))
 
 
 class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
@@ -187,13 +180,16 @@ class FirehoseResource(dg.ConfigurableResource["FirehoseResource"]):
     queue_bytes: int
     lag_alert_seconds: float
 
-    def settings(self, relay: str, warehouse: Warehouse, lake: Lake, network: NetworkResource) -> FirehoseSettings:
+    def settings(
+        self, relay: str, warehouse: Warehouse, lake: Lake, network: NetworkResource, identity: IdentityResource
+    ) -> FirehoseSettings:
         """What the consumer of a relay needs to know."""
         return firehose_settings(
             relay=relay,
             postgres_url=warehouse.require_url(),
             lake=lake,
             plc_url=network.plc_url,
+            plc_fresh_seconds=identity.plc_fresh_seconds,
             clients=network.client_settings(),
             verifiers=self.verifiers,
             batch_events=self.batch_events,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from zeppelin_pipeline.atproto.crypto import PublicKey
+from zeppelin_pipeline.atproto.crypto import PrivateKey, PublicKey
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.devnet.faults import Fault
 from zeppelin_pipeline.devnet.host import StandingFault
@@ -129,6 +129,15 @@ class DevnetHandle:
         """Give an account another handle, and tell of it on the firehose; the new handle."""
         self._devnet.feed.rename(self._account(did))
         return self.handle_of(did)
+
+    def change_key(self, did: str) -> str:
+        """Give an account a new signing key, and tell of it on the firehose; its multibase.
+
+        What the account's repository holds stays signed by the key before.
+        """
+        key = PrivateKey.generate("k256").public_key
+        self._devnet.feed.change_key(self._account(did), key.to_did_key())
+        return key.to_multibase()
 
     def last_seq(self) -> int:
         """Sequence number of the newest event on the firehose."""

@@ -52,6 +52,12 @@ class Directory:
         log = self.log(account)
         log.append((micros, account, self._operation(handle, account.host, log[-1][2])))
 
+    def change_key(self, account: Account, signing_key: str, micros: int) -> None:
+        """Add an operation that gives the account another signing key, a `did:key`; its repository stays as it is."""
+        log = self.log(account)
+        handle = log[-1][2].content["alsoKnownAs"][0].removeprefix("at://")
+        log.append((micros, account, self._operation(handle, account.host, log[-1][2], signing_key)))
+
     def export(self, after_micros: int, count: int) -> list[Logged]:
         """The operations after a time, in the order of time, at most `count`."""
         everything = (entry for account in self._population.accounts for entry in self.log(account))
@@ -67,10 +73,10 @@ class Directory:
             log.append((moved_micros + step * 1000, account, operation))
         return log
 
-    def _operation(self, handle: str, host: int, previous: Operation) -> Operation:
-        signing_key = previous.content["verificationMethods"]["atproto"]
+    def _operation(self, handle: str, host: int, previous: Operation, signing_key: str | None = None) -> Operation:
+        key = signing_key or str(previous.content["verificationMethods"]["atproto"])
         operator = rotation_key(self._population.config.seed)
-        return signed_operation(operator, signing_key, handle, self._host_urls[host], previous)
+        return signed_operation(operator, key, handle, self._host_urls[host], previous)
 
 
 def directory_app(directory: Directory, population: Population) -> Starlette:

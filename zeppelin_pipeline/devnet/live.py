@@ -105,6 +105,11 @@ class LiveFeed:
         self._directory.rename(account, handle, micros // 1000 * 1000)
         return self._publish("#identity", lambda: {"did": account.did, "handle": handle})
 
+    def change_key(self, account: Account, signing_key: str) -> int:
+        """Give the account another signing key in the directory, and tell of it; it has not signed anything yet."""
+        self._directory.change_key(account, signing_key, self._now_micros() // 1000 * 1000)
+        return self._publish("#identity", lambda: {"did": account.did})
+
     def _publish(self, kind: str, body: Callable[[], dict[str, Any]]) -> int:
         moment = format_datetime(self._now_micros() // 1000 * 1000)
         return self._firehose.publish(lambda seq: encode_frame(1, kind, {"seq": seq, "time": moment} | body()))

@@ -69,6 +69,7 @@ async def resync_round(
     connection: Connection[TupleRow],
     clients: HostClients,
     resolver: DidResolver,
+    mirrored: DidResolver,
     *,
     limit: int = 50,
     settings: FetchSettings | None = None,
@@ -78,7 +79,8 @@ async def resync_round(
     Args:
         connection: in autocommit; not that of a consumer.
         clients: of all hosts, with their limits.
-        resolver: tells where accounts are.
+        resolver: tells where accounts are now; a mirror may not know yet of one that has just moved.
+        mirrored: tells the keys that may have signed what was fetched.
         limit: repositories in this round.
         settings: limits of the fetches.
     """
@@ -89,7 +91,7 @@ async def resync_round(
     manifest, unplaced = await _placed(due, resolver)
     began_at = datetime.now(UTC)
     if manifest:
-        await _refetch(connection, clients, resolver, manifest, settings or FetchSettings(max_in_flight=limit))
+        await _refetch(connection, clients, mirrored, manifest, settings or FetchSettings(max_in_flight=limit))
     return await asyncio.to_thread(_settle, connection, due, unplaced, began_at)
 
 

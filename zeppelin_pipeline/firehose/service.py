@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from psycopg import Connection
@@ -18,6 +19,7 @@ from zeppelin_pipeline.firehose.stream import ENDPOINT, StreamSettings
 from zeppelin_pipeline.firehose.upkeep import Upkeep
 from zeppelin_pipeline.firehose.verifiers import Verifiers
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients
+from zeppelin_pipeline.identity.mirror import PlcMirror, open_mirror
 from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.warehouse.connection import connect
@@ -34,6 +36,7 @@ class FirehoseSettings:
         lake: where events wait for the indexes.
         relay: URL.
         plc_url: the directory that is asked for accounts that the warehouse does not know.
+        plc_fresh_for: for how long after its export's end was seen the mirror of it answers, for repositories fetched.
         clients: how hosts are asked.
         verifiers: processes that verify.
         consumer: bounds.
@@ -45,6 +48,7 @@ class FirehoseSettings:
     relay: str
     plc_url: str
     clients: ClientSettings
+    plc_fresh_for: timedelta = timedelta(minutes=5)
     verifiers: int = 2
     consumer: ConsumerSettings = field(default_factory=ConsumerSettings)
     spool: SpoolLimits = field(default_factory=SpoolLimits)
@@ -61,6 +65,7 @@ def firehose_settings(
     postgres_url: str,
     lake: Lake,
     plc_url: str,
+    plc_fresh_seconds: float,
     clients: ClientSettings,
     verifiers: int,
     batch_events: int,
@@ -74,7 +79,8 @@ def firehose_settings(
         queue=QueueLimits(bytes=queue_bytes),
         stream=stream,
     )
-    return FirehoseSettings(postgres_url, lake, relay, plc_url, clients, verifiers, consumer)
+    fresh_for = timedelta(seconds=plc_fresh_seconds)
+    return FirehoseSettings(postgres_url, lake, relay, plc_url, clients, fresh_for, verifiers, consumer)
 
 
 async def follow(
@@ -118,7 +124,11 @@ async def follow(
         spool = Spool(settings.lake, settings.spool)
         consumer = Consumer(connection, held, verifiers, resolver, spool, settings.consumer, report)
         beside = stack.enter_context(connect(settings.postgres_url, application="zeppelin resync", autocommit=True))
-        upkeep = Upkeep(beside, clients, resolver, settings.stream, lambda: spool.is_drained)
+        mirror = await stack.enter_async_context(
+            open_mirror(settings.postgres_url, "zeppelin resync", settings.plc_fresh_for)
+        )
+        mirrored = resolver_of(clients, settings.plc_url, mirror)
+        upkeep = Upkeep(beside, clients, resolver, mirrored, settings.stream, lambda: spool.is_drained)
         await _run_beside(consumer.run(until), upkeep.run())
     return True
 
@@ -148,11 +158,12 @@ async def _run_beside(main: Coroutine[Any, Any, None], side: Coroutine[Any, Any,
         await asyncio.gather(consuming, keeping, return_exceptions=True)
 
 
-def resolver_of(clients: HostClients, plc_url: str) -> DidResolver:
-    """Who is asked for DID documents."""
+def resolver_of(clients: HostClients, plc_url: str, mirror: PlcMirror | None = None) -> DidResolver:
+    """Who is asked for DID documents; a key that has just changed is known to the directory alone."""
     clients.keep(plc_url)
 
     async def get_url(url: str, max_bytes: int) -> bytes:
         return await clients.get_url(url, max_bytes=max_bytes)
 
-    return DidResolver(get_url, plc_url, allow_http=clients.settings.allow_private)
+    ask_mirror = None if mirror is None else mirror.resolve
+    return DidResolver(get_url, plc_url, allow_http=clients.settings.allow_private, ask_mirror=ask_mirror)

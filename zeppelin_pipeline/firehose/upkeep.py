@@ -36,6 +36,7 @@ class Upkeep:
         connection: Connection[TupleRow],
         clients: HostClients,
         resolver: DidResolver,
+        mirrored: DidResolver,
         name: StreamName,
         is_allowed: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -44,13 +45,15 @@ class Upkeep:
         Args:
             connection: in autocommit, of its own.
             clients: of all hosts.
-            resolver: of accounts.
+            resolver: of accounts, by the directory.
+            mirrored: of accounts, by its mirror where that is fresh.
             name: the stream.
             is_allowed: asked before each round: repositories are not fetched one by one while a bulk load goes on.
         """
         self._connection = connection
         self._clients = clients
         self._resolver = resolver
+        self._mirrored = mirrored
         self._name = name
         self._is_allowed = is_allowed
         self._alone = asyncio.Lock()
@@ -67,7 +70,7 @@ class Upkeep:
             result = ResyncResult()
             if self._is_allowed():
                 async with self._alone:
-                    result = await resync_round(self._connection, self._clients, self._resolver)
+                    result = await resync_round(self._connection, self._clients, self._resolver, self._mirrored)
                 self.resynced += result.settled
                 self.removed += result.removed
             await asyncio.sleep(0 if result.total else _IDLE_SECONDS)

@@ -1,6 +1,8 @@
 """The mirror of the PLC directory, asked for documents: it answers while it is fresh, for the logs that it verified."""
 
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -13,10 +15,13 @@ from zeppelin_pipeline.atproto.plc import decode_operation, did_document
 from zeppelin_pipeline.errors import UpstreamError
 from zeppelin_pipeline.identity.documents import read_document
 from zeppelin_pipeline.identity.resolver import ResolvedDid
+from zeppelin_pipeline.warehouse.connection import CONNECT_TIMEOUT_SECONDS, connect, read_key_space
 from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.queries import load_queries
 
 _LOOK_SECONDS: Final = 5.0
+#: Of one account at one moment there is one, or two where its operations were taken back.
+_MOST_FORMER_KEYS: Final = 8
 
 
 class PlcMirror:
@@ -38,7 +43,7 @@ class PlcMirror:
         self._is_lost = False
 
     async def resolve(self, did: str, since: datetime | None) -> ResolvedDid | None:
-        """The document, when the mirror is fresh and no older than `since`.
+        """The document, and the former keys of the time `since`, when the mirror is fresh and no older than that.
 
         Raises:
             UpstreamError: `did-gone`, the account was given up.
@@ -47,7 +52,8 @@ class PlcMirror:
             if self._is_lost or not await self._is_fresh(since):
                 return None
             cursor = await self._connection.execute(
-                load_queries()["mirrored_operation"], {"actor": self._keys.actor_id(did)}
+                load_queries()["mirrored_operation"],
+                {"actor": self._keys.actor_id(did), "since": since, "most_keys": _MOST_FORMER_KEYS},
             )
             row = await cursor.fetchone()
         except psycopg.OperationalError:
@@ -59,7 +65,8 @@ class PlcMirror:
         if data is None:
             raise UpstreamError("did-gone", f"{did}: given up", is_transient=False)
         document = did_document(did, data)
-        return ResolvedDid(read_document(document, did), orjson.dumps(document).decode())
+        former_keys = tuple(key.removeprefix("did:key:") for key in row[1])
+        return ResolvedDid(read_document(document, did), orjson.dumps(document).decode(), former_keys)
 
     async def _is_fresh(self, since: datetime | None) -> bool:
         if time.monotonic() - self._looked_at > _LOOK_SECONDS:
@@ -70,3 +77,14 @@ class PlcMirror:
         if self._as_of is None or datetime.now(UTC) - self._as_of > self._fresh_for:
             return False
         return since is None or since <= self._as_of
+
+
+@asynccontextmanager
+async def open_mirror(url: str, application: str, fresh_for: timedelta) -> AsyncGenerator[PlcMirror]:
+    """The mirror in the warehouse of a URL, on a connection of its own; see `PlcMirror`."""
+    with connect(url, application=application) as connection:
+        keys = read_key_space(connection)
+    async with await AsyncConnection.connect(
+        url, application_name=application, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS
+    ) as connection:
+        yield PlcMirror(connection, keys, fresh_for)

@@ -24,10 +24,18 @@ _GONE_REASONS: Final = frozenset({"http-404", "http-410"})
 
 @dataclass(frozen=True, slots=True)
 class ResolvedDid:
-    """A DID's document, parsed, and its JSON text as it was served."""
+    """A DID's document.
+
+    Attributes:
+        document: parsed.
+        text: its JSON, as it was served.
+        former_keys: multibase; keys that signed the account's commits at the time that was asked for, and do no more.
+            Only a mirror knows them.
+    """
 
     document: DidDocument
     text: str
+    former_keys: tuple[str, ...] = ()
 
 
 #: A mirror of the PLC directory: gives a document that is no older than a time, or null to have the directory asked.

@@ -79,6 +79,7 @@ PACK: Final = pa.schema(
         pa.field("detail", pa.string()),
         pa.field("fetched_at", TIMESTAMP, nullable=False),
         pa.field("did_document", pa.string()),  # JSON as served
+        pa.field("former_keys", pa.list_(pa.string())),  # multibase; those that were the account's when rev was made
         pa.field("car", pa.large_binary()),
     ]
 )

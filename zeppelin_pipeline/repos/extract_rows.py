@@ -14,6 +14,8 @@ from zeppelin_pipeline.repos.extract_output import ExtractOutput
 from zeppelin_pipeline.repos.extract_verify import count_entries, verify_repository
 from zeppelin_pipeline.repos.pack import PackRow
 
+#: Why a repository is held although its account's key did not sign it: the key that it had then did.
+FORMER_KEY: Final = "former-key"
 _PROGRESS_EVERY: Final = 100
 
 
@@ -65,13 +67,14 @@ class RowExtractor:
         document: DidDocument | None = None
         try:
             document = parse_document(row.did_document or "", row.did)
-            repository = verify_repository(row.car, document, micros_of(row.fetched_at))
+            verified = verify_repository(row.car, document, row.former_keys or (), micros_of(row.fetched_at))
         except InvalidDataError as error:
             self._set_aside(row, error.reason, error.detail, count_entries(row.car))
             return _repo_row(row, "invalid", reason=error.reason, document=document)
+        repository, reason = verified.content, FORMER_KEY if verified.is_by_former_key else None
         self._output.add_records(Source(row.did, row.host, micros_of(row.fetched_at)), repository)
         self.entries += len(repository)
-        return _repo_row(row, "synchronized", status="active", repository=repository, document=document)
+        return _repo_row(row, "synchronized", status="active", reason=reason, repository=repository, document=document)
 
     def _set_aside(self, row: PackRow, reason: str, detail: str | None, records: int) -> None:
         self.entries += records

@@ -21,7 +21,7 @@ from zeppelin_pipeline.atproto.tid import tid_micros, tid_to_int
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
 from zeppelin_pipeline.hosts.client import HostClient, HostClients
 from zeppelin_pipeline.hosts.host import Host
-from zeppelin_pipeline.identity.resolver import DidResolver
+from zeppelin_pipeline.identity.resolver import DidResolver, ResolvedDid
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.fetch_body import SpooledBody
@@ -200,20 +200,21 @@ class _Run:
 
     async def _outcome(self, row: ManifestRow, download: "_Download") -> PackRow:
         """One repository's row: its CAR, and then its DID document, so that the key is the newer of the two."""
-        rev = document = None
+        rev = found = None
         state, reason, detail = FETCHED, None, None
         try:
             rev, detail = await download.retrying()
-            document = await self._document(row.did, rev)
+            found = await self._document(row.did, rev)
         except UpstreamError as error:
             (state, reason), detail = state_of(error), error.detail or None
         car = None if state == ABSENT else download.car()
-        return PackRow(row.did, row.host.key, rev, state, reason, detail, self._now(), document, car)
+        document, former_keys = (None, None) if found is None else (found.text, found.former_keys or None)
+        return PackRow(row.did, row.host.key, rev, state, reason, detail, self._now(), document, former_keys, car)
 
-    async def _document(self, did: str, rev: str | None) -> str:
+    async def _document(self, did: str, rev: str | None) -> ResolvedDid:
         """The account's document, no older than the commit that its key signed."""
         try:
-            return (await self._resolver.resolve(did, since=None if rev is None else _time_of(rev))).text
+            return await self._resolver.resolve(did, since=None if rev is None else _time_of(rev))
         except (UpstreamError, InvalidDataError) as error:
             reason = error.reason if error.reason.startswith("did-") else f"did-{error.reason}"
             raise UpstreamError(reason, error.detail, is_transient=False) from error

@@ -40,6 +40,7 @@ class PackRow:
         reason: null when fetched.
         detail: for a person; when fetched, what is wrong with the repository as its account published it.
         did_document: JSON as served; null when it could not be had, or was not asked for.
+        former_keys: multibase; signing keys that were the account's when `rev` was made, and are not now.
         car: the CAR; null when there is none. Read from a pack it is a view, which keeps its whole row group in memory.
     """
 
@@ -51,6 +52,7 @@ class PackRow:
     detail: str | None
     fetched_at: datetime
     did_document: str | None
+    former_keys: Sequence[str] | None
     car: bytes | memoryview | None
 
 
@@ -298,7 +300,16 @@ def _to_cars(cars: list[bytes | memoryview | None]) -> pa.Array:
     return pa.array(cars, pa.large_binary())
 
 
+def with_all_columns(table: pa.Table) -> pa.Table:
+    """Rows of a pack with null in the columns that were not read, or that the pack is too old to have."""
+    for field in PACK:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(table.num_rows, field.type))
+    return table.select(PACK.names)
+
+
 def _to_rows(table: pa.Table) -> list[PackRow]:
+    table = with_all_columns(table)
     fields = cast("list[dict[str, Any]]", table.drop_columns(["car"]).to_pylist())
     # Arrow gives out signed bytes; the protocol's are unsigned.
     cars = (memoryview(car.as_buffer()).cast("B") if car.is_valid else None for car in table["car"])

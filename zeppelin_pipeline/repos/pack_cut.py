@@ -14,12 +14,12 @@ import pyarrow.parquet as pq
 
 from zeppelin_pipeline.lake.schemas import PACK
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.repos.pack import ABSENT, CONTENT, PIECE, latest_places, part_identities
+from zeppelin_pipeline.repos.pack import ABSENT, CONTENT, PIECE, latest_places, part_identities, with_all_columns
 
 #: In a part's metadata: it holds no CARs any more.
 WITHOUT_CARS: Final = "without_cars"
 #: What is known of an account no more once its data is removed.
-_EMPTIED: Final = ("rev", "detail", "did_document", "car")
+_EMPTIED: Final = ("rev", "detail", "did_document", "former_keys", "car")
 _NARROW: Final = [name for name in PACK.names if name != "car"]
 
 
@@ -99,9 +99,8 @@ def has_data(lake: Lake, shard: str, removed: Mapping[str, str]) -> bool:
 
 def _read_group(file: pq.ParquetFile, group: int, *, is_without_cars: bool) -> pa.Table:
     if not is_without_cars:
-        return file.read_row_group(group)
-    table = file.read_row_group(group, columns=_NARROW)
-    return table.append_column(PACK.field("car"), pa.nulls(table.num_rows, pa.large_binary())).select(PACK.names)
+        return with_all_columns(file.read_row_group(group))
+    return with_all_columns(file.read_row_group(group, columns=_NARROW))
 
 
 def _cut(table: pa.Table, keeps: list[bool], removed: Mapping[str, str]) -> pa.Table:

@@ -101,7 +101,8 @@ def _replay_shard(
 
 def _verifies(row: PackRow) -> bool:
     try:
-        verify_repository(row.car or b"", parse_document(row.did_document or "", row.did), micros_of(row.fetched_at))
+        document = parse_document(row.did_document or "", row.did)
+        verify_repository(row.car or b"", document, row.former_keys or (), micros_of(row.fetched_at))
     except InvalidDataError:
         return False
     return True

@@ -30,7 +30,7 @@ def run_firehose(settings: Settings, console: Console) -> None:
         ConfigurationError: another consumer follows one of them.
         ZeppelinError: what ended one of them.
     """
-    asyncio.run(_follow_all([_settings_of(settings, relay) for relay in settings.followed_relays], console))
+    asyncio.run(_follow_all([stream_settings(settings, relay) for relay in settings.followed_relays], console))
 
 
 def set_cursors(settings: Settings, cursor: str) -> None:
@@ -46,12 +46,14 @@ def set_cursors(settings: Settings, cursor: str) -> None:
             set_cursor(connection, StreamName(relay, ENDPOINT), None if cursor == NOW else int(cursor))
 
 
-def _settings_of(settings: Settings, relay: str) -> FirehoseSettings:
+def stream_settings(settings: Settings, relay: str) -> FirehoseSettings:
+    """What the consumer of a relay needs to know, by the settings of a deployment."""
     return firehose_settings(
         relay=relay,
         postgres_url=settings.require_postgres_url(),
         lake=Lake(settings.lake_url, settings.lake_options),
         plc_url=settings.plc_url,
+        plc_fresh_seconds=settings.plc_fresh_seconds,
         clients=ClientSettings(
             allow_private=settings.allow_private_hosts,
             max_in_flight=settings.max_in_flight,

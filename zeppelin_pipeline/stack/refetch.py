@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from typing import cast
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from zeppelin_pipeline.defs.code_location import build_resources
 from zeppelin_pipeline.defs.resources import NetworkResource, ShardResource
 from zeppelin_pipeline.errors import ConfigurationError
+from zeppelin_pipeline.identity.mirror import open_mirror
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.fetch_outcome import FetchResult
@@ -47,7 +49,7 @@ def run_refetch(settings: Settings, request: RefetchRequest, console: Console) -
     failed = 0
     with connect(settings.require_postgres_url(), application="zeppelin refetch", autocommit=True) as connection:
         for shard, dids in _chosen(connection, lake, shards, request):
-            result = asyncio.run(_refetch(lake, shard, dids, network, shards))
+            result = asyncio.run(_refetch(settings, lake, shard, dids, network, shards))
             extract_shard(lake, shard, limits=shards.extract_limits())
             loaded = load_shard_batches(connection, lake, shard)
             failed += result.failed_repos
@@ -78,7 +80,17 @@ def _chosen(
 
 
 async def _refetch(
-    lake: Lake, shard: str, dids: list[str] | None, network: NetworkResource, shards: ShardResource
+    settings: Settings,
+    lake: Lake,
+    shard: str,
+    dids: list[str] | None,
+    network: NetworkResource,
+    shards: ShardResource,
 ) -> FetchResult:
-    async with network.clients() as clients:
-        return await refetch_shard(lake, shard, clients, network.resolver(clients), shards.fetch_settings(), dids=dids)
+    fresh_for = timedelta(seconds=settings.plc_fresh_seconds)
+    async with (
+        network.clients() as clients,
+        open_mirror(settings.require_postgres_url(), "zeppelin refetch", fresh_for) as mirror,
+    ):
+        resolver = network.resolver(clients, mirror)
+        return await refetch_shard(lake, shard, clients, resolver, shards.fetch_settings(), dids=dids)

@@ -31,7 +31,7 @@ def lake(tmp_path: Path) -> Lake:
 
 def row(did: str, state: str = FETCHED, car: bytes | None = b"car") -> PackRow:
     reason = None if state == FETCHED else "timeout"
-    return PackRow(did, "pds.example", "3laaaaaaaaa22", state, reason, None, AT, "{}", car)
+    return PackRow(did, "pds.example", "3laaaaaaaaa22", state, reason, None, AT, "{}", None, car)
 
 
 def write(lake: Lake, *rows: PackRow, settings: PackSettings | None = None) -> PackWriter:

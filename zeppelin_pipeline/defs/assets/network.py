@@ -10,7 +10,7 @@ from pydantic import Field
 
 from zeppelin_pipeline.defs.metadata import markdown_table, rate
 from zeppelin_pipeline.defs.partitions import PDS_HOSTS, REPO_SHARDS
-from zeppelin_pipeline.defs.resources import LakeResource, NetworkResource, ShardResource, Warehouse
+from zeppelin_pipeline.defs.resources import IdentityResource, LakeResource, NetworkResource, ShardResource, Warehouse
 from zeppelin_pipeline.hosts.directory import PARKED, Directory, find_host, refresh_directory
 from zeppelin_pipeline.hosts.host import Host
 from zeppelin_pipeline.lake import layout
@@ -113,12 +113,14 @@ async def _list(
 def shard_plan(
     context: dg.AssetExecutionContext,
     network: NetworkResource,
+    identity: IdentityResource,
+    warehouse: dg.ResourceParam[Warehouse],
     lake: dg.ResourceParam[LakeResource],
     shards: ShardResource,
 ) -> dg.MaterializeResult[Any]:
     """Every listed account in exactly one shard. Shards become partitions; planned ones never change."""
     started = time.monotonic()
-    plan = asyncio.run(_plan(network, lake, shards))
+    plan = asyncio.run(_plan(network, identity, warehouse, lake, shards))
     seconds = time.monotonic() - started
     # All, not only the new ones: so a kill between the manifests and the partitions is mended by the next planning.
     keys = list_shards(lake.open())
@@ -141,6 +143,12 @@ def shard_plan(
     )
 
 
-async def _plan(network: NetworkResource, lake: dg.ResourceParam[LakeResource], shards: ShardResource) -> Plan:
-    async with network.clients() as clients:
-        return await plan_shards(lake.open(), current_host(network.resolver(clients)), shards.plan_settings())
+async def _plan(
+    network: NetworkResource,
+    identity: IdentityResource,
+    warehouse: Warehouse,
+    lake: LakeResource,
+    shards: ShardResource,
+) -> Plan:
+    async with network.clients() as clients, warehouse.mirror("plan", identity.plc_fresh_seconds) as mirror:
+        return await plan_shards(lake.open(), current_host(network.resolver(clients, mirror)), shards.plan_settings())
