@@ -87,15 +87,15 @@ SELECT actor_id, cid FROM plc_rejected WHERE actor_id = ANY(%(actors)s::bigint[]
 -- How much is mirrored.
 SELECT (SELECT count(*) FROM plc_head) AS dids, (SELECT count(*) FROM plc_rejected) AS rejected;
 
+-- name: former_keys_of_time
+-- The signing keys that were an account's at a time, and are not now.
+SELECT DISTINCT signing_key FROM former_key
+WHERE actor_id = %(actor)s AND valid_from <= %(since)s AND valid_until > %(since)s
+ORDER BY signing_key LIMIT %(limit)s;
+
 -- name: mirrored_operation
--- The operation that speaks for an account, and the former keys that were the account's at a time; none for one of which an operation
--- was set aside, or is about to be taken back.
-SELECT operation, ARRAY(
-    SELECT DISTINCT signing_key FROM former_key
-    WHERE former_key.actor_id = plc_head.actor_id AND valid_from <= %(since)s AND valid_until > %(since)s
-    ORDER BY signing_key LIMIT %(most_keys)s
-)
-FROM plc_head
+-- The operation that speaks for an account; none for one of which an operation was set aside, or is about to be taken back.
+SELECT operation, created_at FROM plc_head
 WHERE actor_id = %(actor)s AND NOT is_nullified
     AND NOT EXISTS (SELECT FROM plc_rejected WHERE plc_rejected.actor_id = plc_head.actor_id);
 

@@ -51,11 +51,10 @@ class PlcMirror:
         try:
             if self._is_lost or not await self._is_fresh(since):
                 return None
-            cursor = await self._connection.execute(
-                load_queries()["mirrored_operation"],
-                {"actor": self._keys.actor_id(did), "since": since, "most_keys": _MOST_FORMER_KEYS},
-            )
+            actor = self._keys.actor_id(did)
+            cursor = await self._connection.execute(load_queries()["mirrored_operation"], {"actor": actor})
             row = await cursor.fetchone()
+            former_keys = () if row is None or since is None else await self._former_keys(actor, since)
         except psycopg.OperationalError:
             self._is_lost = True  # the warehouse went away: the directory knows as well
             return None
@@ -65,8 +64,12 @@ class PlcMirror:
         if data is None:
             raise UpstreamError("did-gone", f"{did}: given up", is_transient=False)
         document = did_document(did, data)
-        former_keys = tuple(key.removeprefix("did:key:") for key in row[1])
         return ResolvedDid(read_document(document, did), orjson.dumps(document).decode(), former_keys)
+
+    async def _former_keys(self, actor: int, since: datetime) -> tuple[str, ...]:
+        asked = {"actor": actor, "since": since, "limit": _MOST_FORMER_KEYS}
+        cursor = await self._connection.execute(load_queries()["former_keys_of_time"], asked)
+        return tuple(key.removeprefix("did:key:") for (key,) in await cursor.fetchall())
 
     async def _is_fresh(self, since: datetime | None) -> bool:
         if time.monotonic() - self._looked_at > _LOOK_SECONDS:
