@@ -12,6 +12,7 @@ from zeppelin_api.app import create_app
 from zeppelin_api.db import Database
 from zeppelin_api.lexicon.configuration import AgeAssuranceConfig, GetConfigOutput
 from zeppelin_api.lexicon.curation import (
+    GetFeedGeneratorOutput,
     GetFeedGeneratorsOutput,
     GetListOutput,
     GetListsOutput,
@@ -43,6 +44,8 @@ OUTPUTS: Final[Mapping[str, type[BaseModel]]] = {
     "app.bsky.feed.getQuotes": GetQuotesOutput,
     "app.bsky.feed.getListFeed": FeedOutput,
     "app.bsky.feed.getActorLikes": FeedOutput,
+    "app.bsky.feed.getFeed": FeedOutput,
+    "app.bsky.feed.getFeedGenerator": GetFeedGeneratorOutput,
     "app.bsky.feed.getFeedGenerators": GetFeedGeneratorsOutput,
     "app.bsky.feed.getActorFeeds": PageOfGenerators,
     "app.bsky.feed.getPosts": GetPostsOutput,

@@ -51,7 +51,7 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        async with service.database:
+        async with service.database, service.feed_services:
             yield
 
     app = FastAPIOffline(

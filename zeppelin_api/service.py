@@ -1,6 +1,7 @@
 """What the methods share while the API runs: the warehouse, and what the settings decide."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
@@ -8,6 +9,7 @@ from typing import Annotated, TypeAlias
 from fastapi import Depends, Request
 
 from zeppelin_api.db import Database, Session
+from zeppelin_api.feed_services import FeedServices
 from zeppelin_api.hydration.overview import OverviewReader
 from zeppelin_api.hydration.state import Hydration
 from zeppelin_api.metrics import RequestMetrics
@@ -30,6 +32,7 @@ class Service:
     public_key: PublicKey | None
     overview: OverviewReader
     metrics: RequestMetrics
+    feed_services: FeedServices
 
     @classmethod
     def from_settings(cls, settings: ApiSettings, database: Database | None = None) -> "Service":
@@ -50,6 +53,7 @@ class Service:
             None if key_file is None else load_signing_key(key_file).public_key,
             OverviewReader(database, settings),
             RequestMetrics(),
+            FeedServices(settings),
         )
 
     def view_context(self, state: Hydration) -> ViewContext:
@@ -64,8 +68,19 @@ def _service(request: Request) -> Service:
 ServiceDep: TypeAlias = Annotated[Service, Depends(_service)]
 
 
-async def _session(service: ServiceDep) -> AsyncGenerator[Session]:
-    async with service.database.session() as session:
+Sessions: TypeAlias = Callable[[], AbstractAsyncContextManager[Session]]
+
+
+def _sessions(service: ServiceDep) -> Sessions:
+    return service.database.session
+
+
+#: Gives a connection for a part of the method, which waits for others meanwhile.
+SessionsDep: TypeAlias = Annotated[Sessions, Depends(_sessions)]
+
+
+async def _session(sessions: SessionsDep) -> AsyncGenerator[Session]:
+    async with sessions() as session:
         yield session
 
 

@@ -64,6 +64,20 @@ class ApiSettings(BaseSettings):
     video_playlist_url_pattern: str = Field(default="https://video.bsky.app/watch/{did}/{cid}/playlist.m3u8")
     video_thumbnail_url_pattern: str = Field(default="https://video.bsky.app/watch/{did}/{cid}/thumbnail.jpg")
 
+    plc_url: str = Field(
+        default="https://plc.directory",
+        validation_alias=AliasChoices("ZEPPELIN_PLC_URL", "plc_url"),
+        description="The PLC directory, asked for services of custom feeds that the mirror does not know.",
+    )
+    allow_private_hosts: bool = Field(
+        default=False,
+        validation_alias=AliasChoices("ZEPPELIN_ALLOW_PRIVATE_HOSTS", "allow_private_hosts"),
+        description="Whether services of custom feeds may be at private addresses, as in a test network.",
+    )
+    feed_timeout_seconds: float = Field(
+        default=10.0, gt=0, description="How long the service of a custom feed may take to answer."
+    )
+
     third_party_blocks_hide: bool = Field(
         default=False, description="Whether a block between two other accounts hides what one says to the other."
     )

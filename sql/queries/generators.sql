@@ -9,3 +9,7 @@ WHERE generator.actor_id = %(actor)s
     < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_actor)s::bigint)
 ORDER BY least(generator.created_at, generator.indexed_at) DESC, generator.rkey DESC
 LIMIT %(limit)s;
+
+-- name: get_feed_service
+-- Where the feed generator of a DID is, by its stored document; no row for a DID whose document is not stored.
+SELECT identity.feed_generator FROM identity WHERE identity.actor_id = %(actor)s;

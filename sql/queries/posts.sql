@@ -200,3 +200,27 @@ CROSS JOIN LATERAL (
 ) AS item
 ORDER BY item.sort_at DESC, item.rkey DESC, item.actor_id DESC
 LIMIT %(limit)s;
+
+-- name: get_reposts
+-- Reposts of posts by their keys; the columns of a repost determine its record.
+SELECT
+    1::smallint AS is_repost,
+    actor.did,
+    repost.subject_actor AS post_actor,
+    repost.subject_rkey AS post_rkey,
+    repost.rkey,
+    least(repost.created_at, repost.indexed_at) AS sort_at,
+    repost.created_at,
+    repost.subject_cid,
+    repost.via_actor,
+    repost.via_rkey,
+    repost.via_cid,
+    repost.raw,
+    own_key.text AS rkey_text,
+    via_key.text AS via_rkey_text
+FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS wanted (actor_id, rkey)
+JOIN repost USING (actor_id, rkey)
+JOIN actor ON actor.id = wanted.actor_id
+LEFT JOIN record_key AS own_key ON own_key.id = repost.rkey AND repost.rkey < 0
+LEFT JOIN record_key AS via_key ON via_key.id = repost.via_rkey AND repost.via_rkey < 0
+WHERE repost.subject_collection = 1;

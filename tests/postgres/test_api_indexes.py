@@ -34,6 +34,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "get_quotes": {"actor": 1, "rkey": 2, **PAGE},
     "get_list_feed": {"actor": 1, "rkey": 2, **PAGE},
     "get_actor_feeds": {"actor": 1, **PAGE},
+    "get_feed_service": {"actor": 1},
+    "get_reposts": {"actors": [1, 2], "rkeys": [3, 4]},
     "get_op_thread": {"actor": 1, "rkey": 2, "limit": 100},
     "get_thread_descendants": {"actor": 1, "rkey": 2, "depth": 6, "limit": 100},
     "get_likes": {**SUBJECT, **PAGE},

@@ -1,4 +1,4 @@
-"""An account's feed: its posts and reposts, newest first."""
+"""Feeds: an account's own, newest first, and those that others made of posts and reposts."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Final
 
 from zeppelin_api.db import Session
 from zeppelin_api.hydration.columns import RecordReference, encode_engagement
-from zeppelin_api.hydration.keys import POST, REPOST, PostKey, rkey_of, uri_of
+from zeppelin_api.hydration.keys import POST, REPOST, PostKey, post_key, record_key, rkey_of, uri_of
 from zeppelin_api.hydration.posts import hydrate_posts
 from zeppelin_api.hydration.state import Hydration, Post, Repost
 from zeppelin_api.pagination import Page, Position
@@ -48,11 +48,16 @@ FEED_FILTERS: Final[Mapping[str, FeedFilter]] = {
 
 @dataclass(frozen=True, slots=True)
 class FeedItem:
-    """A post in a feed, and why it is there: posted, reposted, or pinned."""
+    """A post in a feed, and why it is there: posted, reposted, or pinned.
+
+    Attributes:
+        context: what the maker of the feed wants to be told again when somebody does something with the post.
+    """
 
     post_uri: str
     repost_uri: str | None = None
     is_pinned: bool = False
+    context: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,15 @@ class _FeedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class _RepostRow(_FeedRow):
+    did: str
+
+    @property
+    def uri(self) -> str:
+        return uri_of(self.did, REPOST, rkey_of(self.rkey, self.rkey_text))
+
+
+@dataclass(frozen=True, slots=True)
 class _DidRow:
     actor_id: int
     did: str
@@ -105,9 +119,45 @@ async def hydrate_author_feed(
     keys = [row.post_key for row in shown] + ([] if pinned is None else [pinned])
     await hydrate_posts(session, state, keys, policy, with_replied_to=True, dids=[did])
     posts = {post.key: post for post in state.posts.values()}
-    state.reposts |= {repost.uri: repost for repost in await _reposts(session, did, shown, posts)}
+    reposts = [(did, row) for row in shown if row.is_repost]
+    state.reposts |= {repost.uri: repost for repost in await _reposts(session, reposts, posts)}
     items = [_item(did, row, posts[row.post_key]) for row in shown if row.post_key in posts]
     return Page(items, shown[-1].position if len(rows) > limit else None)
+
+
+async def hydrate_feed_items(
+    session: Session, state: Hydration, items: Iterable[FeedItem], policy: Policy
+) -> list[FeedItem]:
+    """Put all that the views of a feed's items show into the state.
+
+    Returns:
+        The items without those whose repost does not exist or is of another post.
+    """
+    keys = {item: post_key(session.keys, item.post_uri) for item in items}
+    rows = await _repost_rows(session, [item.repost_uri for item in keys if item.repost_uri is not None])
+    shown = [key for key in keys.values() if key is not None]
+    await hydrate_posts(session, state, shown, policy, with_replied_to=True, dids=[row.did for row in rows.values()])
+    posts = {post.key: post for post in state.posts.values()}
+    reposts = await _reposts(session, [(row.did, row) for row in rows.values()], posts)
+    state.reposts |= {repost.uri: repost for repost in reposts}
+
+    def is_whole(item: FeedItem) -> bool:
+        return item.repost_uri is None or (item.repost_uri in rows and rows[item.repost_uri].post_key == keys[item])
+
+    return [item for item in keys if is_whole(item)]
+
+
+async def _repost_rows(session: Session, uris: Iterable[str]) -> dict[str, _RepostRow]:
+    """The reposts of posts among those URIs; one query when there are any."""
+    collection = session.keys.collection_id(REPOST)
+    named = [key for uri in uris if (key := record_key(session.keys, uri)) is not None]
+    wanted = [key for key in named if key.collection == collection]
+    if not wanted:
+        return {}
+    rows = await session.rows(
+        _RepostRow, "get_reposts", actors=[key.actor for key in wanted], rkeys=[key.rkey for key in wanted]
+    )
+    return {row.uri: row for row in rows}
 
 
 async def _feed_rows(
@@ -127,13 +177,15 @@ async def _feed_rows(
     )
 
 
-async def _reposts(session: Session, did: str, rows: Iterable[_FeedRow], posts: Mapping[PostKey, Post]) -> list[Repost]:
-    """The reposts among the rows, with their CIDs; a query only when one came by way of another repost."""
-    reposts = [row for row in rows if row.is_repost and row.post_key in posts]
-    vias = {row.via_actor for row in reposts if row.raw is None and row.via_actor is not None}
+async def _reposts(
+    session: Session, rows: Iterable[tuple[str, _FeedRow]], posts: Mapping[PostKey, Post]
+) -> list[Repost]:
+    """Reposts of posts that are there, with their CIDs; a query only when one came by way of another."""
+    reposts = [(did, row) for did, row in rows if row.post_key in posts]
+    vias = {row.via_actor for _, row in reposts if row.raw is None and row.via_actor is not None}
     found = await session.rows(_DidRow, "get_dids", actors=list(vias)) if vias else []
     dids = {row.actor_id: row.did for row in found}
-    return [_repost(did, row, posts[row.post_key], dids) for row in reposts]
+    return [_repost(did, row, posts[row.post_key], dids) for did, row in reposts]
 
 
 def _repost(did: str, row: _FeedRow, subject: Post, dids: Mapping[int, str]) -> Repost:

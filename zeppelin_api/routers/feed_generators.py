@@ -1,24 +1,123 @@
-"""`app.bsky.feed.*` of feed generators."""
+"""`app.bsky.feed.*` of feed generators, and the feeds that they make."""
 
 from typing import Annotated, Final
 
-from fastapi import Query
+from fastapi import Query, Request
 from starlette.responses import Response
 
 from zeppelin_api.errors import invalid_request
+from zeppelin_api.feed_services import Skeleton
 from zeppelin_api.hydration.accounts import resolve_identifiers
+from zeppelin_api.hydration.feeds import FeedItem, hydrate_feed_items
 from zeppelin_api.hydration.generators import hydrate_actor_feeds, hydrate_generators
+from zeppelin_api.hydration.identity import load_service_document
 from zeppelin_api.hydration.state import Hydration
-from zeppelin_api.lexicon.curation import GetFeedGeneratorsOutput, PageOfGenerators
+from zeppelin_api.lexicon.curation import GetFeedGeneratorOutput, GetFeedGeneratorsOutput, PageOfGenerators
+from zeppelin_api.lexicon.posts import FeedOutput
 from zeppelin_api.pagination import Page, Position, decode_cursor, fill_page
 from zeppelin_api.parameters import AtIdentifier, AtUriText, Cursor, Limit
 from zeppelin_api.responses import json_response
 from zeppelin_api.routers.xrpc import XrpcRouter
-from zeppelin_api.service import ServiceDep, SessionDep
+from zeppelin_api.service import Service, ServiceDep, SessionDep, Sessions, SessionsDep
 from zeppelin_api.views.context import View, present
 from zeppelin_api.views.curation import generator_view
+from zeppelin_api.views.feeds import present_feed
+from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
 
 router: Final = XrpcRouter("app.bsky.feed")
+
+
+#: What of a request concerns the maker of a feed.
+_PASSED_ON: Final = ("accept-language", "x-bsky-topics")
+_REPOST_REASON: Final = "app.bsky.feed.defs#skeletonReasonRepost"
+_PIN_REASON: Final = "app.bsky.feed.defs#skeletonReasonPin"
+
+
+@router.query("getFeed", FeedOutput, "UnknownFeed")
+async def get_feed(
+    service: ServiceDep,
+    sessions: SessionsDep,
+    request: Request,
+    feed: Annotated[AtUriText, Query()],
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Get a feed from the service that makes it, which is asked for a page of URIs.
+
+    A page filtered short is not filled up: asking for more would tell the service that what is left out was seen.
+    """
+    state = Hydration()
+    async with sessions() as session:
+        await hydrate_generators(session, state, [feed])
+    stored = state.records.get(feed)
+    if stored is None:
+        raise invalid_request("could not find feed")
+    endpoint = await _endpoint(service, sessions, stored.record["did"])
+    parameters: dict[str, str | int] = {"feed": feed, "limit": limit} | ({} if cursor is None else {"cursor": cursor})
+    headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+    answer = await service.feed_services.skeleton(endpoint, parameters, headers)
+    async with sessions() as session:
+        items = await hydrate_feed_items(session, state, _items(answer.skeleton, limit), service.policy)
+        context = service.view_context(state)
+    req_id = answer.skeleton.req_id
+    views = [view | present(reqId=req_id) for view in present_feed(context, items)]
+    body = present(feed=views, cursor=_next_cursor(answer.skeleton, cursor))
+    return json_response(body, headers=present(**{"content-language": answer.content_language}))
+
+
+def _items(skeleton: Skeleton, limit: int) -> list[FeedItem]:
+    """The items of a skeleton, no more than were asked for."""
+    return [
+        FeedItem(
+            item.post,
+            item.reason.repost if item.reason is not None and item.reason.type == _REPOST_REASON else None,
+            is_pinned=item.reason is not None and item.reason.type == _PIN_REASON,
+            context=item.feed_context,
+        )
+        for item in skeleton.feed[:limit]
+    ]
+
+
+def _next_cursor(skeleton: Skeleton, cursor: str | None) -> str | None:
+    """Where a feed goes on: not behind an empty page, nor where the page itself began."""
+    return None if not skeleton.feed or skeleton.cursor == cursor else skeleton.cursor
+
+
+@router.query("getFeedGenerator", GetFeedGeneratorOutput)
+async def get_feed_generator(
+    service: ServiceDep,
+    sessions: SessionsDep,
+    feed: Annotated[AtUriText, Query(description="AT-URI of the feed generator record.")],
+) -> Response:
+    """Get information about a feed generator whose service is known; whether that answers now is not looked at."""
+    state = Hydration()
+    async with sessions() as session:
+        await hydrate_generators(session, state, [feed])
+        context = service.view_context(state)
+    stored = state.records.get(feed)
+    view = None if stored is None else generator_view(context, stored)
+    if stored is None or view is None:
+        raise invalid_request("could not find feed")
+    await _endpoint(service, sessions, stored.record["did"])
+    return json_response({"view": view, "isOnline": True, "isValid": True})
+
+
+async def _endpoint(service: Service, sessions: Sessions, did: str) -> str:
+    """The URL of the service that a DID is.
+
+    Raises:
+        ApiError: InvalidRequest, the DID has no document, or that names no such service.
+    """
+    async with sessions() as session:
+        document = await load_service_document(session, did)
+    if document is None:
+        try:
+            document = await service.feed_services.resolve(did)
+        except (InvalidDataError, UpstreamError) as error:
+            raise invalid_request(f"could not resolve identity: {did}") from error
+    if document.feed_generator is None:
+        raise invalid_request(f"invalid feed generator service details in did document: {did}")
+    return document.feed_generator
 
 
 @router.query("getFeedGenerators", GetFeedGeneratorsOutput)

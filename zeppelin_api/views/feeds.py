@@ -26,7 +26,7 @@ def feed_view_post(context: ViewContext, item: FeedItem) -> View | None:
     stored = context.state.posts[item.post_uri]
     # What its thread does not let in is shown as a post of its own.
     reply = None if stored.breaks_threadgate else _reply_ref(context, stored)
-    return present(post=post, reason=reason, reply=reply)
+    return present(post=post, reason=reason, reply=reply, feedContext=item.context)
 
 
 def self_threads(items: list[FeedItem], posts: Mapping[str, Post]) -> list[FeedItem]:
