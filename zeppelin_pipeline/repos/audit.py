@@ -8,7 +8,7 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
+from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, cid_of, cid_to_text
 from zeppelin_pipeline.atproto.commit import decode_commit
 from zeppelin_pipeline.atproto.datetimes import micros_of
 from zeppelin_pipeline.atproto.mst import root_of
@@ -32,7 +32,6 @@ from zeppelin_pipeline.warehouse.tables import TABLES
 #: Records whose keys and CIDs are held at once: about 200 bytes each.
 AUDITED_RECORDS: Final = 200_000
 STREAMED_ROWS: Final = 2_000
-_CID_PREFIX: Final = bytes.fromhex("01711220")
 _LOWEST_KEY: Final = -(1 << 63)
 
 
@@ -172,7 +171,12 @@ def _read_engagement(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:
         (actor, rkey, rkey_text, raw, did, number, subject_rkey, subject_text, subject_cid, created_at, *via) = row
         block = raw
         if raw is None:
-            subject = (did, nsid_of_number(number) or "", _rkey(subject_rkey, subject_text), _CID_PREFIX + subject_cid)
+            subject = (
+                did,
+                nsid_of_number(number) or "",
+                _rkey(subject_rkey, subject_text),
+                DAG_CBOR_PREFIX + subject_cid,
+            )
             block = encode_engagement(nsid, subject, micros_of(created_at), _via(*via))
         return StoredRecord(actor, nsid, _rkey(rkey, rkey_text), block)
 
@@ -180,7 +184,7 @@ def _read_engagement(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:
 
 
 def _via(did: str | None, rkey: int | None, text: str | None, cid: bytes | None) -> tuple[str, str, bytes] | None:
-    return None if did is None or cid is None else (did, _rkey(rkey, text), _CID_PREFIX + cid)
+    return None if did is None or cid is None else (did, _rkey(rkey, text), DAG_CBOR_PREFIX + cid)
 
 
 def _read_relation(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:

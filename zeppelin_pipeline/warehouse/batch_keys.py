@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.warehouse.kernels.blake2b import BLAKE2B_IV, hash_texts
 from zeppelin_pipeline.warehouse.kernels.texts import MALFORMED, OTHER_FORM, read_tids, slice_digests
@@ -16,7 +17,7 @@ from zeppelin_pipeline.warehouse.text_memory import Bytes, Int64s, TextMemory, T
 _HASH_BYTES: Final = 8
 _PERSON_BYTES: Final = 16
 _SIGN: Final = np.uint64(1 << 63)
-_DAG_CBOR_PREFIX: Final = np.frombuffer(bytes.fromhex("01711220"), np.uint8)
+_DAG_CBOR_PREFIX: Final = np.frombuffer(DAG_CBOR_PREFIX, np.uint8)
 _DIGEST_BYTES: Final = 32
 
 

@@ -7,6 +7,8 @@ from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.warehouse.queries import column_list
+
 
 def copy_batches(connection: Connection[TupleRow], table: str, batches: Iterable[pa.RecordBatch]) -> int:
     """COPY batches whose columns are named and typed as the table's; empty ones cost nothing.
@@ -34,6 +36,4 @@ def copy_batches(connection: Connection[TupleRow], table: str, batches: Iterable
 
 
 def _statement(table: str, columns: list[str]) -> sql.Composed:
-    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
+    return sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(sql.Identifier(table), column_list(columns))

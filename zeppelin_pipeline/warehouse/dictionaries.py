@@ -26,6 +26,10 @@ class Collision:
     text: str
     holder: str
 
+    def __str__(self) -> str:
+        """What is told of it."""
+        return f"{self.text} has the key of {self.holder}"
+
 
 ACTOR: Final = "actor"
 RECORD_KEY: Final = "record_key"

@@ -9,7 +9,7 @@ from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.warehouse.keys import nsid_of_number, tid_of_key
-from zeppelin_pipeline.warehouse.queries import load_queries
+from zeppelin_pipeline.warehouse.queries import column_list, load_queries
 from zeppelin_pipeline.warehouse.tables import TABLES
 
 NAMED_ROWS: Final = 20
@@ -67,7 +67,7 @@ class DuplicateKeysError(CorruptStateError):
 
 def find_duplicates(connection: Connection[TupleRow], index: str, table: str, columns: Sequence[str]) -> Duplicates:
     """Read a table whole for the keys that it holds more than once."""
-    keys = sql.SQL(", ").join(map(sql.Identifier, columns))
+    keys = column_list(columns)
     query = sql.SQL(load_queries()["duplicate_keys"]).format(table=sql.Identifier(table), keys=keys)
     found = connection.execute(query, {"limit": NAMED_ROWS}).fetchall()
     key_count, row_count = found[0][:2] if found else (0, 0)

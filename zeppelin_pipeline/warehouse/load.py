@@ -87,16 +87,13 @@ def load_shard(
         known, _ = _ledger_entry(connection, batches, started)
     if known is not None and not anew:
         return known
-    keys = BatchKeys(read_key_space(connection))
-    connection.commit()
-    with connection.transaction():
-        collisions = _publish_dictionaries(connection, keys, batches)
+    keys, spoiled = _prepare(connection, batches)
     with connection.transaction():
         connection.execute(load_queries()["lock_shard"], {"shard": batches.shard})
         known, version = _ledger_entry(connection, batches, started)  # another load may have ended while we waited
         if known is not None and not anew:
             return known
-        load = _Load(connection, keys, batches, spoiled_repositories(batches, collisions), batches.shard)
+        load = _Load(connection, keys, batches, spoiled, batches.shard)
         return load.run(started, report, anew=anew or version not in {None, batches.version})
 
 
@@ -110,13 +107,19 @@ def load_repositories(connection: Connection[TupleRow], batches: ShardBatches) -
         batches: of the repositories; the name of their shard says nothing.
     """
     started = time.monotonic()
+    keys, spoiled = _prepare(connection, batches)
+    with connection.transaction():
+        load = _Load(connection, keys, batches, spoiled, None)
+        return load.run(started, None, anew=False)
+
+
+def _prepare(connection: Connection[TupleRow], batches: ShardBatches) -> tuple[BatchKeys, dict[str, str]]:
+    """Commits the dictionaries; the keys of all texts, and the repositories that a collision spoils, by DID."""
     keys = BatchKeys(read_key_space(connection))
     connection.commit()
     with connection.transaction():
         collisions = _publish_dictionaries(connection, keys, batches)
-    with connection.transaction():
-        load = _Load(connection, keys, batches, spoiled_repositories(batches, collisions), None)
-        return load.run(started, None, anew=False)
+    return keys, spoiled_repositories(batches, collisions)
 
 
 def _ledger_entry(

@@ -18,7 +18,7 @@ from zeppelin_pipeline.warehouse.ahead import Held, Step, advance
 from zeppelin_pipeline.warehouse.copying import copy_batches
 from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRanges, counted_columns, range_numbers
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
-from zeppelin_pipeline.warehouse.queries import load_queries
+from zeppelin_pipeline.warehouse.queries import column_list, load_queries
 from zeppelin_pipeline.warehouse.rows import TableMap
 
 #: A record keeps the time at which it was first seen as it is, however often it is seen again.
@@ -123,17 +123,13 @@ class Merge:
             "collection": sql.Literal(WELL_KNOWN_COLLECTIONS[table.collection])
             if table.collection
             else sql.Identifier("t", "collection"),
-            "keys": _columns(keys),
+            "keys": column_list(keys),
             "same_key": sql.SQL(" AND ").join(
                 sql.SQL("{} = {}").format(sql.Identifier("t", key), sql.Identifier("c", key)) for key in keys
             ),
-            "old_values": _columns(values, "old"),
-            "new_values": _columns(values, "new"),
-            "counted": _columns(counted_columns(table.table), "t"),
-            "returned": _columns(counted_columns(table.table)),
+            "old_values": column_list(values, "old"),
+            "new_values": column_list(values, "new"),
+            "counted": column_list(counted_columns(table.table), "t"),
+            "returned": column_list(counted_columns(table.table)),
             "ranges": range_numbers(table.table),
         }
-
-
-def _columns(names: Iterable[str], alias: str | None = None) -> sql.Composed:
-    return sql.SQL(", ").join(sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in names)

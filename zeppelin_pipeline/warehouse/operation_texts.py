@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.warehouse.dictionaries import ACTOR, COLLECTION, RECORD_KEY, named_texts
+from zeppelin_pipeline.warehouse.dictionaries import ACTOR, COLLECTION, RECORD_KEY, Collision, named_texts
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace, tid_key
 from zeppelin_pipeline.warehouse.operations import OperationBatch
 from zeppelin_pipeline.warehouse.queries import load_queries
@@ -75,7 +75,7 @@ def _publish(connection: Connection[TupleRow], dictionary: str, keyed: Mapping[s
     parameters = {"ids": list(keyed.values()), "texts": list(keyed)}
     connection.execute(load_queries()[f"publish_{_QUERIES[dictionary]}"], parameters)
     rows = connection.execute(load_queries()[f"collided_{_QUERIES[dictionary]}"], parameters)
-    return {text: f"{text} has the key of {holder}" for text, holder in rows}
+    return {text: str(Collision(dictionary, text, holder)) for text, holder in rows}
 
 
 def _spoiled(batch: OperationBatch, dictionary: str, told: Mapping[str, str]) -> dict[str, str]:

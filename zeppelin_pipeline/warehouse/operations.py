@@ -20,7 +20,7 @@ from zeppelin_pipeline.warehouse.ahead import Held, Step, advance
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.copying import copy_batches
 from zeppelin_pipeline.warehouse.count_deltas import COLUMNS, CountDeltas
-from zeppelin_pipeline.warehouse.queries import load_queries
+from zeppelin_pipeline.warehouse.queries import column_list, load_queries
 from zeppelin_pipeline.warehouse.tables import TABLES
 from zeppelin_pipeline.warehouse.violations import Changed, judge_changes
 
@@ -191,7 +191,7 @@ class _Application:
         return {table: rows for table, rows in deleted.items() if rows}
 
     def _delete_typed(self, table: str, actors: list[int], rkeys: list[int]) -> int:
-        counted = sql.SQL(", ").join(sql.Identifier("t", name) for name in COLUMNS.get(table, ("actor_id",)))
+        counted = column_list(COLUMNS.get(table, ("actor_id",)), "t")
         query = sql.SQL(self._queries["delete_touched"]).format(table=sql.Identifier(table), counted=counted)
         return self._deltas.add_deleted(table, self._connection.execute(query, {"actors": actors, "rkeys": rkeys}))
 

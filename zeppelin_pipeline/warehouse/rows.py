@@ -1,10 +1,10 @@
 """Arrow batches of the lake's datasets to batches of the warehouse's tables: text becomes keys, CIDs their digests.
 
 Pure and vectorised. Which rows are loaded, and how, is decided elsewhere. The list of all tables is in `tables`; here
-are what tables are made with, those of what accounts write most, and the rows of repositories.
+are what tables are made with, and the rows of repositories.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,30 +18,107 @@ from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 _POST: Final = "app.bsky.feed.post"
 
 
+def as_is(column: pa.Array, _keys: BatchKeys) -> pa.Array:
+    """The same in the table."""
+    return column
+
+
+def to_actors(dids: pa.Array, keys: BatchKeys) -> pa.Array:
+    """The accounts' keys of DIDs, or of lists of them."""
+    return keys_of_lists(dids, keys.actor_ids) if pa.types.is_list(dids.type) else keys.actor_ids(dids)
+
+
+def to_rkeys(rkeys: pa.Array, keys: BatchKeys) -> pa.Array:
+    """The keys of record keys, or of lists of them."""
+    return keys_of_lists(rkeys, keys.rkey_ids) if pa.types.is_list(rkeys.type) else keys.rkey_ids(rkeys)
+
+
+def to_collections(nsids: pa.Array, keys: BatchKeys) -> pa.Array:
+    """The keys of collections."""
+    return keys.collection_ids(nsids)
+
+
+def to_collection_numbers(nsids: pa.Array, _keys: BatchKeys) -> pa.Array:
+    """The numbers of well-known collections."""
+    return collection_numbers(nsids)
+
+
+def to_digests(cids: pa.Array, _keys: BatchKeys) -> pa.Array:
+    """What CIDs say of their content."""
+    return digests(cids)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """How a column of a table is made of one of its dataset's.
+
+    Attributes:
+        source: the dataset's column.
+        convert: its values to the table's.
+        of_posts: a column of collections, which must say that it is of a post: else the value is null.
+    """
+
+    source: str
+    convert: Callable[[pa.Array, BatchKeys], pa.Array] = as_is
+    of_posts: str | None = None
+
+    def made_of(self, batch: pa.RecordBatch, keys: BatchKeys) -> pa.Array:
+        """The table's column."""
+        made = self.convert(batch[self.source], keys)
+        if self.of_posts is None:
+            return made
+        is_post = pc.equal(collection_numbers(batch[self.of_posts]), WELL_KNOWN_COLLECTIONS[_POST])
+        return pc.if_else(is_post, made, None)
+
+
 @dataclass(frozen=True, slots=True)
 class TableMap:
     """How one dataset becomes one table.
 
     Attributes:
         table: the table's name.
-        dids: the dataset's columns that hold DIDs, one or a list of them, the owner's first.
-        rkeys: its columns that hold record keys, one or a list of them.
-        to_rows: the batch's twin in keys, its columns named as the table's.
+        columns: by their names in the table; the owner's first.
         collection: the one collection whose records the table holds; None where a column tells.
     """
 
     table: str
-    dids: tuple[str, ...]
-    rkeys: tuple[str, ...]
-    to_rows: Callable[[pa.RecordBatch, BatchKeys], pa.RecordBatch]
+    columns: Mapping[str, Column]
     collection: str | None
+
+    @property
+    def dids(self) -> tuple[str, ...]:
+        """The dataset's columns that hold DIDs, one or a list of them, the owner's first."""
+        return self._sources_of(to_actors)
+
+    @property
+    def rkeys(self) -> tuple[str, ...]:
+        """The dataset's columns that hold record keys, one or a list of them."""
+        return self._sources_of(to_rkeys)
+
+    @property
+    def sources(self) -> list[str]:
+        """All columns of the dataset that the table is made of."""
+        named = [name for column in self.columns.values() for name in (column.source, column.of_posts) if name]
+        return list(dict.fromkeys(named))
+
+    def to_rows(self, batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
+        """The batch's twin in keys, its columns named as the table's."""
+        return pa.record_batch({name: column.made_of(batch, keys) for name, column in self.columns.items()})
+
+    def _sources_of(self, convert: Callable[[pa.Array, BatchKeys], pa.Array]) -> tuple[str, ...]:
+        return tuple(column.source for column in self.columns.values() if column.convert is convert)
 
 
 def collection_numbers(nsids: pa.Array) -> pa.Array:
     """Well-known collections as smallint; null for null and for any other."""
-    encoded = nsids if pa.types.is_dictionary(nsids.type) else nsids.dictionary_encode()
-    numbers = [WELL_KNOWN_COLLECTIONS.get(nsid) for nsid in encoded.dictionary.to_pylist()]
-    return pa.array(numbers, pa.int16()).take(encoded.indices)
+    return numbers_of(nsids, WELL_KNOWN_COLLECTIONS)
+
+
+def numbers_of(texts: pa.Array, numbers: Mapping[str, int], other: int | None = None) -> pa.Array:
+    """Some known texts as smallint; `other` for any other, null for null."""
+    encoded = texts if pa.types.is_dictionary(texts.type) else texts.dictionary_encode()
+    by_text = [numbers.get(text, other) for text in encoded.dictionary.to_pylist()]
+    return pa.array(by_text, pa.int16()).take(encoded.indices)
 
 
 def keys_of_lists(lists: pa.ListArray, to_keys: Callable[[pa.Array], pa.Array]) -> pa.ListArray:
@@ -49,81 +126,6 @@ def keys_of_lists(lists: pa.ListArray, to_keys: Callable[[pa.Array], pa.Array]) 
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets), to_keys(lists.flatten()), mask=lists.is_null())
-
-
-def place_and_times(batch: pa.RecordBatch, keys: BatchKeys) -> dict[str, pa.Array]:
-    """What every typed table begins with: whose record, by which key, and when."""
-    return {
-        "actor_id": keys.actor_ids(batch["did"]),
-        "rkey": keys.rkey_ids(batch["rkey"]),
-        "created_at": batch["created_at"],
-        "indexed_at": batch["indexed_at"],
-    }
-
-
-def _engagement(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
-    """Likes and reposts: who, what, when, and through whose repost."""
-    return pa.record_batch(
-        place_and_times(batch, keys)
-        | {
-            "subject_actor": keys.actor_ids(batch["subject_did"]),
-            "subject_rkey": keys.rkey_ids(batch["subject_rkey"]),
-            "via_actor": keys.actor_ids(batch["via_did"]),
-            "via_rkey": keys.rkey_ids(batch["via_rkey"]),
-            "subject_collection": collection_numbers(batch["subject_collection"]),
-            "subject_cid": digests(batch["subject_cid"]),
-            "via_cid": digests(batch["via_cid"]),
-            "raw": batch["raw"],
-        }
-    )
-
-
-def _edge(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
-    """Follows and blocks: who, whom, when."""
-    return pa.record_batch(
-        place_and_times(batch, keys)
-        | {
-            "subject_actor": keys.actor_ids(batch["subject_did"]),
-            "raw": batch["raw"],
-        }
-    )
-
-
-def _post(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
-    """Posts: a reply's ends count where they are posts; a quote may be of any well-known collection."""
-    columns = place_and_times(batch, keys)
-    for end in ("reply_root", "reply_parent"):
-        is_post = pc.equal(collection_numbers(batch[f"{end}_collection"]), WELL_KNOWN_COLLECTIONS[_POST])
-        columns[f"{end}_actor"] = pc.if_else(is_post, keys.actor_ids(batch[f"{end}_did"]), None)
-        columns[f"{end}_rkey"] = pc.if_else(is_post, keys.rkey_ids(batch[f"{end}_rkey"]), None)
-    return pa.record_batch(
-        columns
-        | {
-            "quote_actor": keys.actor_ids(batch["quote_did"]),
-            "quote_rkey": keys.rkey_ids(batch["quote_rkey"]),
-            "quote_collection": collection_numbers(batch["quote_collection"]),
-            "embed": batch["embed"],
-            "raw": batch["raw"],
-            "mentions": keys_of_lists(batch["mentions"], keys.actor_ids),
-        }
-    )
-
-
-def _profile(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
-    return pa.record_batch(place_and_times(batch, keys) | {"raw": batch["raw"]})
-
-
-def _record(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
-    return pa.record_batch(
-        {
-            "actor_id": keys.actor_ids(batch["did"]),
-            "collection": keys.collection_ids(batch["collection"]),
-            "rkey": keys.rkey_ids(batch["rkey"]),
-            "indexed_at": batch["indexed_at"],
-            "reason": batch["reason"],
-            "raw": batch["raw"],
-        }
-    )
 
 
 def storable(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -157,28 +159,6 @@ def repo_rows(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
         }
     )
     return storable(rows)
-
-
-_SUBJECT_DIDS: Final = ("did", "subject_did", "via_did")
-_SUBJECT_RKEYS: Final = ("rkey", "subject_rkey", "via_rkey")
-
-#: Profiles, posts, and what accounts do to posts and to each other.
-SOCIAL_TABLES: Final[dict[str, TableMap]] = {
-    "profile": TableMap("profile", ("did",), ("rkey",), _profile, "app.bsky.actor.profile"),
-    "post": TableMap(
-        "post",
-        ("did", "reply_root_did", "reply_parent_did", "quote_did", "mentions"),
-        ("rkey", "reply_root_rkey", "reply_parent_rkey", "quote_rkey"),
-        _post,
-        _POST,
-    ),
-    "like": TableMap("like", _SUBJECT_DIDS, _SUBJECT_RKEYS, _engagement, "app.bsky.feed.like"),
-    "repost": TableMap("repost", _SUBJECT_DIDS, _SUBJECT_RKEYS, _engagement, "app.bsky.feed.repost"),
-    "follow": TableMap("follow", ("did", "subject_did"), ("rkey",), _edge, "app.bsky.graph.follow"),
-    "block": TableMap("block", ("did", "subject_did"), ("rkey",), _edge, "app.bsky.graph.block"),
-}
-#: Records of every other collection, and those that are not valid.
-WHOLE_TABLES: Final[dict[str, TableMap]] = {"record": TableMap("record", ("did",), ("rkey",), _record, None)}
 
 
 def only_of(batch: pa.RecordBatch, dids: pa.Array) -> pa.RecordBatch:

@@ -34,7 +34,7 @@ def spoiled_repositories(batches: ShardBatches, collisions: list[Collision]) -> 
     """The repositories that need a text whose key another holds, each with what collided: they are set aside whole."""
     if not collisions:
         return {}
-    told = {(one.dictionary, one.text): f"{one.text} has the key of {one.holder}" for one in collisions}
+    told = {(one.dictionary, one.text): str(one) for one in collisions}
     spoiled: dict[str, str] = {}
     for dataset, named in {"repo": {"did": ACTOR}, **{dataset: named_texts(dataset) for dataset in TABLES}}.items():
         for batch in batches.read(dataset, list(named)):

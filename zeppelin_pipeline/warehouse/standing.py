@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRanges, counted_columns, range_numbers
 from zeppelin_pipeline.warehouse.keys import KeySpace
-from zeppelin_pipeline.warehouse.queries import load_queries
+from zeppelin_pipeline.warehouse.queries import column_list, load_queries
 from zeppelin_pipeline.warehouse.tables import TABLES
 
 ACTIVE: Final = "active"
@@ -88,7 +88,7 @@ def _delete_rows(connection: Connection[TupleRow], table: str, actors: list[int]
     columns = counted_columns(table)
     query = sql.SQL(load_queries()["delete_rows_of_accounts"]).format(
         table=sql.Identifier(table),
-        counted=sql.SQL(", ").join(sql.Identifier("t", column) for column in columns),
+        counted=column_list(columns, "t"),
         ranges=range_numbers(table),
         groups=sql.SQL(", ").join(sql.Literal(place) for place in range(2, len(columns) + 2)),
     )
