@@ -226,7 +226,8 @@ class _Load:
 
     def _read(self, dataset: str) -> Iterator[pa.RecordBatch]:
         """A dataset without the repositories that a collision of keys spoiled."""
-        for batch in self._batches.read(dataset, None):
+        columns = TABLES[dataset].sources if dataset in TABLES else None
+        for batch in self._batches.read(dataset, columns):
             yield batch if not self._spoiled else without(batch, self._spoiled_dids)
 
     def _choose(self, *, anew: bool) -> _Chosen:
