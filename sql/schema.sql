@@ -472,6 +472,44 @@ CREATE TABLE resync (
 );
 CREATE INDEX resync_due ON resync (due_at);
 
+-- [D] Labels, verified, of every labeler: of each account, record or version of one, what a labeler said last. actor_id is the subject's
+-- account; collection and rkey are 0 where the label is about the account itself, cid is empty where it is about every version.
+-- Negations and expired labels stay, as they outdo what comes late; neither is shown. raw is the label as it was signed, DAG-CBOR.
+CREATE TABLE label (
+    actor_id   bigint NOT NULL,
+    collection bigint NOT NULL,
+    rkey       bigint NOT NULL,
+    labeler    bigint NOT NULL,           -- account whose key signed it
+    value      text NOT NULL,
+    cid        bytea NOT NULL,            -- 36 bytes, or none
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    is_negated boolean NOT NULL,
+    raw        bytea NOT NULL,
+    PRIMARY KEY (actor_id, collection, rkey, labeler, value, cid)
+);
+
+-- [D] How each labeler's stream fares. Its cursor is in stream, by `did@url`, so that one that moves begins anew.
+CREATE TABLE labeler_state (
+    actor_id   bigint PRIMARY KEY,
+    did        text NOT NULL,
+    url        text NOT NULL,
+    rows       bigint NOT NULL DEFAULT 0, -- of label
+    failure    text,                      -- why its stream ended last; null when it flows
+    failed_at  timestamptz
+);
+
+-- [D] Labels that were refused, the first of each labeler up to a limit; all are counted in stream_rejected.
+CREATE TABLE label_rejected (
+    actor_id    bigint NOT NULL,          -- of the labeler
+    seq         bigint NOT NULL,
+    position    integer NOT NULL,         -- in its message
+    reason      text NOT NULL,
+    raw         bytea NOT NULL,
+    rejected_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (actor_id, seq, position)
+);
+
 -- [S] Derived counts. A missing row means zeros, and so does one of zeros.
 CREATE TABLE post_counts (
     actor_id bigint NOT NULL,

@@ -32,7 +32,13 @@ from zeppelin_api.lexicon.profiles import (
     GetRepostedByOutput,
     ProfileViewDetailed,
 )
-from zeppelin_api.lexicon.repo import GetRecordOutput, IdentityInfo, ResolveDidOutput, ResolveHandleOutput
+from zeppelin_api.lexicon.repo import (
+    GetRecordOutput,
+    IdentityInfo,
+    QueryLabelsOutput,
+    ResolveDidOutput,
+    ResolveHandleOutput,
+)
 from zeppelin_api.lexicon.threads import GetPostThreadOtherV2Output, GetPostThreadV2Output
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.warehouse.queries import load_queries
@@ -65,6 +71,7 @@ OUTPUTS: Final[Mapping[str, type[BaseModel]]] = {
     "app.bsky.graph.getFollows": GetFollowsOutput,
     "app.bsky.unspecced.getPostThreadV2": GetPostThreadV2Output,
     "app.bsky.unspecced.getPostThreadOtherV2": GetPostThreadOtherV2Output,
+    "com.atproto.label.queryLabels": QueryLabelsOutput,
     "com.atproto.identity.resolveHandle": ResolveHandleOutput,
     "com.atproto.identity.resolveDid": ResolveDidOutput,
     "com.atproto.identity.resolveIdentity": IdentityInfo,
@@ -78,25 +85,28 @@ class ApiClient:
     Attributes:
         http: the client below, for what is not a method.
         queries: how many queries the last call made.
+        headers: of the last answer.
     """
 
     def __init__(self, http: httpx2.AsyncClient, statements: list[str]) -> None:
         self.http = http
         self._statements = statements
         self.queries = 0
+        self.headers: Mapping[str, str] = {}
 
-    async def get(self, nsid: str, **parameters: Any) -> dict[str, Any]:
+    async def get(self, nsid: str, headers: Mapping[str, str] | None = None, **parameters: Any) -> dict[str, Any]:
         """A successful answer. It has only fields that the lexicon knows, all that it requires, and no nulls."""
-        response = await self._call(nsid, parameters)
+        response = await self._call(nsid, parameters, headers)
+        self.headers = dict(response.headers)
         assert response.status_code == 200, response.text
         body = response.json()
         OUTPUTS[nsid].model_validate(body, extra="forbid", strict=True)
         assert not _has_null(body), body
         return body
 
-    async def error(self, nsid: str, **parameters: Any) -> tuple[int, str]:
+    async def error(self, nsid: str, headers: Mapping[str, str] | None = None, **parameters: Any) -> tuple[int, str]:
         """The status and name of an answer that is an error."""
-        response = await self._call(nsid, parameters)
+        response = await self._call(nsid, parameters, headers)
         body = response.json()
         assert set(body) == {"error", "message"}, body
         return response.status_code, body["error"]
@@ -106,23 +116,25 @@ class ApiClient:
         pages: list[list[Any]] = []
         cursor: dict[str, str] = {}
         while True:
-            body = await self.get(nsid, **parameters, **cursor)
+            body = await self.get(nsid, None, **parameters, **cursor)
             pages.append(body[items])
             if "cursor" not in body:
                 return pages
             assert len(pages) < 1000, "the cursors do not end"
             cursor = {"cursor": body["cursor"]}
 
-    async def _call(self, nsid: str, parameters: Mapping[str, Any]) -> httpx2.Response:
+    async def _call(
+        self, nsid: str, parameters: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> httpx2.Response:
         self._statements.clear()
-        response = await self.http.get(f"/xrpc/{nsid}", params=parameters)
+        response = await self.http.get(f"/xrpc/{nsid}", params=parameters, headers=headers)
         self.queries = len(self._statements)
         return response
 
 
 @asynccontextmanager
 async def running_api(postgres_url: str, **settings: Any) -> AsyncGenerator[ApiClient]:
-    """The API over that database, without a socket."""
+    """The API over that database, without a socket; no labeler is a default unless told."""
     statements: list[str] = []
     named = set(load_queries().values())
 
@@ -132,6 +144,7 @@ async def running_api(postgres_url: str, **settings: Any) -> AsyncGenerator[ApiC
                 statements.append(query)
             return await super().execute(query, *arguments, **options)
 
+    settings.setdefault("labelers", ())
     api_settings = ApiSettings(postgres_url=postgres_url, **settings)
     app = create_app(api_settings, Database(api_settings, cursor_factory=CountingCursor))
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)

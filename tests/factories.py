@@ -329,6 +329,34 @@ class WarehouseFactory:
         actor, _, rkey = self._subject(post.uri)
         self.insert("violation", actor_id=actor, rkey=rkey, kind=kind, ruler=self._actor(ruler))
 
+    def labeler(self, handle: str | None = None) -> Account:
+        """An account that is a labeler."""
+        account = self.account(handle, {"displayName": "Labeler"})
+        self.record(account, "app.bsky.labeler.service", {"policies": {"labelValues": ["spam"]}}, rkey="self")
+        return account
+
+    def label(
+        self, labeler: Account, subject: str, val: str, *, expires_at: datetime | None = None, **fields: Any
+    ) -> None:
+        """A label that stands on an account (by DID) or record (by URI); its signature is none."""
+        at = fields.pop("cts", None) or _format(self.tick())
+        if expires_at is not None:
+            fields["exp"] = _format(expires_at)
+        value = {"ver": 1, "src": labeler.did, "uri": subject, "val": val, "cts": at, **fields, "sig": bytes(64)}
+        found = self.keys.label_subject(subject)
+        assert found is not None
+        self.insert(
+            "label",
+            **dict(zip(("actor_id", "collection", "rkey"), found, strict=True)),
+            labeler=self._actor(labeler),
+            value=val,
+            cid=cid_from_text(fields["cid"]) if "cid" in fields else b"",
+            created_at=_time(at),
+            expires_at=expires_at,
+            is_negated=fields.get("neg", False),
+            raw=dag_cbor.encode(value),
+        )
+
     def actor_counts(self, account: Account, followers: int = 0, follows: int = 0, posts: int = 0) -> None:
         """What is counted of an account."""
         self.insert("actor_counts", actor_id=self._actor(account), followers=followers, follows=follows, posts=posts)

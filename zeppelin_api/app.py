@@ -82,6 +82,7 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
         threads.feed_router,
         threads.unspecced_router,
         com_atproto.identity_router,
+        com_atproto.label_router,
         com_atproto.repo_router,
         plc.router,
         service_routes.router,

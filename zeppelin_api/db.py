@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Self, TypeVar
 
 import psycopg
@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
 from zeppelin_api.errors import unavailable
+from zeppelin_api.labelers import Labelers
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.queries import load_queries
@@ -39,12 +40,14 @@ class Session:
         keys: of the warehouse.
         accepts_pending_handles: whether a handle that nobody has looked at yet counts as its account's.
         verifiers: the DIDs of the accounts whose verifications of others are shown.
+        labelers: whose labels count.
     """
 
     connection: AsyncConnection[Any]
     keys: KeySpace
     accepts_pending_handles: bool = False
     verifiers: tuple[str, ...] = ()
+    labelers: Labelers = field(default_factory=Labelers)
 
     async def rows(self, row_type: type[RowT], query: str, /, **parameters: Any) -> list[RowT]:
         """All rows of a named query.

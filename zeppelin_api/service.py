@@ -1,8 +1,8 @@
 """What the methods share while the API runs: the warehouse, and what the settings decide."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
@@ -10,8 +10,10 @@ from fastapi import Depends, Request
 
 from zeppelin_api.db import Database, Session
 from zeppelin_api.feed_services import FeedServices
+from zeppelin_api.hydration.labels import hydrate_labels, load_labeler_dids
 from zeppelin_api.hydration.overview import OverviewReader
 from zeppelin_api.hydration.state import Hydration
+from zeppelin_api.labelers import ACCEPT_HEADER, KnownLabelers, Labelers, accepted_labelers
 from zeppelin_api.metrics import RequestMetrics
 from zeppelin_api.policy import Policy
 from zeppelin_api.settings import ApiSettings
@@ -33,6 +35,7 @@ class Service:
     overview: OverviewReader
     metrics: RequestMetrics
     feed_services: FeedServices
+    labelers: KnownLabelers = field(default_factory=KnownLabelers)
 
     @classmethod
     def from_settings(cls, settings: ApiSettings, database: Database | None = None) -> "Service":
@@ -56,8 +59,9 @@ class Service:
             FeedServices(settings),
         )
 
-    def view_context(self, state: Hydration) -> ViewContext:
-        """What the views of one answer are made from."""
+    async def view_context(self, session: Session, state: Hydration) -> ViewContext:
+        """What the views of one answer are made from, labels included: at most one query for those."""
+        await hydrate_labels(session, state)
         return ViewContext(state, self.urls, self.policy, datetime.now(UTC))
 
 
@@ -71,8 +75,26 @@ ServiceDep: TypeAlias = Annotated[Service, Depends(_service)]
 Sessions: TypeAlias = Callable[[], AbstractAsyncContextManager[Session]]
 
 
-def _sessions(service: ServiceDep) -> Sessions:
-    return service.database.session
+def _sessions(service: ServiceDep, request: Request) -> Sessions:
+    """Sessions in which the labelers count that the request asks for."""
+    asked = request.headers.getlist(ACCEPT_HEADER)
+    settings = service.settings
+    wanted = accepted_labelers(", ".join(asked) if asked else None, settings.labelers, settings.takedown_labelers)
+
+    @asynccontextmanager
+    async def session() -> AsyncGenerator[Session]:
+        async with service.database.session() as opened:
+            request.state.labelers = await _available(service, opened, wanted)
+            yield replace(opened, labelers=request.state.labelers)
+
+    return session
+
+
+async def _available(service: Service, session: Session, wanted: Labelers) -> Labelers:
+    """Of the labelers that a request asks for, those that there are."""
+    if wanted.dids and service.labelers.is_due:
+        service.labelers.note(await load_labeler_dids(session))
+    return service.labelers.available(wanted)
 
 
 #: Gives a connection for a part of the method, which waits for others meanwhile.

@@ -2,12 +2,13 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote
 
-from pydantic import AliasChoices, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from zeppelin_pipeline.atproto.syntax import is_did
 from zeppelin_pipeline.errors import ConfigurationError
 
 
@@ -77,6 +78,15 @@ class ApiSettings(BaseSettings):
     feed_timeout_seconds: float = Field(
         default=10.0, gt=0, description="How long the service of a custom feed may take to answer."
     )
+    labelers: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("did:plc:ar7c4by46qjdydhdevvrndac",),
+        description="DIDs of the labelers whose labels are shown to who names none, separated by commas; then their"
+        " takedowns count, too. Default: the moderation service of bsky.app.",
+    )
+    takedown_labelers: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="DIDs of the labelers whose takedowns are enacted for everybody, separated by commas.",
+    )
 
     third_party_blocks_hide: bool = Field(
         default=False, description="Whether a block between two other accounts hides what one says to the other."
@@ -99,6 +109,19 @@ class ApiSettings(BaseSettings):
     thread_max_replies: int = Field(
         default=2000, ge=1, description="Replies that one thread answers with, upper levels first."
     )
+
+    @field_validator("labelers", "takedown_labelers", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("labelers", "takedown_labelers")
+    @classmethod
+    def _check_dids(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for did in value:
+            if not is_did(did):
+                raise ValueError(f"{did!r} is not a DID")
+        return value
 
     @cached_property
     def service_endpoint(self) -> str | None:

@@ -149,20 +149,57 @@ class Repost:
     sort_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label that stands, verified when it was stored.
+
+    Attributes:
+        value: what it says.
+        fields: as it was signed, in JSON: ver, src, uri, cid, val, cts, exp, sig.
+    """
+
+    value: str
+    fields: JsonRecord
+
+    @property
+    def src(self) -> str:
+        """The DID of its labeler."""
+        return self.fields["src"]
+
+    @property
+    def cid(self) -> str | None:
+        """The one version that it is about; None for all."""
+        return self.fields.get("cid")
+
+
 @dataclass(slots=True)
 class Hydration:
-    """Everything found for one answer, by DID or URI. What is not here does not exist or is not shown."""
+    """Everything found for one answer, by DID or URI. What is not here does not exist or is not shown.
+
+    Attributes:
+        labels: by the DID of an account or the URI of a record.
+        labelled: whose labels were asked for.
+        taken_down: accounts and records that labels remove from this answer.
+    """
 
     accounts: dict[str, Account] = field(default_factory=dict[str, Account])
     posts: dict[str, Post] = field(default_factory=dict[str, Post])
     records: dict[str, StoredRecord] = field(default_factory=dict[str, StoredRecord])
     reposts: dict[str, Repost] = field(default_factory=dict[str, Repost])
     blocked_pairs: set[frozenset[str]] = field(default_factory=set[frozenset[str]])
+    labels: dict[str, list[Label]] = field(default_factory=dict[str, list[Label]])
+    labelled: set[str] = field(default_factory=set[str])
+    taken_down: set[str] = field(default_factory=set[str])
 
     def active_account(self, did: str) -> Account | None:
         """An account that may be shown."""
         account = self.accounts.get(did)
-        return account if account is not None and account.is_active else None
+        is_shown = account is not None and account.is_active and did not in self.taken_down
+        return account if is_shown else None
+
+    def shown_record(self, uri: str) -> StoredRecord | None:
+        """A record that may be shown, if its account may."""
+        return None if uri in self.taken_down else self.records.get(uri)
 
     def dids(self) -> Iterator[str]:
         """The authors of all that was found."""

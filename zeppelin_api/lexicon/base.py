@@ -36,6 +36,7 @@ class Label(LexiconObject):
     cid: str | None = None
     val: str
     cts: str
+    exp: str | None = None
 
 
 def type_of(value: Any) -> str | None:

@@ -1,6 +1,6 @@
 """Outputs of `com.atproto.*`."""
 
-from zeppelin_api.lexicon.base import LexiconObject, Unknown
+from zeppelin_api.lexicon.base import Label, LexiconObject, Unknown
 
 
 class ResolveHandleOutput(LexiconObject):
@@ -29,3 +29,16 @@ class GetRecordOutput(LexiconObject):
     uri: str
     cid: str
     value: Unknown
+
+
+class SignedLabel(Label):
+    """`com.atproto.label.defs#label` with what proves it."""
+
+    ver: int
+    sig: Unknown
+
+
+class QueryLabelsOutput(LexiconObject):
+    """`com.atproto.label.queryLabels`."""
+
+    labels: list[SignedLabel]

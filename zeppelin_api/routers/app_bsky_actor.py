@@ -9,6 +9,7 @@ from zeppelin_api.db import Session
 from zeppelin_api.errors import ApiError, invalid_request
 from zeppelin_api.hydration.accounts import load_accounts, load_profile_counts, resolve_identifiers
 from zeppelin_api.hydration.keys import STARTER_PACK, record_key
+from zeppelin_api.hydration.labels import hydrate_labels
 from zeppelin_api.hydration.records import load_records
 from zeppelin_api.hydration.state import Account, Hydration
 from zeppelin_api.lexicon.profiles import GetProfilesOutput, ProfileViewDetailed
@@ -40,7 +41,8 @@ async def get_profile(
     account = state.accounts.get(did)
     if account is None:
         raise invalid_request("Profile not found")
-    _refuse_hidden(account)
+    await hydrate_labels(session, state)
+    _refuse_hidden(account, is_taken_down=did in state.taken_down)
     return json_response((await _detailed(service, session, state, [did]))[0])
 
 
@@ -58,13 +60,13 @@ async def get_profiles(
     return json_response({"profiles": await _detailed(service, session, state, dids)})
 
 
-def _refuse_hidden(account: Account) -> None:
+def _refuse_hidden(account: Account, *, is_taken_down: bool) -> None:
     """Say why an account is not shown.
 
     Raises:
         ApiError: it is taken down, deactivated, or gone.
     """
-    if account.status in _SUSPENDED:
+    if account.status in _SUSPENDED or is_taken_down:
         raise ApiError("AccountTakedown", "Account has been suspended")
     if account.status == "deactivated":
         raise ApiError("AccountDeactivated", "Account is deactivated")
@@ -81,7 +83,7 @@ async def _detailed(service: Service, session: Session, state: Hydration, dids: 
     starter_packs = session.keys.collection_id(STARTER_PACK)
     await load_records(session, state, [key for key in keys if key.collection == starter_packs])
     await load_accounts(session, state, state.dids())
-    context = service.view_context(state)
+    context = await service.view_context(session, state)
     views = [
         profile_detailed(
             context, account.did, counts[account.did], starter_pack_basic(context, packs.get(account.did, ""))

@@ -12,6 +12,7 @@ from zeppelin_api.errors import invalid_request
 from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers, uri_by_did
 from zeppelin_api.hydration.feeds import FEED_FILTERS, FeedFilter, FeedItem, hydrate_author_feed
 from zeppelin_api.hydration.keys import LIST, POST, PostKey, did_of, post_key, record_key
+from zeppelin_api.hydration.labels import hydrate_labels
 from zeppelin_api.hydration.post_lists import PostListQuery, hydrate_post_list
 from zeppelin_api.hydration.posts import hydrate_posts
 from zeppelin_api.hydration.relations import Relation, hydrate_subject_relations
@@ -58,6 +59,7 @@ async def get_author_feed(
         raise invalid_request("Profile not found")
     state = Hydration()
     await load_accounts(session, state, [did])
+    await hydrate_labels(session, state)
     account = state.active_account(did)
     if account is None:
         raise invalid_request("Profile not found")
@@ -100,7 +102,7 @@ async def _feed_page(
         ]
     if feed_filter.is_self_threads_only:
         items = self_threads(items, state.posts)
-    return Page(present_feed(service.view_context(state), items), page.next)
+    return Page(present_feed(await service.view_context(session, state), items), page.next)
 
 
 @router.query("getPosts", GetPostsOutput)
@@ -117,7 +119,7 @@ async def get_posts(
     keys = [key for uri in wanted if (key := post_key(session.keys, uri)) is not None]
     state = Hydration()
     await hydrate_posts(session, state, keys, service.policy)
-    context = service.view_context(state)
+    context = await service.view_context(session, state)
     return json_response({"posts": [view for uri in wanted if (view := post_view(context, uri)) is not None]})
 
 
@@ -183,7 +185,7 @@ async def _post_page(
         page = await hydrate_post_list(
             session, state, query, subject, position, wanted, service.policy, with_replied_to=query == "get_list_feed"
         )
-        return page.shown(functools.partial(view, service.view_context(state)))
+        return page.shown(functools.partial(view, await service.view_context(session, state)))
 
     return await fill_page(start, limit, fetch)
 
@@ -263,7 +265,7 @@ async def _subject_page(
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_subject_relations(session, state, query, subject, cid_hash, position, wanted)
-        return page.shown(functools.partial(view, service.view_context(state)))
+        return page.shown(functools.partial(view, await service.view_context(session, state)))
 
     return await fill_page(start, limit, fetch)
 

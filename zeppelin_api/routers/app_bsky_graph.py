@@ -95,13 +95,13 @@ async def _follows_page(
     did = (await resolve_identifiers(session, [actor])).get(actor, "")
     state = Hydration()
     await load_accounts(session, state, [did])
-    subject = profile(service.view_context(state), did)
+    subject = profile(await service.view_context(session, state), did)
     if subject is None:
         raise invalid_request(f"Actor not found: {actor}")
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_follows(session, state, query, did, position, wanted, service.policy)
-        context = service.view_context(state)
+        context = await service.view_context(session, state)
         return page.shown(lambda relation: profile(context, relation.did))
 
     return subject, await fill_page(start, limit, fetch)

@@ -11,10 +11,18 @@ from zeppelin_api.errors import ApiError, invalid_request
 from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers
 from zeppelin_api.hydration.identity import load_plc_operation
 from zeppelin_api.hydration.keys import uri_of
+from zeppelin_api.hydration.labels import hydrate_labels, labels_for
 from zeppelin_api.hydration.repo import load_raw_record
 from zeppelin_api.hydration.state import Hydration
-from zeppelin_api.lexicon.repo import GetRecordOutput, IdentityInfo, ResolveDidOutput, ResolveHandleOutput
-from zeppelin_api.parameters import AtIdentifier, CidText, Did, Handle, Nsid, RecordKeyText
+from zeppelin_api.labelers import Labelers
+from zeppelin_api.lexicon.repo import (
+    GetRecordOutput,
+    IdentityInfo,
+    QueryLabelsOutput,
+    ResolveDidOutput,
+    ResolveHandleOutput,
+)
+from zeppelin_api.parameters import MAX_IDENTIFIERS, AtIdentifier, CidText, Did, Handle, Nsid, RecordKeyText
 from zeppelin_api.responses import json_response
 from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import SessionDep
@@ -26,6 +34,7 @@ from zeppelin_pipeline.errors import InvalidDataError
 
 identity_router: Final = XrpcRouter("com.atproto.identity")
 repo_router: Final = XrpcRouter("com.atproto.repo")
+label_router: Final = XrpcRouter("com.atproto.label")
 
 
 @identity_router.query("resolveHandle", ResolveHandleOutput, "HandleNotFound")
@@ -85,10 +94,12 @@ async def get_record(
     did = (await resolve_identifiers(session, [repo])).get(repo, "")
     state = Hydration()
     await load_accounts(session, state, [did])
+    uri = uri_of(did, collection, rkey)
+    await hydrate_labels(session, state, uri)
     if state.active_account(did) is None:
         raise invalid_request(f"Could not find repo: {repo}")
-    uri = uri_of(did, collection, rkey)
-    raw = await load_raw_record(session, did, collection, rkey)
+    is_hidden = uri in state.taken_down
+    raw = None if is_hidden else await load_raw_record(session, did, collection, rkey)
     found_cid = None if raw is None else cid_to_text(cid_of(raw))
     if raw is None or (cid is not None and cid != found_cid):
         raise ApiError("RecordNotFound", f"Could not locate record: {uri}")
@@ -97,3 +108,25 @@ async def get_record(
         return json_response({"uri": uri, "cid": found_cid, "value": dag_cbor.to_json(value)})
     except (InvalidDataError, JSONEncodeError) as error:
         raise invalid_request(f"The record {uri} has no form in JSON: {error}") from error
+
+
+@label_router.query("queryLabels", QueryLabelsOutput)
+async def query_labels(
+    session: SessionDep,
+    uriPatterns: Annotated[
+        list[str],
+        Query(max_length=MAX_IDENTIFIERS, description="Accounts (DIDs) and records (AT URIs); no wildcards."),
+    ],
+    sources: Annotated[
+        list[Did] | None,
+        Query(max_length=MAX_IDENTIFIERS, description="DIDs of the labelers whose labels are asked for."),
+    ] = None,
+) -> Response:
+    """Find the labels that stand on subjects, with the labelers' signatures; all in one page."""
+    if not sources:
+        raise invalid_request("Name the labelers: sources is required")
+    if any("*" in pattern for pattern in uriPatterns):
+        raise invalid_request("Wildcards are not supported")
+    found = await labels_for(session, uriPatterns, Labelers(tuple(sources)))
+    labels = [label.fields for uri in dict.fromkeys(uriPatterns) for label in found.get(uri, [])]
+    return json_response({"labels": labels})

@@ -59,13 +59,13 @@ async def get_list(
     state = Hydration()
     await _load(session, state, LIST, [uri])
     stored = state.records.get(uri)
-    view = None if stored is None else list_view(service.view_context(state), stored)
+    view = None if stored is None else list_view(await service.view_context(session, state), stored)
     if view is None:
         raise invalid_request("List not found")
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_members(session, state, uri, position, wanted, service.policy)
-        context = service.view_context(state)
+        context = await service.view_context(session, state)
         return page.shown(lambda member: member_view(context, member))
 
     page = await fill_page(start, limit, fetch)
@@ -95,7 +95,7 @@ async def get_lists(
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_lists(session, state, did, wanted_purposes, position, wanted)
-        context = service.view_context(state)
+        context = await service.view_context(session, state)
         return page.shown(lambda uri: list_view(context, state.records[uri]))
 
     page = await fill_page(start, limit, fetch)
@@ -112,7 +112,7 @@ async def get_starter_pack(
     uri = await uri_by_did(session, starterPack)
     state = Hydration()
     sample = await hydrate_starter_pack(session, state, uri, service.policy)
-    view = starter_pack_view(service.view_context(state), uri, sample)
+    view = starter_pack_view(await service.view_context(session, state), uri, sample)
     if view is None:
         raise invalid_request("Starter pack not found")
     return json_response({"starterPack": view})
@@ -127,7 +127,7 @@ async def get_starter_packs(
     """Get views for a list of starter packs; those that are not found are left out."""
     state = Hydration()
     await _load(session, state, STARTER_PACK, uris)
-    context = service.view_context(state)
+    context = await service.view_context(session, state)
     views = [starter_pack_basic(context, uri) for uri in uris]
     return json_response({"starterPacks": [view for view in views if view is not None]})
 
@@ -147,7 +147,7 @@ async def get_actor_starter_packs(
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_starter_packs(session, state, did, position, wanted)
-        context = service.view_context(state)
+        context = await service.view_context(session, state)
         return page.shown(lambda uri: starter_pack_basic(context, uri))
 
     page = await fill_page(start, limit, fetch)

@@ -58,7 +58,7 @@ async def get_feed(
     answer = await service.feed_services.skeleton(endpoint, parameters, headers)
     async with sessions() as session:
         items = await hydrate_feed_items(session, state, _items(answer.skeleton, limit), service.policy)
-        context = service.view_context(state)
+        context = await service.view_context(session, state)
     req_id = answer.skeleton.req_id
     views = [view | present(reqId=req_id) for view in present_feed(context, items)]
     body = present(feed=views, cursor=_next_cursor(answer.skeleton, cursor))
@@ -93,7 +93,7 @@ async def get_feed_generator(
     state = Hydration()
     async with sessions() as session:
         await hydrate_generators(session, state, [feed])
-        context = service.view_context(state)
+        context = await service.view_context(session, state)
     stored = state.records.get(feed)
     view = None if stored is None else generator_view(context, stored)
     if stored is None or view is None:
@@ -127,7 +127,7 @@ async def get_feed_generators(
     """Get information about a list of feed generators; those that are not found are left out."""
     state = Hydration()
     await hydrate_generators(session, state, feeds)
-    context = service.view_context(state)
+    context = await service.view_context(session, state)
     found = [stored for uri in feeds if (stored := state.records.get(uri)) is not None]
     return json_response({"feeds": [view for stored in found if (view := generator_view(context, stored)) is not None]})
 
@@ -149,7 +149,7 @@ async def get_actor_feeds(
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_actor_feeds(session, state, did, position, wanted)
-        context = service.view_context(state)
+        context = await service.view_context(session, state)
         return page.shown(lambda stored: generator_view(context, stored))
 
     page = await fill_page(start, limit, fetch)

@@ -33,7 +33,7 @@ async def get_services(
     keys = [record_key(session.keys, uri) for uri in uris]
     await load_records(session, state, [key for key in keys if key is not None])
     await load_accounts(session, state, state.dids())
-    context = service.view_context(state)
+    context = await service.view_context(session, state)
     build, name = (labeler_detailed, "labelerViewDetailed") if detailed else (labeler_view, "labelerView")
     views = [build(context, state.records[uri]) for uri in uris if uri in state.records]
     return json_response(

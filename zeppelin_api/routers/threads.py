@@ -53,7 +53,7 @@ async def get_post_thread(
     height, levels = min(parentHeight, MAX_HEIGHT), min(depth, MAX_DEPTH)
     state = Hydration()
     thread = await _shown_thread(service, session, state, await uri_by_did(session, uri), height, levels)
-    context = service.view_context(state)
+    context = await service.view_context(session, state)
     view = None if thread is None else thread_view(context, thread, height, levels)
     if thread is None or view is None:
         raise ApiError("NotFound", f"Post not found: {uri}")
@@ -93,7 +93,7 @@ async def get_post_thread_v2(
     if thread is None:
         return json_response({"thread": [not_found_item(uri)], "hasOtherReplies": False})
     thread = await with_op_thread(session, thread)
-    context = service.view_context(state)
+    context = await service.view_context(session, state)
     return json_response(
         present(
             thread=thread_items(context, thread, shape),
@@ -108,7 +108,7 @@ async def get_post_thread_other_v2(service: ServiceDep, session: SessionDep, anc
     """Get the replies to the anchor that `getPostThreadV2` keeps apart, such as those hidden by the thread's author."""
     state = Hydration()
     thread = await _shown_thread(service, session, state, await uri_by_did(session, anchor), 0, 1)
-    items = [] if thread is None else other_items(service.view_context(state), thread)
+    items = [] if thread is None else other_items(await service.view_context(session, state), thread)
     return json_response({"thread": items})
 
 

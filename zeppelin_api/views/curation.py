@@ -19,13 +19,13 @@ from zeppelin_api.hydration.keys import (
 from zeppelin_api.hydration.state import StoredRecord
 from zeppelin_api.times import iso
 from zeppelin_api.views.context import View, ViewContext, is_of_type, present, typed
-from zeppelin_api.views.labels import self_labels
+from zeppelin_api.views.labels import record_labels
 from zeppelin_api.views.profiles import profile, profile_basic
 
 
 def curation_view(context: ViewContext, uri: str) -> View | None:
     """The view of such a record as an embed shows it; None when it is not there or its account is not shown."""
-    stored = context.state.records.get(uri)
+    stored = context.state.shown_record(uri)
     if stored is None:
         return None
     match collection_of(uri):
@@ -58,7 +58,7 @@ def generator_view(context: ViewContext, stored: StoredRecord) -> View | None:
         avatar=context.urls.image("avatar", stored.did, record.get("avatar")),
         likeCount=stored.likes,
         acceptsInteractions=record.get("acceptsInteractions"),
-        labels=[],
+        labels=record_labels(context, stored.uri, stored.cid, stored.record),
         contentMode=record.get("contentMode"),
         indexedAt=iso(stored.sort_at),
     )
@@ -74,7 +74,7 @@ def list_basic(context: ViewContext, stored: StoredRecord) -> View:
         purpose=record["purpose"],
         avatar=context.urls.image("avatar", stored.did, record.get("avatar")),
         listItemCount=stored.items,
-        labels=[],
+        labels=record_labels(context, stored.uri, stored.cid, stored.record),
         indexedAt=iso(stored.sort_at),
     )
 
@@ -93,7 +93,7 @@ def list_view(context: ViewContext, stored: StoredRecord) -> View | None:
 
 def starter_pack_basic(context: ViewContext, uri: str) -> View | None:
     """`app.bsky.graph.defs#starterPackViewBasic`."""
-    stored = context.state.records.get(uri)
+    stored = context.state.shown_record(uri)
     creator = None if stored is None else profile_basic(context, stored.did)
     if stored is None or creator is None:
         return None
@@ -102,7 +102,7 @@ def starter_pack_basic(context: ViewContext, uri: str) -> View | None:
         cid=stored.cid,
         record=stored.record,
         creator=creator,
-        labels=[],
+        labels=record_labels(context, stored.uri, stored.cid, stored.record),
         indexedAt=iso(stored.sort_at),
     )
 
@@ -119,8 +119,8 @@ def starter_pack_view(context: ViewContext, uri: str, sample: list[Member]) -> V
     if view is None:
         return None
     record = view["record"]
-    pack_list = context.state.records.get(record["list"])
-    feeds = [context.state.records.get(feed["uri"]) for feed in record.get("feeds", [])]
+    pack_list = context.state.shown_record(record["list"])
+    feeds = [context.state.shown_record(feed["uri"]) for feed in record.get("feeds", [])]
     feed_views = [generator_view(context, feed) for feed in feeds if feed is not None]
     members = [member_view(context, member) for member in sample]
     return view | present(
@@ -149,7 +149,7 @@ def labeler_view(context: ViewContext, stored: StoredRecord) -> View | None:
         cid=stored.cid,
         creator=creator,
         likeCount=stored.likes,
-        labels=self_labels(stored.uri, stored.cid, stored.record),
+        labels=record_labels(context, stored.uri, stored.cid, stored.record),
         indexedAt=iso(stored.sort_at),
     )
 
@@ -168,7 +168,7 @@ def threadgate_view(context: ViewContext, root_uri: str) -> View | None:
         return None
     rules: list[Any] = stored.record.get("allow", [])
     uris = [rule.get("list") for rule in rules if is_of_type(rule, "app.bsky.feed.threadgate#listRule")]
-    lists = [context.state.records[uri] for uri in uris if uri in context.state.records]
+    lists = [found for uri in uris if uri is not None and (found := context.state.shown_record(uri)) is not None]
     return present(
         uri=stored.uri, cid=stored.cid, record=stored.record, lists=[list_basic(context, found) for found in lists]
     )

@@ -8,7 +8,7 @@ from zeppelin_api.hydration.state import JsonRecord, Post
 from zeppelin_api.times import iso
 from zeppelin_api.views.context import View, ViewContext, present, typed
 from zeppelin_api.views.curation import curation_view, threadgate_view
-from zeppelin_api.views.labels import self_labels
+from zeppelin_api.views.labels import record_labels
 from zeppelin_api.views.media import media_view
 from zeppelin_api.views.profiles import profile_basic
 
@@ -22,7 +22,7 @@ def post_view(context: ViewContext, uri: str, depth: int = 0) -> View | None:
         depth: how many posts it is embedded in.
     """
     post = context.state.posts.get(uri)
-    author = None if post is None else profile_basic(context, post.did)
+    author = None if post is None or uri in context.state.taken_down else profile_basic(context, post.did)
     if post is None or author is None:
         return None
     return present(
@@ -37,7 +37,7 @@ def post_view(context: ViewContext, uri: str, depth: int = 0) -> View | None:
         likeCount=post.likes,
         quoteCount=post.quotes,
         indexedAt=iso(post.sort_at),
-        labels=self_labels(post.uri, post.cid, post.record),
+        labels=record_labels(context, post.uri, post.cid, post.record),
         threadgate=threadgate_view(context, post.uri) if depth == 0 and post.parent_uri is None else None,
     )
 

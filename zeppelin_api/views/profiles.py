@@ -8,7 +8,7 @@ from zeppelin_api.hydration.keys import PROFILE, SELF_RKEY, uri_of
 from zeppelin_api.hydration.state import Account, JsonRecord, StoredRecord, Verification
 from zeppelin_api.times import iso
 from zeppelin_api.views.context import View, ViewContext, is_of_type, present
-from zeppelin_api.views.labels import self_labels
+from zeppelin_api.views.labels import labels_on, record_labels
 from zeppelin_api.views.media import external_view
 
 INVALID_HANDLE: Final = "handle.invalid"
@@ -81,11 +81,17 @@ def _basic(context: ViewContext, account: Account) -> View:
         pronouns=record.get("pronouns"),
         avatar=context.urls.image("avatar", account.did, record.get("avatar")),
         associated=_associated(account),
-        labels=self_labels(uri_of(account.did, PROFILE, SELF_RKEY), account.profile_cid, account.profile),
+        labels=_labels(context, account),
         createdAt=None if account.created_at is None else iso(account.created_at),
         verification=_verification(context, account),
         status=_status(context, account),
     )
+
+
+def _labels(context: ViewContext, account: Account) -> list[View]:
+    """Those of the account, then those of its profile."""
+    uri = uri_of(account.did, PROFILE, SELF_RKEY)
+    return labels_on(context, account.did) + record_labels(context, uri, account.profile_cid, account.profile)
 
 
 def _with_description(view: View, account: Account) -> View:
@@ -164,7 +170,7 @@ def _status(context: ViewContext, account: Account) -> View | None:
         record=stored.record,
         status=stored.record["status"],
         embed=external_view(context, account.did, embed) if is_of_type(embed, _CARD) else None,
-        labels=[],
+        labels=labels_on(context, stored.uri, stored.cid),
         expiresAt=None if expires_at is None else iso(expires_at),
         isActive=None if expires_at is None else expires_at > context.now,
     )

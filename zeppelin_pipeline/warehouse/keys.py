@@ -12,8 +12,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from zeppelin_pipeline.atproto.syntax import is_did, parse_at_uri
 from zeppelin_pipeline.atproto.tid import ALPHABET
-from zeppelin_pipeline.errors import CorruptStateError
+from zeppelin_pipeline.errors import CorruptStateError, InvalidDataError
 
 KEY_BYTES: Final = 32
 
@@ -110,3 +111,18 @@ class KeySpace:
     def collection_id(self, nsid: str) -> int:
         """A well-known collection's number, or a negative keyed hash."""
         return WELL_KNOWN_COLLECTIONS.get(nsid) or _to_signed(self._hash(nsid, b"collection") | _NEGATIVE)
+
+    def label_subject(self, uri: str) -> tuple[int, int, int] | None:
+        """What a label is about: account, collection and record key; these two are 0 where it is the account itself.
+
+        None for a URI that names neither an account by its DID nor a record of one.
+        """
+        if uri.startswith("did:"):
+            return (self.actor_id(uri), 0, 0) if is_did(uri) else None
+        try:
+            parsed = parse_at_uri(uri)
+        except InvalidDataError:
+            return None
+        if parsed.collection is None or parsed.rkey is None or not parsed.authority.startswith("did:"):
+            return None
+        return self.actor_id(parsed.authority), self.collection_id(parsed.collection), self.rkey_id(parsed.rkey)
