@@ -1,5 +1,9 @@
 -- Who accounts are (zeppelin_pipeline/identity/): documents, the queue of those to be resolved anew, handles.
 
+-- name: known_identity
+-- What an account's document said when it was resolved last.
+SELECT handle, pds, signing_key, label_key, labeler, feed_generator FROM identity WHERE actor_id = %(actor)s;
+
 -- name: name_actors
 -- Accounts new to the dictionary, in one order for all writers.
 INSERT INTO actor (id, did)

@@ -1,7 +1,9 @@
 """The shard plan: each account in one shard, on its current host, whatever was planned before or cut short."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +13,8 @@ from tests.fakes.listings import write_listing
 from tests.fakes.pds import make_did
 from zeppelin_pipeline.errors import CorruptStateError, InvalidDataError, UpstreamError
 from zeppelin_pipeline.hosts.host import Host
-from zeppelin_pipeline.identity.resolver import DidResolver
+from zeppelin_pipeline.identity.documents import DidDocument
+from zeppelin_pipeline.identity.resolver import DidResolver, ResolvedDid
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.candidates import Candidates
@@ -252,3 +255,24 @@ async def test_a_document_with_a_hostile_host_is_no_word() -> None:
 
 def test_a_hostile_stem_stays_in_the_shards_folder() -> None:
     assert layout.manifest("../../etc/passwd~00000") == "shards/%2e.%2f..%2fetc%2fpasswd~00000.parquet"
+
+
+async def test_a_dead_directory_holds_back_only_what_its_mirror_lacks(lake: Lake) -> None:
+    mirrored, lacking = [make_did(number) for number in range(300)], [make_did(number) for number in range(300, 600)]
+    write_listing(lake, "old.example", dict.fromkeys([*mirrored, *lacking], NEW))
+    write_listing(lake, "new.example", dict.fromkeys([*mirrored, *lacking], OLD))
+    asked: list[str] = []
+
+    async def get_url(url: str, _max_bytes: int) -> bytes:
+        asked.append(url)
+        await asyncio.sleep(0)
+        raise UpstreamError("timeout", url, is_transient=True)
+
+    async def ask_mirror(did: str, _since: datetime | None) -> ResolvedDid | None:
+        return ResolvedDid(DidDocument(did, pds="https://new.example"), "{}") if did in mirrored else None
+
+    resolver = DidResolver(get_url, "https://plc.example", ask_mirror=ask_mirror)
+    plan = await plan_shards(lake, current_host(resolver), PlanSettings(shard_size=1000, tail_limit=5))
+    assert (plan.new_repos, plan.postponed) == (len(mirrored), len(lacking))
+    assert [row.did for row in read_manifest(lake, "new.example~00000")] == sorted(mirrored)
+    assert len(asked) <= 60, "those that were under way when it was seen to be down, and no more"

@@ -9,6 +9,9 @@ from tests.api_client import ApiClient, running_api
 from tests.factories import WarehouseFactory
 from tests.fakes.plc import did_key, did_of, key, operation, tombstone
 from zeppelin_pipeline.atproto.plc import PlcOperation, did_document, document_data
+from zeppelin_pipeline.identity.documents import DidDocument, read_document
+from zeppelin_pipeline.identity.store import KnownIdentity, store_identities
+from zeppelin_pipeline.warehouse.standing import Standing, set_standings
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 GENESIS = operation(handle="alice.test")
@@ -115,3 +118,39 @@ async def test_pending_handles_count_where_the_operator_says_so(postgres_url: st
         assert await api.get("com.atproto.identity.resolveHandle", handle="new.test") == {"did": pending.did}
         assert (await api.get("app.bsky.actor.getProfile", actor=pending.did))["handle"] == "new.test"
         assert (await api.get("app.bsky.actor.getProfile", actor=invalid.did))["handle"] == "handle.invalid"
+
+
+async def test_a_did_web_is_told_by_what_its_host_said_last(
+    api: ApiClient, postgres_url: str, warehouse: WarehouseFactory
+):
+    did, signing = "did:web:example.com", did_key(key("web")).removeprefix("did:key:")
+    unknown = "did:web:nobody.example.com"
+    known = DidDocument(did, "example.com", "https://pds.test", signing, labeler="https://labels.test")
+    with psycopg.connect(postgres_url) as connection:
+        store_identities(
+            connection, [KnownIdentity(known, NOW), KnownIdentity(DidDocument(unknown), NOW)], warehouse.keys
+        )
+        connection.execute("UPDATE identity SET handle_state = 'verified' WHERE handle IS NOT NULL")
+    document = (await api.get("com.atproto.identity.resolveDid", did=did))["didDoc"]
+    assert read_document(document, did) == known
+    for identifier in (did, "example.com"):
+        whole = await api.get("com.atproto.identity.resolveIdentity", identifier=identifier)
+        assert whole == {"did": did, "handle": "example.com", "didDoc": document}
+    assert await api.get("com.atproto.identity.resolveHandle", handle="example.com") == {"did": did}
+    for missing in (unknown, "did:web:never.example.com"):
+        assert await api.error("com.atproto.identity.resolveDid", did=missing) == (400, "DidNotFound")
+    assert (await api.http.get(f"/plc/{did}")).status_code == 404
+
+
+async def test_the_profile_of_a_did_web_account_is_shown(
+    api: ApiClient, postgres_url: str, warehouse: WarehouseFactory
+):
+    did = "did:web:example.com"
+    with psycopg.connect(postgres_url) as connection:
+        known = KnownIdentity(DidDocument(did, "example.com", "https://pds.test"), NOW)
+        store_identities(connection, [known], warehouse.keys)
+        set_standings(connection, warehouse.keys, [Standing(did, "active", NOW)])
+        connection.execute("UPDATE identity SET handle_state = 'verified'")
+    profile = await api.get("app.bsky.actor.getProfile", actor=did)
+    assert (profile["did"], profile["handle"]) == (did, "example.com")
+    assert await api.get("app.bsky.actor.getProfile", actor="example.com") == profile

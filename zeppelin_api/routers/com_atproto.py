@@ -9,7 +9,7 @@ from starlette.responses import Response
 from zeppelin_api.db import Session
 from zeppelin_api.errors import ApiError, invalid_request
 from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers
-from zeppelin_api.hydration.identity import load_plc_operation
+from zeppelin_api.hydration.identity import load_plc_operation, load_web_data
 from zeppelin_api.hydration.keys import uri_of
 from zeppelin_api.hydration.labels import hydrate_labels, labels_for
 from zeppelin_api.hydration.repo import load_raw_record
@@ -50,7 +50,7 @@ async def resolve_handle(
 
 @identity_router.query("resolveDid", ResolveDidOutput, "DidNotFound", "DidDeactivated")
 async def resolve_did(session: SessionDep, did: Annotated[Did, Query(description="DID to resolve.")]) -> Response:
-    """Resolves a did:plc to its DID document, by the verified mirror of the PLC directory."""
+    """Resolves a DID to its document: a did:plc by the verified mirror, a did:web as its host said last."""
     return json_response({"didDoc": await _document(session, did)})
 
 
@@ -71,6 +71,11 @@ async def resolve_identity(
 
 
 async def _document(session: Session, did: str) -> dict[str, object]:
+    if did.startswith("did:web:"):
+        data = await load_web_data(session, did)
+        if data is None:
+            raise ApiError("DidNotFound", f"No document of {did} is known")
+        return did_document(did, data)
     operation = await load_plc_operation(session, did)
     if operation is None:
         raise ApiError("DidNotFound", f"The mirror of the PLC directory has no {did}")

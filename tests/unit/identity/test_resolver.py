@@ -120,3 +120,21 @@ async def test_a_dead_directory_is_left_alone_after_a_few_failures() -> None:
         reasons.append(caught.value.reason)
     assert reasons == ["timeout"] * 5 + ["directory-down"] * 15
     assert len(web.asked) == 5
+
+
+async def test_a_directory_that_is_back_is_noticed_by_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    web, clock = FakeWeb(any="timeout"), [1000.0]
+    monkeypatch.setattr("zeppelin_pipeline.identity.resolver.time.monotonic", lambda: clock[0])
+    resolver = DidResolver(web.get_url, "https://plc.example.com")
+    for _ in range(5):
+        with pytest.raises(UpstreamError, match="timeout"):
+            await resolver.resolve(PLC)
+    clock[0] += 31
+    for reason in ("timeout", "directory-down", "directory-down"):
+        with pytest.raises(UpstreamError, match=reason):
+            await resolver.resolve(PLC)
+    clock[0] += 31
+    web.answers["any"] = b'{"id": "%s"}' % PLC.encode()
+    for _ in range(3):
+        assert (await resolver.resolve(PLC)).document.did == PLC
+    assert len(web.asked) == 5 + 1 + 3
