@@ -24,6 +24,7 @@ from zeppelin_api.routers import (
     curation,
     feed_generators,
     labelers,
+    media,
     plc,
     service_routes,
     status,
@@ -51,7 +52,7 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:
-        async with service.database, service.feed_services:
+        async with service.database, service.feed_services, service.blobs:
             yield
 
     app = FastAPIOffline(
@@ -84,6 +85,7 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
         com_atproto.identity_router,
         com_atproto.label_router,
         com_atproto.repo_router,
+        media.router,
         plc.router,
         service_routes.router,
         status.router,

@@ -14,6 +14,8 @@ from zeppelin_api.hydration.labels import hydrate_labels, load_labeler_dids
 from zeppelin_api.hydration.overview import OverviewReader
 from zeppelin_api.hydration.state import Hydration
 from zeppelin_api.labelers import ACCEPT_HEADER, KnownLabelers, Labelers, accepted_labelers
+from zeppelin_api.media.blobs import Blobs
+from zeppelin_api.media.images import Images
 from zeppelin_api.metrics import RequestMetrics
 from zeppelin_api.policy import Policy
 from zeppelin_api.settings import ApiSettings
@@ -35,6 +37,8 @@ class Service:
     overview: OverviewReader
     metrics: RequestMetrics
     feed_services: FeedServices
+    blobs: Blobs
+    images: Images
     labelers: KnownLabelers = field(default_factory=KnownLabelers)
 
     @classmethod
@@ -46,6 +50,7 @@ class Service:
         """
         key_file = settings.signing_key_file
         database = database or Database(settings)
+        blobs = Blobs(settings, database)
         return cls(
             settings,
             database,
@@ -57,6 +62,8 @@ class Service:
             OverviewReader(database, settings),
             RequestMetrics(),
             FeedServices(settings),
+            blobs,
+            Images(settings, blobs),
         )
 
     async def view_context(self, session: Session, state: Hydration) -> ViewContext:

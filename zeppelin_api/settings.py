@@ -62,6 +62,12 @@ class ApiSettings(BaseSettings):
         default="https://cdn.bsky.app/img/{preset}/plain/{did}/{cid}@jpeg",
         description="URL of an image: {preset} is avatar, banner, feed_thumbnail or feed_fullsize.",
     )
+    media_max_bytes: int = Field(default=10_000_000, ge=1, description="Largest blob that /img and /blob fetch.")
+    media_max_pixels: int = Field(default=50_000_000, ge=1, description="Largest image that /img decodes.")
+    media_max_fetches: int = Field(default=8, ge=1, description="Blobs that are fetched at once.")
+    media_timeout_seconds: float = Field(default=20.0, gt=0, description="How long a host may take to give a blob.")
+    media_threads: int = Field(default=2, ge=1, description="Images that are resized at once.")
+    media_cache_bytes: int = Field(default=64_000_000, ge=0, description="Resized images that are kept in memory.")
     video_playlist_url_pattern: str = Field(default="https://video.bsky.app/watch/{did}/{cid}/playlist.m3u8")
     video_thumbnail_url_pattern: str = Field(default="https://video.bsky.app/watch/{did}/{cid}/thumbnail.jpg")
 

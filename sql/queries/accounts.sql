@@ -89,3 +89,8 @@ SELECT
 FROM actor
 LEFT JOIN actor_counts ON actor_counts.actor_id = actor.id
 WHERE actor.id = ANY(%(actors)s::bigint[]);
+
+-- name: find_blob_host
+-- The host of an account that is shown.
+SELECT identity.pds FROM identity LEFT JOIN repo USING (actor_id)
+WHERE identity.actor_id = %(actor)s AND coalesce(repo.status, 'active') = 'active';

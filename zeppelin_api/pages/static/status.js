@@ -50,17 +50,17 @@ function stream(one, now) {
   const seen = samples.get(one.relay) ?? [];
   seen.push(one.lag_seconds ?? 0);
   samples.set(one.relay, seen.slice(-MOST_SAMPLES));
-  const lag = one.lag_seconds == null ? "no event yet" : `${one.lag_seconds.toFixed(2)} s`;
+  const lag = one.lag_seconds == null ? "no event yet" : `${one.lag_seconds.toFixed(2)} s behind`;
   return card(`Firehose of ${new URL(one.relay).host}`,
     el("div", { class: `big ${one.open_gaps ? "bad" : "good"}` }, lag),
-    el("p", { class: "soft" }, `behind; moved ${age(one.updated_at, now.read_at)} ago, ${count(one.events)} events, ${count(one.refused)} refused, ${count(one.open_gaps)} gaps open`),
+    el("p", { class: "soft" }, `Moved ${age(one.updated_at, now.read_at)} ago, ${count(one.events)} events, ${count(one.refused)} refused, ${count(one.open_gaps)} gaps open`),
     line(samples.get(one.relay)));
 }
 
 function draw(now) {
   const ages = now.aggregates.map((one) =>
     el("p", {}, el("b", {}, one.name.replaceAll("_", " ")), ` ${age(one.oldest_at, now.read_at)} old `,
-      el("span", { class: "soft" }, `${count(one.changed_ranges)} of ${count(one.ranges)} ranges changed since`)));
+      el("span", { class: "soft" }, `${count(one.changed_ranges)} ranges to be counted anew`)));
   const collections = card("Records by table", ...bars(now.records, 20));
   collections.classList.add("wide");
   document.getElementById("cards").replaceChildren(

@@ -1,0 +1,108 @@
+"""Images and blobs of accounts, from a host that is there: what is given, and what is refused."""
+
+import io
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+from PIL import Image
+
+from tests.api_client import running_api
+from tests.factories import WarehouseFactory
+from tests.fakes.http_host import Reply, Request, error_reply, serving
+from zeppelin_pipeline.atproto.cid import RAW_PREFIX, cid_of, cid_to_text
+
+
+def _png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (300, 200), "blue").save(file, "PNG")
+    return file.getvalue()
+
+
+IMAGE = _png()
+CID = cid_to_text(cid_of(IMAGE, RAW_PREFIX))
+
+
+@asynccontextmanager
+async def _api(
+    warehouse: WarehouseFactory, url: str, answer: Any, status: str | None = "active", **settings: Any
+) -> AsyncGenerator[tuple[httpx2.AsyncClient, str, list[Request]]]:
+    """The API, an account whose host answers like that, and what the host was asked."""
+    account = warehouse.account("alice.test", status=status)
+    async with serving(answer) as host, running_api(url, allow_private_hosts=True, **settings) as api:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("UPDATE identity SET pds = %s", (host.host.url,))
+        yield api.http, account.did, host.requests
+
+
+async def test_an_image_is_resized_and_kept(warehouse: WarehouseFactory, postgres_url: str):
+    async with _api(warehouse, postgres_url, lambda _: Reply(IMAGE)) as (http, did, requests):
+        answers = [await http.get(f"/img/avatar_thumbnail/plain/{did}/{CID}@webp") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    image = Image.open(io.BytesIO(answers[1].content))
+    assert (image.format, image.size) == ("WEBP", (128, 128))
+    assert answers[0].headers["content-type"] == "image/webp"
+    assert "max-age" in answers[0].headers["cache-control"]
+    [request] = requests
+    assert request.query == {"did": did, "cid": CID}
+
+
+async def test_a_blob_is_given_to_be_saved(warehouse: WarehouseFactory, postgres_url: str):
+    async with _api(warehouse, postgres_url, lambda _: Reply(IMAGE)) as (http, did, _requests):
+        answer = await http.get(f"/blob/{did}/{CID}")
+
+    assert (answer.status_code, answer.content) == (200, IMAGE)
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "sandbox" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "name"),
+    [
+        (Reply(IMAGE + b"!"), 502, "UpstreamFailure"),
+        (Reply(b"x" * 20_000), 502, "UpstreamFailure"),
+        (error_reply(400, "BlobNotFound"), 404, "BlobNotFound"),
+        (error_reply(500, "InternalServerError"), 502, "UpstreamFailure"),
+        (Reply(IMAGE, cut_after=10), 502, "UpstreamFailure"),
+        (Reply(IMAGE, delay_seconds=5), 502, "UpstreamFailure"),
+    ],
+    ids=["other bytes", "too many bytes", "not there", "broken", "cut off", "too slow"],
+)
+async def test_what_the_host_does_not_give_right_is_not_given(
+    warehouse: WarehouseFactory, postgres_url: str, reply: Reply, status: int, name: str
+):
+    limits: dict[str, Any] = {"media_max_bytes": 10_000, "media_timeout_seconds": 0.5}
+    async with _api(warehouse, postgres_url, lambda _: reply, **limits) as (http, did, _requests):
+        answer = await http.get(f"/img/avatar/plain/{did}/{CID}@jpeg")
+    assert (answer.status_code, answer.json()["error"]) == (status, name)
+
+
+async def test_an_account_that_is_hidden_has_no_images(warehouse: WarehouseFactory, postgres_url: str):
+    async with _api(warehouse, postgres_url, lambda _: Reply(IMAGE), status="takendown") as (http, did, requests):
+        answer = await http.get(f"/blob/{did}/{CID}")
+    assert (answer.status_code, requests) == (404, [])
+
+
+async def test_a_host_at_a_private_address_is_not_asked(warehouse: WarehouseFactory, postgres_url: str):
+    warehouse.account("alice.test")
+    async with serving(lambda _: Reply(IMAGE)) as host, running_api(postgres_url) as api:
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute("UPDATE identity SET pds = %s", (host.host.url,))
+            [(did,)] = connection.execute("SELECT did FROM actor").fetchall()
+        answer = await api.http.get(f"/blob/{did}/{CID}")
+    assert (answer.status_code, host.requests) == (502, [])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/img/huge/plain/{did}/{cid}@jpeg", "/img/avatar/plain/{did}/{cid}@exe", "/img/avatar/plain/nobody/{cid}",
+     "/img/avatar/plain/{did}/abc", "/blob/{did}/abc"],
+)  # fmt: skip
+async def test_what_is_not_asked_rightly_is_refused(warehouse: WarehouseFactory, postgres_url: str, path: str):
+    async with _api(warehouse, postgres_url, lambda _: Reply(IMAGE)) as (http, did, requests):
+        answer = await http.get(path.format(did=did, cid=CID))
+    assert (answer.status_code, answer.json()["error"], requests) == (400, "InvalidRequest", [])

@@ -1,0 +1,94 @@
+"""Blobs from the hosts that keep them, proven to be what their CIDs name."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import quote
+
+from zeppelin_api.db import Database, Session
+from zeppelin_api.errors import ApiError
+from zeppelin_api.settings import ApiSettings
+from zeppelin_pipeline.atproto.cid import RAW_PREFIX, cid_of, cid_to_text
+from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
+from zeppelin_pipeline.hosts.client import ClientSettings, HostClients, Timeouts
+from zeppelin_pipeline.hosts.limits import RetryPolicy
+
+_GET_BLOB: Final = "/xrpc/com.atproto.sync.getBlob"
+_CONNECT_SECONDS: Final = 5.0
+_GONE: Final = frozenset({"not-found", "takendown", "suspended", "deactivated", "http-400", "http-404"})
+
+
+@dataclass(frozen=True, slots=True)
+class _HostRow:
+    pds: str | None
+
+
+class Blobs:
+    """The blobs of all accounts. An async `with`.
+
+    Memory: at most `ZEPPELIN_API_MEDIA_MAX_FETCHES` blobs of `ZEPPELIN_API_MEDIA_MAX_BYTES` at once.
+    """
+
+    def __init__(self, settings: ApiSettings, database: Database) -> None:
+        self._database = database
+        seconds = settings.media_timeout_seconds
+        timeouts = Timeouts(min(seconds, _CONNECT_SECONDS), seconds, seconds)
+        self._hosts = HostClients(
+            ClientSettings(allow_private=settings.allow_private_hosts, timeouts=timeouts, retry=RetryPolicy(attempts=1))
+        )
+        self._max_bytes = settings.media_max_bytes
+        self._timeout_seconds = settings.media_timeout_seconds
+        self._room = asyncio.Semaphore(settings.media_max_fetches)
+
+    async def __aenter__(self) -> Self:
+        """Be ready; connections are made when they are needed."""
+        await self._hosts.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._hosts.aclose()
+
+    async def fetch(self, did: str, cid: bytes) -> bytes:
+        """A blob of an account that is shown.
+
+        Args:
+            did: the account.
+            cid: of the blob, a raw one.
+
+        Raises:
+            ApiError: `BlobNotFound`, or `UpstreamFailure` when its host does not give it whole and right.
+        """
+        if not cid.startswith(RAW_PREFIX):
+            raise _not_found()
+        async with self._database.session() as session:
+            pds = await _host_of(session, did)
+        url = f"{pds}{_GET_BLOB}?did={quote(did, safe=':')}&cid={cid_to_text(cid)}"
+        async with self._room:
+            content = await self._get(url)
+        if cid_of(content, RAW_PREFIX) != cid:
+            raise _not_given("its bytes are not those that the CID names")
+        return content
+
+    async def _get(self, url: str) -> bytes:
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                return await self._hosts.get_url(url, max_bytes=self._max_bytes)
+        except UpstreamError as error:
+            raise (_not_found() if error.reason in _GONE else _not_given(error.reason)) from error
+        except (TimeoutError, InvalidDataError) as error:
+            raise _not_given(str(error)) from error
+
+
+async def _host_of(session: Session, did: str) -> str:
+    for row in await session.rows(_HostRow, "find_blob_host", actor=session.keys.actor_id(did)):
+        if row.pds is not None:
+            return row.pds.rstrip("/")
+    raise _not_found()
+
+
+def _not_found() -> ApiError:
+    return ApiError("BlobNotFound", "Blob not found", 404)
+
+
+def _not_given(why: str) -> ApiError:
+    return ApiError("UpstreamFailure", f"The account's host does not give the blob: {why or 'it took too long'}", 502)
