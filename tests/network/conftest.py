@@ -1,7 +1,5 @@
 """The official network, seeded and backfilled once for all tests of this folder, and our API over the result."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from typing import Any
@@ -9,16 +7,14 @@ from uuid import uuid4
 
 import dagster as dg
 import pytest
-import uvicorn
 
 from tests.backfill import QUIET, Backfill
 from tests.network.expectations import Expectations
 from tests.network.node import install_packages
-from tests.network.official import DELETED, HIDDEN, UNPROVEN, Network, Seed, running_network, seed_network
+from tests.network.official import DELETED, HIDDEN, Network, Seed, running_network, seed_network
+from tests.network.serving import api_over, serving
 from tests.network.settings import settings_for
 from tests.network.truth import RepositoryReader, delete_account
-from zeppelin_api.app import create_app
-from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 
 
@@ -50,8 +46,8 @@ def backfill(
     deleted = seed.accounts[DELETED]
     with dg.DagsterInstance.ephemeral(settings=QUIET) as instance:
         backfill = Backfill(settings, instance)
-        backfill.run(before_fetch=lambda: delete_account(network, deleted.host, deleted.did))
         backfill.take_in_identities()
+        backfill.run(before_fetch=lambda: delete_account(network, deleted.host, deleted.did))
         yield backfill
     postgres_server.drop_database(name)
 
@@ -72,20 +68,10 @@ def homes(backfill: Backfill, hosts: dict[str, RepositoryReader]) -> dict[str, R
 
 @pytest.fixture(scope="session")
 def expected(seed: Seed) -> dict[str, Any]:
-    return Expectations(seed, HIDDEN, frozenset({UNPROVEN})).document()
+    return Expectations(seed, HIDDEN).document()
 
 
 @pytest.fixture(scope="session")
 def api_url(backfill: Backfill) -> Iterator[str]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        settings = ApiSettings.model_validate(
-            {"postgres_url": backfill.settings.require_postgres_url(), "did": f"did:web:localhost%3A{port}"}
-        )
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api")
-        thread.start()
-        yield f"http://127.0.0.1:{port}"
-        server.should_exit = True
-        thread.join(20)
+    with serving(api_over(backfill.settings.require_postgres_url())) as url:
+        yield url

@@ -20,13 +20,11 @@ class Expectations:
     """The seed, and whom of it nobody may see.
 
     Attributes:
-        hidden: names of accounts that are not shown at all.
-        unread: names of accounts that are shown, while none of their records can be believed.
+        hidden: names of accounts that are not shown.
     """
 
     seed: Seed
     hidden: frozenset[str]
-    unread: frozenset[str]
 
     def document(self) -> dict[str, Any]:
         """Profiles, posts, threads, feeds and lists of people; lists are newest first."""
@@ -50,18 +48,17 @@ class Expectations:
         return {
             key: post
             for key, post in self.seed.posts.items()
-            if post.author not in self.hidden | self.unread and post.uri not in self.seed.deleted_uris
+            if post.author not in self.hidden and post.uri not in self.seed.deleted_uris
         }
 
     def _profile(self, posts: dict[str, Post], name: str) -> dict[str, Any]:
         account = self.seed.accounts[name]
-        is_unread = name in self.unread
         written = sum(post.author == name for post in posts.values())
         return {
             "did": account.did,
             "handle": account.handle,
-            "displayName": None if is_unread else account.display_name,
-            "description": None if is_unread else account.description,
+            "displayName": account.display_name,
+            "description": account.description,
             "followersCount": len(self._who(self.seed.follows, name)),
             "followsCount": len(self._whom(self.seed.follows, name)),
             "postsCount": written + (self.seed.bulk_posts if name == BULK_AUTHOR else 0),
@@ -90,12 +87,10 @@ class Expectations:
         ]
 
     def _who(self, relations: list[tuple[str, str]], target: str) -> list[str]:
-        silent = self.hidden | self.unread
-        return [actor for actor, subject in reversed(relations) if subject == target and actor not in silent]
+        return [actor for actor, subject in reversed(relations) if subject == target and actor not in self.hidden]
 
     def _whom(self, relations: list[tuple[str, str]], actor: str) -> list[str]:
-        silent = self.hidden | self.unread
-        return [subject for doer, subject in reversed(relations) if doer == actor and doer not in silent]
+        return [subject for doer, subject in reversed(relations) if doer == actor and doer not in self.hidden]
 
     def _did(self, name: str) -> str:
         return self.seed.accounts[name].did

@@ -20,7 +20,7 @@ SETUP_SECONDS = 900
 #: Deleted by the tests when it is already listed and planned: its repository is gone when it is asked for.
 DELETED = "heidi"
 #: Moved to another host and silent since: the key that signed the head commit is no more the account's.
-UNPROVEN = "trent"
+BY_FORMER_KEY = "trent"
 #: Deactivated, taken down, deleted.
 HIDDEN = frozenset({"grace", "ivan", DELETED})
 

@@ -14,6 +14,7 @@ def settings_for(network: Network, postgres_url: str, home: Path) -> Settings:
         hosts=tuple(network.pds_urls.values()),
         relay_urls=(),
         plc_url=network.plc_url,
+        plc_fresh_seconds=3600,
         allow_private_hosts=True,
         handle_resolvers=tuple(f"{name}.test={url}" for name, url in network.pds_urls.items()),
         tail_limit=5,
