@@ -277,7 +277,7 @@ def test_a_page_that_takes_too_long_to_make_ends_early(tmp_path: Path, monkeypat
     found: list[str] = []
     cursor: str | None = "0"
     while cursor is not None:
-        page = listing.list_repos(state, accounts, 1000, int(cursor), lambda _: None)
+        page = listing.list_repos(state, accounts, 1000, int(cursor), lambda _: None, state.status)
         assert len(page["repos"]) == 1
         found.append(page["repos"][0]["did"])
         cursor = page.get("cursor")

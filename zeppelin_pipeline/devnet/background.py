@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from zeppelin_pipeline.atproto.crypto import PrivateKey, PublicKey
 from zeppelin_pipeline.atproto.tid import int_to_tid
@@ -71,7 +72,7 @@ class DevnetHandle:
 
     def struck(self, host_number: int, fault: Fault) -> list[Account]:
         """The accounts on a host that a fault hits."""
-        return [account for account in self._devnet.hosts[host_number].accounts if fault.hits(account.did)]
+        return [account for account in self._devnet.state.on_host(host_number).values() if fault.hits(account.did)]
 
     def requests(self, host_number: int) -> dict[str, int]:
         """How many requests a host has had, by method."""
@@ -108,6 +109,29 @@ class DevnetHandle:
             return self._devnet.firehose.last_seq
 
         return asyncio.run_coroutine_threadsafe(make(), self._loop).result()
+
+    @property
+    def events_made(self) -> int:
+        """Events that people made so far, those among them of which the relay never told."""
+        return self._devnet.feed.made
+
+    @property
+    def mistold(self) -> dict[str, int]:
+        """How often the relay did what wrong."""
+        return dict(self._devnet.feed.mistelling.told)
+
+    def pause(self) -> None:
+        """Have nobody write any more at the configured rate; an event that is being made is still told of."""
+
+        async def act() -> None:
+            self._devnet.feed.is_paused = True
+
+        asyncio.run_coroutine_threadsafe(act(), self._loop).result()
+
+    def hang_up(self, *, is_forgetting: bool = False, rewound_events: int = 0) -> None:
+        """Have the relay drop its consumers, as `Firehose.hang_up`."""
+        hang_up = partial(self._devnet.firehose.hang_up, is_forgetting=is_forgetting, rewound_events=rewound_events)
+        self._loop.call_soon_threadsafe(hang_up)
 
     def tell(self, act: Callable[[LiveFeed, Account], int], did: str) -> int:
         """Have the feed do a thing with an account, and the relay tell of it; gives its sequence number."""

@@ -49,14 +49,15 @@ class Directory:
 
     def rename(self, account: Account, handle: str, micros: int) -> None:
         """Add an operation that gives the account another handle."""
-        log = self.log(account)
-        log.append((micros, account, self._operation(handle, account.host, log[-1][2])))
+        self._append(account, micros, handle, self._endpoint(account))
+
+    def move(self, account: Account, host: int, micros: int) -> None:
+        """Add an operation that names another host of today."""
+        self._append(account, micros, self._handle(account), self._host_urls[host])
 
     def change_key(self, account: Account, signing_key: str, micros: int) -> None:
         """Add an operation that gives the account another signing key, a `did:key`; its repository stays as it is."""
-        log = self.log(account)
-        handle = log[-1][2].content["alsoKnownAs"][0].removeprefix("at://")
-        log.append((micros, account, self._operation(handle, account.host, log[-1][2], signing_key)))
+        self._append(account, micros, self._handle(account), self._endpoint(account), signing_key)
 
     def export(self, after_micros: int, count: int) -> list[Logged]:
         """The operations after a time, in the order of time, at most `count`."""
@@ -69,14 +70,26 @@ class Directory:
         hosts = [account.host] if account.former_host is None else [account.former_host, account.host]
         moved_micros = LAST_MICROS + account.index * MOVED_SPACING_MICROS
         for step, host in enumerate(hosts):
-            operation = self._operation(account.handle, host, log[-1][2])
+            operation = self._operation(account.handle, self._host_urls[host], log[-1][2])
             log.append((moved_micros + step * 1000, account, operation))
         return log
 
-    def _operation(self, handle: str, host: int, previous: Operation, signing_key: str | None = None) -> Operation:
+    def _append(
+        self, account: Account, micros: int, handle: str, endpoint: str, signing_key: str | None = None
+    ) -> None:
+        log = self.log(account)
+        log.append((micros, account, self._operation(handle, endpoint, log[-1][2], signing_key)))
+
+    def _handle(self, account: Account) -> str:
+        return str(self.current(account).content["alsoKnownAs"][0]).removeprefix("at://")
+
+    def _endpoint(self, account: Account) -> str:
+        return str(self.current(account).content["services"]["atproto_pds"]["endpoint"])
+
+    def _operation(self, handle: str, endpoint: str, previous: Operation, signing_key: str | None = None) -> Operation:
         key = signing_key or str(previous.content["verificationMethods"]["atproto"])
         operator = rotation_key(self._population.config.seed)
-        return signed_operation(operator, key, handle, self._host_urls[host], previous)
+        return signed_operation(operator, key, handle, endpoint, previous)
 
 
 def directory_app(directory: Directory, population: Population) -> Starlette:

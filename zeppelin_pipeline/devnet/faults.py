@@ -1,4 +1,4 @@
-"""What can be wrong with a host, and which accounts a fault hits. host.py and damage.py act it out."""
+"""What can be wrong with a host or the relay. host.py, damage.py and mistelling.py act it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -83,6 +83,23 @@ class Fault:
         if self.method is not None:
             return method == self.method
         return self.kind not in REPOSITORY_KINDS or method == "com.atproto.sync.getRepo"
+
+
+@dataclass(frozen=True, slots=True)
+class RelayFaults:
+    """With what share of commits a relay does wrong.
+
+    Attributes:
+        dropped: it never tells of.
+        repeated: it tells of again, under a new number.
+        forged: it tells of, after one of the same revision that another key has signed.
+        broken: it tells of, after a frame that cannot be read.
+    """
+
+    dropped: float = 0.0
+    repeated: float = 0.0
+    forged: float = 0.0
+    broken: float = 0.0
 
 
 _SETTING_TYPES: dict[str, tuple[type, ...]] = {

@@ -25,6 +25,22 @@ class Firehose:
         self._oldest = config.first_seq
         self.last_seq = config.first_seq - 1
         self._arrived = asyncio.Event()
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._rewound_events = 0
+
+    def hang_up(self, *, is_forgetting: bool = False, rewound_events: int = 0) -> None:
+        """Drop all consumers.
+
+        Args:
+            is_forgetting: no event so far is replayed to anybody any more.
+            rewound_events: the next consumer is told so many events again that it has had.
+        """
+        if is_forgetting:
+            self._frames.clear()
+            self._oldest = self.last_seq + 1
+        self._rewound_events = rewound_events
+        for leaving in self._leaving:
+            leaving.cancel()
 
     def publish(self, make_frame: Callable[[int], bytes]) -> int:
         """Give the next sequence number to an event, and the event to all consumers."""
@@ -52,12 +68,16 @@ class Firehose:
             info = {"name": "OutdatedCursor", "message": "Requested cursor exceeded limit. Possibly missing events"}
             await websocket.send_bytes(encode_frame(1, "#info", info))
             position = self._oldest - 1
+        position = max(position - self._rewound_events, min(position, self._oldest - 1))
+        self._rewound_events = 0
         leaving = asyncio.create_task(_until_left(websocket))
+        self._leaving.add(leaving)
         try:
             await self._follow(websocket, position, leaving)
         except WebSocketDisconnect:
             return
         finally:
+            self._leaving.discard(leaving)
             leaving.cancel()
 
     async def _follow(self, websocket: WebSocket, position: int, leaving: "asyncio.Task[None]") -> None:

@@ -66,7 +66,6 @@ class Host:
     Attributes:
         number: its place in the configuration.
         url: `http://127.0.0.1:port`.
-        accounts: those that it lists, in its order.
         limiter: what it allows a client.
         faults: what is wrong with it now.
         requests: how many requests of each method it has had, those that a fault struck included.
@@ -74,7 +73,6 @@ class Host:
 
     number: int
     url: str
-    accounts: list[Account]
     limiter: RateLimiter
     faults: list[StandingFault] = field(default_factory=list[StandingFault])
     requests: dict[str, int] = field(default_factory=dict[str, int])

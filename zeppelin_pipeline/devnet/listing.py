@@ -1,7 +1,7 @@
 """Pages of `com.atproto.sync.listRepos`, as hosts and relay both give them."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from zeppelin_pipeline.atproto.cid import cid_to_text
@@ -15,10 +15,11 @@ PAGE_SECONDS = 3.0
 
 def list_repos(
     state: NetworkState,
-    accounts: Sequence[Account],
+    accounts: Iterable[Account],
     limit: int,
     start: int,
     fault_of: Callable[[Account], FaultKind | None],
+    status_of: Callable[[Account], AccountStatus],
 ) -> dict[str, Any]:
     """One page, in the order of account numbers, with heads and revisions as they would be served.
 
@@ -28,6 +29,7 @@ def list_repos(
         limit: at most so many.
         start: the cursor: the first number of the page.
         fault_of: what is wrong with the repository of an account as it is served.
+        status_of: how an account stands there.
     """
     ends_at = time.monotonic() + PAGE_SECONDS
     repos: list[dict[str, Any]] = []
@@ -36,7 +38,7 @@ def list_repos(
             continue
         if len(repos) == limit or (repos and time.monotonic() > ends_at):
             return {"repos": repos, "cursor": str(account.index)}
-        status = state.status(account)
+        status = status_of(account)
         if status is not AccountStatus.DELETED:
             repos.append(_view(state, account, status, fault_of(account)))
     return {"repos": repos}

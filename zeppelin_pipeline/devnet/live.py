@@ -15,6 +15,7 @@ from zeppelin_pipeline.devnet.encoding import encode_record
 from zeppelin_pipeline.devnet.firehose import Firehose
 from zeppelin_pipeline.devnet.index import CLOCK_IDS, NetworkIndex
 from zeppelin_pipeline.devnet.live_repository import LiveCommit, LiveRepository, Write
+from zeppelin_pipeline.devnet.mistelling import Mistelling
 from zeppelin_pipeline.devnet.model import Account, AccountStatus, LiveConfig
 from zeppelin_pipeline.devnet.seeds import stream
 from zeppelin_pipeline.devnet.state import NetworkState
@@ -22,7 +23,6 @@ from zeppelin_pipeline.devnet.texts import phrase
 from zeppelin_pipeline.devnet.timeline import NONE, draw_before
 
 TICK_SECONDS = 0.02
-DELETE_SHARE = 0.12
 UPDATE_SHARE = 0.03
 CREATED = ("app.bsky.feed.like", "app.bsky.graph.follow", "app.bsky.feed.post", "app.bsky.feed.repost")
 CREATED_SHARES = (0.64, 0.17, 0.12, 0.07)
@@ -30,7 +30,13 @@ PROFILE_KEY = b"app.bsky.actor.profile/self"
 
 
 class LiveFeed:
-    """Makes events, applies them to the network's state, and publishes them."""
+    """Makes events, applies them to the network's state, and publishes them.
+
+    Attributes:
+        made: events so far.
+        is_paused: whether `run` makes none for now.
+        mistelling: what the relay does wrong.
+    """
 
     def __init__(
         self, config: LiveConfig, state: NetworkState, index: NetworkIndex, directory: Directory, firehose: Firehose
@@ -44,6 +50,9 @@ class LiveFeed:
         active = [account for account in state.population.accounts if account.is_active and not account.former_host]
         self._writers = [active[place] for place in self._rng.permutation(len(active))[: config.accounts]]
         self._last_micros = 0
+        self.made = 0
+        self.is_paused = False
+        self.mistelling = Mistelling(config.faults, state.population.config.seed, firehose)
 
     async def run(self) -> None:
         """Make events at the configured rate until cancelled, or the last is made."""
@@ -51,8 +60,10 @@ class LiveFeed:
             return
         started, made = time.monotonic(), 0
         while True:
+            if self.is_paused:
+                started, made = time.monotonic(), 0
             due = int((time.monotonic() - started) * self._config.events_per_second)
-            while made < due:
+            while made < due and not self.is_paused:
                 if self._firehose.last_seq == self._config.last_seq:
                     return
                 await self.step()
@@ -62,6 +73,7 @@ class LiveFeed:
 
     async def step(self) -> int:
         """Make one event; its sequence number."""
+        self.made += 1
         account = self._writers[int(self._rng.integers(len(self._writers)))]
         chance, config = self._rng.random(), self._config
         if self._state.status(account) is not AccountStatus.ACTIVE:
@@ -73,6 +85,11 @@ class LiveFeed:
         repository = self._state.opened(account) or await asyncio.to_thread(self._state.live, account)
         if chance < config.account_share + config.identity_share + config.sync_share:
             return self.sync(account, repository)
+        beyond = chance - config.account_share - config.identity_share - config.sync_share
+        if beyond < config.moved_share:
+            return self.move(account)
+        if beyond < config.moved_share + config.deleted_share and len(self._writers) > 1:
+            return self.delete(account)
         return self.write(account, repository, [self._some_write(account, repository)])
 
     def repository(self, account: Account) -> LiveRepository:
@@ -82,7 +99,7 @@ class LiveFeed:
     def write(self, account: Account, repository: LiveRepository, writes: list[Write]) -> int:
         """Commit writes and tell of it."""
         commit = repository.commit(writes, int_to_tid(self._now_micros() << 10 | account.index % CLOCK_IDS))
-        return self._publish("#commit", lambda: _commit_body(account.did, commit))
+        return self.mistelling.tell(self._moment(), _commit_body(account.did, commit))
 
     def sync(self, account: Account, repository: LiveRepository) -> int:
         """State the repository's head anew, without a change."""
@@ -110,15 +127,32 @@ class LiveFeed:
         self._directory.change_key(account, signing_key, self._now_micros() // 1000 * 1000)
         return self._publish("#identity", lambda: {"did": account.did})
 
+    def move(self, account: Account) -> int:
+        """Have the account go on at the next host, by the directory too, and tell of it as the new host does."""
+        host = (self._state.home(account) + 1) % self._state.population.config.hosts
+        self._state.live(account)
+        self._state.move(account, host)
+        self._directory.move(account, host, self._now_micros() // 1000 * 1000)
+        self._publish("#identity", lambda: {"did": account.did, "handle": self._state.handle(account)})
+        return self._publish("#account", lambda: {"did": account.did, "active": True})
+
+    def delete(self, account: Account) -> int:
+        """Have the account be gone for ever, and tell of it."""
+        self._writers.remove(account)
+        return self.change_status(account, AccountStatus.DELETED)
+
     def _publish(self, kind: str, body: Callable[[], dict[str, Any]]) -> int:
-        moment = format_datetime(self._now_micros() // 1000 * 1000)
+        moment = self._moment()
         return self._firehose.publish(lambda seq: encode_frame(1, kind, {"seq": seq, "time": moment} | body()))
+
+    def _moment(self) -> str:
+        return format_datetime(self._now_micros() // 1000 * 1000)
 
     def _some_write(self, account: Account, repository: LiveRepository) -> Write:
         chance = self._rng.random()
         if chance < UPDATE_SHARE:
             return Write(PROFILE_KEY, encode_record(self._profile(account)))
-        if chance < UPDATE_SHARE + DELETE_SHARE and len(repository.entries) > 1:
+        if chance < UPDATE_SHARE + self._config.delete_share and len(repository.entries) > 1:
             keys = [key for key in repository.entries if key != PROFILE_KEY]
             return Write(keys[int(self._rng.integers(len(keys)))], None)
         collection = CREATED[int(self._rng.choice(len(CREATED), p=CREATED_SHARES))]

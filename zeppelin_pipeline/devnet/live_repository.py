@@ -1,8 +1,10 @@
 """One repository that has changed since the network started: its tree, commits, and CAR whole or since a revision."""
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from threading import RLock
+from typing import Final
 
 from zeppelin_pipeline.atproto.car import index_blocks, write_car
 from zeppelin_pipeline.atproto.cid import cid_of
@@ -11,6 +13,9 @@ from zeppelin_pipeline.atproto.crypto import PrivateKey
 from zeppelin_pipeline.atproto.repository import open_repository
 from zeppelin_pipeline.devnet.store import StoredRepository
 from zeppelin_pipeline.devnet.tree import Tree
+
+#: Commits that `car_since` can go back; for a revision before them it gives the whole repository.
+_REMEMBERED_COMMITS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,8 @@ class LiveRepository:
         start, end = opened.blocks[stored.head]
         self._commit = bytes(car[start:end])
         self._written: dict[bytes, bytes] = {}
-        self._history: list[tuple[str, tuple[Operation, ...]]] = []
+        self._history: deque[tuple[str, tuple[Operation, ...]]] = deque()
+        self._history_begins_at = stored.rev
         self.entries = dict(opened.entries)
         self.tree = Tree(opened.entries)
         assert self.tree.root_cid == opened.commit.data, "the changing tree is the built one"
@@ -93,9 +99,9 @@ class LiveRepository:
             return write_car(self.head, self._blocks(self._record_blocks()).items())
 
     def car_since(self, since: str) -> bytes:
-        """The blocks that came after a revision; all of them when it is before the seeded state."""
+        """The blocks that came after a revision; all of them when it is before what is remembered."""
         with self._lock:
-            return self.car() if since < self._stored.rev else self._blocks_since(since)
+            return self.car() if since < self._history_begins_at else self._blocks_since(since)
 
     def records(self) -> list[tuple[bytes, bytes, bytes]]:
         """Key, CID and block of all records, in the order of keys."""
@@ -109,11 +115,16 @@ class LiveRepository:
         fresh = {node.cid: node.block for node in list(self.tree.fresh_nodes())}
         self._commit = encode_commit(sign_commit(self.did, rev, self.tree.root_cid, self._key))
         self.head, self.rev = cid_of(self._commit), rev
-        self._history.append((rev, operations))
-        records = {op.cid: self._written[op.cid] for op in operations if op.cid is not None}
+        self._remember(rev, operations)
+        records = {op.cid: self._written[op.key] for op in operations if op.cid is not None}
         around = {node.cid: node.block for op in operations for node in self.tree.nodes_around(op.key)}
         blocks = {self.head: self._commit} | fresh | around | records
         return LiveCommit(rev, since, self.head, prev_data, operations, write_car(self.head, blocks.items()))
+
+    def _remember(self, rev: str, operations: tuple[Operation, ...]) -> None:
+        self._history.append((rev, operations))
+        if len(self._history) > _REMEMBERED_COMMITS:
+            self._history_begins_at, _ = self._history.popleft()
 
     def _blocks_since(self, since: str) -> bytes:
         old_entries = self._entries_at(since)
@@ -125,10 +136,11 @@ class LiveRepository:
         prev = self.entries.get(write.key)
         if write.block is None:
             self.tree.delete(write.key)
+            self._written.pop(write.key, None)
             del self.entries[write.key]
             return Operation(write.key, None, prev)
         cid = cid_of(write.block)
-        self._written[cid] = write.block
+        self._written[write.key] = write.block
         self.entries[write.key] = cid
         self.tree.put(write.key, cid)
         return Operation(write.key, cid, prev)
@@ -140,7 +152,7 @@ class LiveRepository:
     def _record_blocks(self) -> dict[bytes, bytes]:
         car = self._stored.car()
         seeded = {cid: car[start:end] for cid, (start, end) in index_blocks(car)[1].items()}
-        return seeded | self._written
+        return seeded | {self.entries[key]: block for key, block in self._written.items()}
 
     def _entries_at(self, rev: str) -> dict[bytes, bytes]:
         entries = dict(self.entries)

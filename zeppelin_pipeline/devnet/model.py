@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from zeppelin_pipeline.atproto.crypto import Curve
-from zeppelin_pipeline.devnet.faults import Fault
+from zeppelin_pipeline.devnet.faults import Fault, RelayFaults
 from zeppelin_pipeline.errors import ConfigurationError
 
 FIRST_MICROS = 1_700_000_000_000_000
@@ -44,6 +44,10 @@ class LiveConfig:
         identity_share: share of events that are `#identity`.
         account_share: share of events that are `#account`.
         sync_share: share of events that are `#sync`.
+        moved_share: share of events in which an account goes to another host.
+        deleted_share: share of events in which an account is deleted, for ever.
+        delete_share: share of commits that delete a record; at a half, repositories do not grow.
+        faults: what the relay does wrong.
         accounts: how many accounts write at most; their trees are held in memory.
         first_seq: sequence number of the first event. A relay that starts anew should go on above its old ones.
         last_seq: after this event there are no more; None for no end.
@@ -55,6 +59,10 @@ class LiveConfig:
     identity_share: float = 0.01
     account_share: float = 0.005
     sync_share: float = 0.002
+    moved_share: float = 0.0
+    deleted_share: float = 0.0
+    delete_share: float = 0.12
+    faults: RelayFaults = field(default_factory=RelayFaults)
     accounts: int = 1_000
     first_seq: int = 1
     last_seq: int | None = None

@@ -143,7 +143,7 @@ class Devnet:
             if place == number and fault.kind is not FaultKind.TWO_HOSTS
         ]
         limiter = RateLimiter(self.config.rate_limit)
-        return Host(number, url, self.state.population.on_host(number), limiter, standing)
+        return Host(number, url, limiter, standing)
 
 
 async def run_devnet(

@@ -43,7 +43,6 @@ class PdsMethods:
         self._host = host
         self._state = state
         self._directory = directory
-        self._listed = {account.did for account in host.accounts}
 
     def by_name(self) -> dict[str, Handler]:
         """The methods by NSID."""
@@ -79,14 +78,20 @@ class PdsMethods:
 
     async def _resolve_handle(self, parameters: Parameters) -> Response:
         account = self._state.find(parameters.text("handle").lower())
-        if account is None or account.did not in self._listed:
+        if account is None or account.did not in self._listed():
             raise XrpcError("InvalidRequest", "Unable to resolve handle")
         return json_response({"did": account.did})
 
     async def _list_repos(self, parameters: Parameters) -> Response:
         limit, start = parameters.limit(500, 1000), parameters.number_cursor()
         page = await asyncio.to_thread(
-            list_repos, self._state, self._host.accounts, limit, start, self._host.content_fault
+            list_repos,
+            self._state,
+            self._listed().values(),
+            limit,
+            start,
+            self._host.content_fault,
+            self._status,
         )
         return json_response(page)
 
@@ -180,12 +185,14 @@ class PdsMethods:
         return await asyncio.to_thread(self._state.records, account, self._host.content_fault(account))
 
     def _status(self, account: Account) -> AccountStatus:
-        return self._state.status(account)
+        return self._state.status_on(account, self._host.number)
+
+    def _listed(self) -> dict[str, Account]:
+        return self._state.on_host(self._host.number)
 
     def _listed_account(self, did: str) -> Account:
-        account = self._state.population.by_did.get(did)
-        is_here = account is not None and did in self._listed and self._status(account) is not AccountStatus.DELETED
-        if account is None or not is_here:
+        account = self._listed().get(did)
+        if account is None or self._status(account) is AccountStatus.DELETED:
             raise XrpcError("RepoNotFound", f"Could not find repo for DID: {did}")
         return account
 
@@ -198,7 +205,7 @@ class PdsMethods:
 
     def _active_by_identifier(self, identifier: str) -> Account:
         account = self._state.find(identifier)
-        if account is None or account.did not in self._listed:
+        if account is None or account.did not in self._listed():
             raise XrpcError("InvalidRequest", f"Could not find repo: {identifier}")
         return self._active(account.did)
 

@@ -59,14 +59,16 @@ class RelayMethods:
     async def _list_repos(self, parameters: Parameters) -> Response:
         limit, start = parameters.limit(500, 1000), parameters.number_cursor()
         accounts = self._state.population.accounts
-        page = await asyncio.to_thread(list_repos, self._state, accounts, limit, start, lambda _: None)
+        page = await asyncio.to_thread(
+            list_repos, self._state, accounts, limit, start, lambda _: None, self._state.status
+        )
         return json_response(page)
 
     def _view(self, host: Host) -> dict[str, Any]:
         return {
             "hostname": host.hostname,
             "seq": max(self._firehose.last_seq, 0),
-            "accountCount": len(host.accounts),
+            "accountCount": len(self._state.on_host(host.number)),
             "status": "active",
         }
 

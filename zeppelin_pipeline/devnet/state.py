@@ -75,6 +75,9 @@ class NetworkState:
         self._handles: dict[int, str] = {}
         self._renamed: dict[str, Account] = {}
         self._live: dict[int, LiveRepository] = {}
+        self._homes: dict[int, int] = {}
+        hosts = range(maker.population.config.hosts)
+        self._on_host = {host: {each.did: each for each in maker.population.on_host(host)} for host in hosts}
         self._lock = RLock()
 
     def status(self, account: Account) -> AccountStatus:
@@ -84,6 +87,26 @@ class NetworkState:
     def set_status(self, account: Account, status: AccountStatus) -> None:
         """Change it."""
         self._statuses[account.index] = status
+
+    def home(self, account: Account) -> int:
+        """Number of the host that the account is on."""
+        return self._homes.get(account.index, account.host)
+
+    def move(self, account: Account, host: int) -> None:
+        """Have the account go to another host, which goes on with its repository."""
+        self._homes[account.index] = host
+        arrived = {**self._on_host[host], account.did: account}
+        self._on_host[host] = dict(sorted(arrived.items(), key=lambda entry: entry[1].index))
+
+    def on_host(self, host: int) -> dict[str, Account]:
+        """The accounts that a host lists, by DID in the order of their numbers: those that moved away among them."""
+        return self._on_host[host]
+
+    def status_on(self, account: Account, host: int) -> AccountStatus:
+        """How the account stands, as a host says: one that has moved away is deactivated there."""
+        status = self.status(account)
+        has_moved_away = self.home(account) != host and account.former_host != host
+        return AccountStatus.DEACTIVATED if has_moved_away and status is AccountStatus.ACTIVE else status
 
     def handle(self, account: Account) -> str:
         """The handle that stands."""
