@@ -87,6 +87,20 @@ def test_a_batch_that_is_applied_again_changes_nothing(
     assert after == before
 
 
+@pytest.mark.parametrize("first", [0, 3], ids=["following", "ahead"])
+def test_commits_that_are_told_again_within_a_batch_change_nothing(
+    first: int, connection: psycopg.Connection, keys: BatchKeys, history: History
+):
+    """A relay may tell of a commit twice, the second time after later ones."""
+    told = [first, first, first + 1, first, first + 2, first + 3, first + 1, first + 3]
+    result = apply_commits(connection, keys, commits(history, told))
+    assert (result.commits, result.ahead) == (4, 0 if first == 0 else 4)
+    load_shard(connection, snapshot("a~00000", "one", [(history, first)]))
+    last = history.moments[first + 3]
+    assert repo(connection) == ("synchronized", "active", last.commit.rev, len(last.records))
+    assert held(connection) == len(last.records)
+
+
 def test_a_gap_is_seen_and_a_later_fetch_mends_it(connection: psycopg.Connection, keys: BatchKeys, history: History):
     load_shard(connection, snapshot("a~00000", "one", [(history, 1)]))
     result = apply_commits(connection, keys, commits(history, [2, 4, 5]))

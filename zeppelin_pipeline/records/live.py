@@ -62,7 +62,7 @@ def apply_commits(
     Args:
         connection: not in a transaction.
         keys: of the warehouse.
-        commits: of any accounts, each account's in order of revs.
+        commits: of any accounts, in the order in which they came.
         also: what is written in the same transaction, as a cursor.
     """
     batch = publish_texts(connection, keys, read_commits(commits))
@@ -74,7 +74,12 @@ def apply_commits(
 
 
 def read_commits(commits: Sequence[LiveCommit]) -> OperationBatch:
-    """Fold the operations by record, the last wins, and read the records that are there afterwards."""
+    """Fold the operations by record, the last wins, and read the records that are there afterwards.
+
+    A commit whose rev is not above those before it of its account is left out: a relay may tell of one again, and what
+    came late is found missing by those that follow on it.
+    """
+    commits = _rising(commits)
     folded: dict[tuple[str, bytes], tuple[LiveCommit, Change, bytes | None]] = {}
     for commit in commits:
         for change, record in zip(commit.changes, commit.records, strict=True):
@@ -84,6 +89,16 @@ def read_commits(commits: Sequence[LiveCommit]) -> OperationBatch:
         touched=[_touched(commit, change.key) for commit, change, _ in folded.values()],
         rows=_read(folded.values()),
     )
+
+
+def _rising(commits: Sequence[LiveCommit]) -> list[LiveCommit]:
+    last: dict[str, int] = {}
+    rising: list[LiveCommit] = []
+    for commit in commits:
+        if commit.rev > last.get(commit.did, -1):
+            last[commit.did] = commit.rev
+            rising.append(commit)
+    return rising
 
 
 def _head(commit: LiveCommit) -> LiveHead:
