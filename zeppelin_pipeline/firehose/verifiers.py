@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import pyarrow as pa
 
@@ -13,6 +13,8 @@ from zeppelin_pipeline.firehose.events import EVENTS
 from zeppelin_pipeline.firehose.verifier_process import LENGTH_BYTES, decode_answer, encode_request
 
 _MODULE = "zeppelin_pipeline.firehose.verifier_process"
+#: Within so long a process ends with its input, if it is not stuck.
+_GRACE_SECONDS: Final = 3.0
 
 
 class VerifierDiedError(ZeppelinError):
@@ -83,7 +85,13 @@ class Verifiers:
         await self._end()
 
     async def _end(self) -> None:
+        """Lets the processes end; kills one that still writes an answer which nobody reads any more."""
         for process in self._processes:
             assert process.stdin is not None, "the process was started with a pipe"
             process.stdin.close()
-        await asyncio.gather(*(process.wait() for process in self._processes))
+        waiting = [asyncio.create_task(process.wait()) for process in self._processes]
+        await asyncio.wait(waiting, timeout=_GRACE_SECONDS)
+        for process in self._processes:
+            if process.returncode is None:
+                process.kill()
+        await asyncio.gather(*waiting)
