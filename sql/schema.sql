@@ -466,7 +466,7 @@ CREATE TABLE resync (
     did       text NOT NULL,
     reason    text NOT NULL,
     queued_at timestamptz NOT NULL DEFAULT now(),
-    due_at    timestamptz NOT NULL,       -- also the lease of whoever is at it
+    due_at    timestamptz NOT NULL,
     failures  integer NOT NULL DEFAULT 0,
     failure   text                        -- why it failed last
 );

@@ -97,12 +97,16 @@ SELECT first_seq, path FROM stream_segment WHERE relay = %(relay)s AND endpoint 
 DELETE FROM stream_segment WHERE relay = %(relay)s AND endpoint = %(endpoint)s AND first_seq = %(first_seq)s;
 
 -- name: claim_resyncs
--- Repositories whose time has come, those that waited longest first; leased, so that no two workers fetch one.
-UPDATE resync SET due_at = now() + %(lease)s::interval
-WHERE actor_id IN (
-    SELECT actor_id FROM resync WHERE due_at <= now() ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-)
-RETURNING actor_id, did, reason, queued_at, failures;
+-- Repositories whose time has come, those that waited longest first; locked by the session, so that no two workers fetch one, and that
+-- what a killed one was at is free at once. (A filter over a limited subquery is asked row by row, up to the outer limit.)
+SELECT actor_id, did, reason, queued_at, failures
+FROM (SELECT * FROM resync WHERE due_at <= now() ORDER BY due_at LIMIT 10 * %(limit)s::bigint) AS due
+WHERE pg_try_advisory_lock(hashtext('resync'), hashint8(actor_id))
+LIMIT %(limit)s;
+
+-- name: release_resyncs
+-- Repositories that this session is at no more.
+SELECT pg_advisory_unlock(hashtext('resync'), hashint8(actor_id)) FROM unnest(%(actors)s::bigint[]) AS released (actor_id);
 
 -- name: resynced_states
 -- What became of repositories that were fetched again.
@@ -126,6 +130,29 @@ LEFT JOIN repo r USING (actor_id)
 WHERE r.actor_id IS NULL
     OR (listed.is_active AND (r.rev IS NULL OR r.rev < listed.rev OR r.state = 'desynchronized'))
     OR listed.is_active <> (coalesce(r.status, 'active') = 'active');
+
+-- name: create_told
+-- Accounts that a relay lists, collected page by page.
+CREATE TEMPORARY TABLE IF NOT EXISTS told (actor_id bigint PRIMARY KEY);
+TRUNCATE told;
+
+-- name: insert_told
+-- A page of them.
+INSERT INTO told SELECT unnest(%(actors)s::bigint[]) ON CONFLICT DO NOTHING;
+
+-- name: queue_untold
+-- Accounts that we show and that the relay does not list any more, of hosts of which it lists others: their deletion may be what was lost.
+INSERT INTO resync (actor_id, did, reason, due_at)
+SELECT r.actor_id, a.did, %(reason)s, now()
+FROM repo r JOIN actor a ON a.id = r.actor_id
+WHERE r.status = 'active' AND NOT EXISTS (SELECT FROM told t WHERE t.actor_id = r.actor_id)
+    AND (r.host IS NULL OR r.host IN (SELECT h.host FROM told JOIN repo h USING (actor_id)))
+ORDER BY r.actor_id
+ON CONFLICT (actor_id) DO NOTHING;
+
+-- name: drop_told
+-- They are not needed any more.
+DROP TABLE told;
 
 -- name: resync_summary
 -- How many repositories wait to be fetched again: in all, due now, and with failures; and since when the first.

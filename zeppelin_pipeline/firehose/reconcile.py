@@ -1,7 +1,8 @@
 """Gaps of a stream repaired: the revs that its relay lists are compared with ours, and what differs is fetched again.
 
 A gap says that events are lost, not whose. A relay lists every repository that it knows with its rev, so that one pass
-over the list, begun after the gap, finds whatever the gap has hidden.
+over the list, begun after the gap, finds whatever the gap has hidden: other revs, other statuses, and accounts that are
+not listed any more, of which their hosts are asked.
 """
 
 from dataclasses import dataclass
@@ -67,12 +68,16 @@ async def repair_gaps(connection: Connection[TupleRow], clients: HostClients, na
 async def _compare(connection: Connection[TupleRow], clients: HostClients, relay: str) -> tuple[int, int]:
     keys = read_key_space(connection)
     client = clients.client(parse_host("http" + relay.removeprefix("ws") if relay.startswith("ws") else relay))
-    trail = CursorTrail()
+    queries, trail = load_queries(), CursorTrail()
     listed = queued = 0
+    connection.execute(queries["create_told"])
     while trail.cursor is not None:
         page = [row for row in map(_read_row, await next_page(client, _LIST_REPOS, "repos", trail)) if row]
         listed += len(page)
+        connection.execute(queries["insert_told"], {"actors": [keys.actor_id(did) for did, _, _ in page]})
         queued += _queue_differing(connection, keys, page)
+    queued += connection.execute(queries["queue_untold"], {"reason": _REASON}).rowcount
+    connection.execute(queries["drop_told"])
     return listed, queued
 
 

@@ -32,8 +32,6 @@ from zeppelin_pipeline.warehouse.load import load_repositories
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.standing import delete_accounts
 
-#: Longer than a round can take: whoever is killed leaves its repositories to the next.
-_LEASE: Final = timedelta(minutes=30)
 _FIRST_PAUSE: Final = timedelta(seconds=15)
 _LONGEST_PAUSE: Final = timedelta(hours=6)
 _RESOLUTIONS_AT_ONCE: Final = 20
@@ -76,6 +74,8 @@ async def resync_round(
 ) -> ResyncResult:
     """Settles some of the repositories that are due; at once when there are none.
 
+    They are locked by the session: whoever fails or is killed leaves them to the next with it.
+
     Args:
         connection: in autocommit; not that of a consumer.
         clients: of all hosts, with their limits.
@@ -84,7 +84,7 @@ async def resync_round(
         limit: repositories in this round.
         settings: limits of the fetches.
     """
-    rows = connection.execute(load_queries()["claim_resyncs"], {"limit": limit, "lease": _LEASE}).fetchall()
+    rows = connection.execute(load_queries()["claim_resyncs"], {"limit": limit}).fetchall()
     due = [_Due(*row) for row in rows]
     if not due:
         return ResyncResult()
@@ -92,7 +92,9 @@ async def resync_round(
     began_at = datetime.now(UTC)
     if manifest:
         await _refetch(connection, clients, mirrored, manifest, settings or FetchSettings(max_in_flight=limit))
-    return await asyncio.to_thread(_settle, connection, due, unplaced, began_at)
+    result = await asyncio.to_thread(_settle, connection, due, unplaced, began_at)
+    connection.execute(load_queries()["release_resyncs"], {"actors": [each.actor for each in due]})
+    return result
 
 
 async def _placed(due: Sequence[_Due], resolver: DidResolver) -> tuple[list[ManifestRow], dict[int, str]]:
