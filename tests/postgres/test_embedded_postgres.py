@@ -111,6 +111,21 @@ def test_a_killed_server_is_started_again_over_its_stale_pid_file(folder: Path) 
         assert ask(again.url(), "SELECT value FROM one") == 1
 
 
+def test_a_server_that_was_killed_is_revived_on_its_port_with_what_was_committed(folder: Path) -> None:
+    with EmbeddedPostgres(folder, settings=SMALL) as server:
+        assert not server.revive(), "it lives"
+        url = server.create_database("kept")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("CREATE TABLE one AS SELECT 1 AS value")
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGKILL)
+            while server.pid is not None:
+                time.sleep(0.01)
+            assert server.revive()
+        assert server.url("kept") == url
+        assert ask(url, "SELECT value FROM one") == 1
+
+
 def test_a_port_taken_in_the_meantime_is_exchanged_for_another(folder: Path) -> None:
     with EmbeddedPostgres(folder, settings=SMALL) as server:
         before = server.port

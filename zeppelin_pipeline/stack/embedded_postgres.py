@@ -24,7 +24,7 @@ from psycopg import sql
 
 from zeppelin_pipeline.errors import ConfigurationError, CorruptStateError
 from zeppelin_pipeline.stack.ports import free_port, is_port_free
-from zeppelin_pipeline.stack.postgres_account import ServerAccount, choose_account
+from zeppelin_pipeline.stack.postgres_account import choose_account
 from zeppelin_pipeline.stack.postgres_binaries import find_postgres_binaries
 from zeppelin_pipeline.stack.postgres_data import make_data_folder
 from zeppelin_pipeline.stack.process_table import command_line
@@ -34,6 +34,8 @@ START_TIMEOUT_SECONDS = 120.0  # recovery after a crash replays up to max_wal_si
 STOP_TIMEOUT_SECONDS = 60.0
 POLL_SECONDS = 0.05
 LOG_TAIL_BYTES = 2_000
+#: What a server says over the folder of one that was killed, as long as a session of that one still lives.
+STILL_IN_USE = "is still in use"
 SMALL_SHARED_MEMORY_BYTES = 1 << 30
 
 # Room for a bulk load on one machine. Nothing here touches durability: fsync, full_page_writes and synchronous_commit
@@ -125,6 +127,22 @@ class EmbeddedPostgres:
             self.stop()
             raise
 
+    def revive(self) -> bool:
+        """Start the server anew, on its port, if it has died since `start`; gives whether it had.
+
+        Nothing happens where another process owns it.
+
+        Raises:
+            CorruptStateError: as `start`.
+        """
+        if self._lock is None or self.pid is not None:
+            return False
+        if self._process is not None:
+            self._process.poll()  # collects the child
+        self._launch()
+        self._wait_until_ready()
+        return True
+
     def stop(self) -> None:
         """Shut down fast (sessions end, data is flushed) and wait; a server that another process owns is left alone.
 
@@ -177,11 +195,8 @@ class EmbeddedPostgres:
         account = choose_account(bindir, self._data)
         if not self._data.exists():
             make_data_folder(self.folder, SUPERUSER, bindir, account)
-        # Left by a server that was killed. The number in it may have been given to another process since, and the
-        # server would then refuse to start; `pid` has just shown that no server of this folder lives.
-        self._pid_file.unlink(missing_ok=True)
         self._choose_port()
-        self._launch(bindir, account)
+        self._launch()
 
     def _choose_port(self) -> None:
         """Keep the port of last time when it is still free: bookmarks and other processes' URLs stay good."""
@@ -193,7 +208,13 @@ class EmbeddedPostgres:
         elif not kept.exists() or not is_port_free(self.port):
             kept.write_text(str(free_port()), encoding="ascii")
 
-    def _launch(self, bindir: Path, account: ServerAccount) -> None:
+    def _launch(self) -> None:
+        bindir = find_postgres_binaries(self._configured_bindir)
+        account = choose_account(bindir, self._data)
+        # Left by a server that was killed. The number in it may have been given to another process since, and the
+        # server would then refuse to start; `pid` has just shown that no server of this folder lives. Sessions that
+        # outlive it are seen by their shared memory.
+        self._pid_file.unlink(missing_ok=True)
         settings = {
             **self._settings,
             "listen_addresses": "127.0.0.1",
@@ -227,7 +248,11 @@ class EmbeddedPostgres:
     def _check_progress(self, refused: psycopg.OperationalError, deadline: float) -> None:
         """Give up when the server has ended, or when its time is over."""
         ended = self._process.poll() if self._process is not None else None
-        if ended is None and time.monotonic() < deadline:
+        is_in_time = time.monotonic() < deadline
+        if ended is not None and is_in_time and STILL_IN_USE in self._log_tail():
+            self._launch()
+            return
+        if ended is None and is_in_time:
             return
         state = f"ended with {ended}" if ended is not None else f"did not answer in {START_TIMEOUT_SECONDS:.0f} s"
         raise CorruptStateError(

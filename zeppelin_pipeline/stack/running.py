@@ -47,13 +47,18 @@ class RunningStack:
 
 
 @contextmanager
-def warehouse_of(settings: Settings) -> Generator[Settings]:
-    """The settings with a warehouse's URL: the configured one, or the embedded server's, which runs in the block."""
+def warehouse_of(settings: Settings, supervisor: Supervisor | None = None) -> Generator[Settings]:
+    """The settings with a warehouse's URL: the configured one, or the embedded server's, which runs in the block.
+
+    A supervisor starts it anew whenever it has died.
+    """
     server = embedded_postgres(settings) if settings.postgres_url is None else None
     with server or nullcontext():
         if server is None:
             yield settings
         else:
+            if supervisor is not None:
+                supervisor.keep(server.revive)
             yield settings.model_copy(update={"postgres_url": server.create_database(DATABASE)})
 
 
@@ -72,7 +77,7 @@ def running_stack(settings: Settings, supervisor: Supervisor, say: Say) -> Gener
         say: told what is being started.
     """
     say("starting Postgres" if settings.postgres_url is None else "connecting to Postgres")
-    with warehouse_of(settings) as with_warehouse:
+    with warehouse_of(settings, supervisor) as with_warehouse:
         url = with_warehouse.require_postgres_url()
         applied = migrate(url)
         say(f"warehouse: {f'migrated ({len(applied)} new)' if applied else 'up to date'}")

@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -39,6 +39,7 @@ class Supervisor:
         self._folder = folder
         self._grace_seconds = grace_seconds
         self._children: list[Child] = []
+        self._keepers: list[Callable[[], object]] = []
         self._lock: BinaryIO | None = None
 
     def __enter__(self) -> Self:
@@ -69,8 +70,14 @@ class Supervisor:
         for child in started:
             child.wait_until_ready()
 
+    def keep(self, revive: Callable[[], object]) -> None:
+        """Have something that is no program of ours brought back before each look at the programs."""
+        self._keepers.append(revive)
+
     def check(self) -> None:
         """Raise ProgramError when any program has ended."""
+        for revive in self._keepers:
+            revive()
         for child in self._children:
             child.check()
 
