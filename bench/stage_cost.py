@@ -7,7 +7,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -152,7 +152,7 @@ def _pid_of(server: EmbeddedPostgres) -> int:
 def _cpu_seconds(server_pid: int) -> float:
     """Of the postmaster, of its children that it has reaped, and of those that live."""
     ticks = 0
-    for pid in [server_pid, *_children(server_pid)]:
+    for pid in [server_pid, *children_of(server_pid)]:
         try:
             stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
         except (FileNotFoundError, ProcessLookupError):
@@ -162,7 +162,7 @@ def _cpu_seconds(server_pid: int) -> float:
 
 
 def _own_bytes(server_pid: int) -> int:
-    return sum(map(_anonymous_bytes, _children(server_pid)))
+    return sum(map(_anonymous_bytes, children_of(server_pid)))
 
 
 def peak_bytes_of(pid: int | str) -> int:
@@ -182,6 +182,9 @@ def _status_bytes(pid: int | str, field: str) -> int:
     return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith(field)), 0)
 
 
-def _children(server_pid: int) -> Iterator[int]:
-    text = Path(f"/proc/{server_pid}/task/{server_pid}/children").read_text(encoding="ascii")
-    return map(int, text.split())
+def children_of(pid: int) -> list[int]:
+    """The processes that the main thread of a process started and that live."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []  # ended meanwhile

@@ -120,11 +120,11 @@ class DevnetHandle:
         """How often the relay did what wrong."""
         return dict(self._devnet.feed.mistelling.told)
 
-    def pause(self) -> None:
-        """Have nobody write any more at the configured rate; an event that is being made is still told of."""
+    def set_paused(self, is_paused: bool) -> None:
+        """Have nobody write at the configured rate, or everybody again; an event in the making is still told of."""
 
         async def act() -> None:
-            self._devnet.feed.is_paused = True
+            self._devnet.feed.is_paused = is_paused
 
         asyncio.run_coroutine_threadsafe(act(), self._loop).result()
 
@@ -166,6 +166,10 @@ class DevnetHandle:
     def last_seq(self) -> int:
         """Sequence number of the newest event on the firehose."""
         return self._devnet.firehose.last_seq
+
+    def frames(self, first: int, last: int) -> list[bytes]:
+        """The events of some sequence numbers, as far as the relay can still tell of them."""
+        return self._devnet.firehose.frames(first, last)
 
     def signing_key_of(self, did: str) -> PublicKey:
         """The key that an account's commits verify by."""

@@ -53,6 +53,11 @@ class Firehose:
         arrived.set()
         return self.last_seq
 
+    def frames(self, first: int, last: int) -> list[bytes]:
+        """The frames of some sequence numbers, without those that are forgotten."""
+        found = (self._frames.get(seq) for seq in range(first, last + 1))
+        return [frame for frame in found if frame is not None]
+
     async def serve(self, websocket: WebSocket) -> None:
         """Serve one consumer: from its `cursor`, or from now, until it leaves or lags too far behind."""
         await websocket.accept()
