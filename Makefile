@@ -26,7 +26,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export VIRTUAL_ENV := $(CURDIR)/.venv
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help demo up test check test-network bench clean
+.PHONY: help demo up test check test-network conformance bench clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ check: .venv/.synced ## Style, types, layers, dependencies, definitions
 
 test-network: .venv/.synced ## Against the official PLC and PDS from npm
 	$(BIN)/pytest -m network tests/network $(ARGS)
+
+conformance: .venv/.synced ## Our API against the official AppView from npm, field by field (ARGS=--help)
+	$(BIN)/python -m tests.conformance $(ARGS)
 
 bench: .venv/.synced ## All figures; one alone is `.venv/bin/python -m bench.extract`
 	for figure in $(FIGURES); do $(BIN)/python -m bench.$$figure || exit 1; done

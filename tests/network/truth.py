@@ -44,6 +44,10 @@ class RepositoryReader:
             for item in self._pages("com.atproto.repo.listRecords", "records", repo=did, collection=collection)
         }
 
+    def handle(self, did: str) -> str:
+        """The handle by which the server knows an account."""
+        return self._get("com.atproto.repo.describeRepo", repo=did)["handle"]
+
     def record(self, uri: str) -> GivenRecord:
         """One record by `getRecord`."""
         _, _, did, collection, rkey = uri.split("/")
