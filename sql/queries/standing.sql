@@ -1,14 +1,15 @@
 -- Whether accounts are shown, as their hosts say live (zeppelin_pipeline/warehouse/standing.py).
 
 -- name: set_standings
--- The status that was observed last wins. What comes back from a deletion has nothing left, and is to be fetched again.
+-- The status that was observed last wins, and its reason goes; that of the content that is held stays. What comes back from
+-- a deletion has nothing left, and is to be fetched again.
 INSERT INTO repo AS held (actor_id, records, fetched_at, state, status)
 SELECT actor_id, 0, seen_at, CASE WHEN status = 'active' THEN 'desynchronized' ELSE 'absent' END, status
 FROM unnest(%(actors)s::bigint[], %(statuses)s::text[], %(seen_ats)s::timestamptz[]) AS said (actor_id, status, seen_at)
 ORDER BY actor_id
 ON CONFLICT (actor_id) DO UPDATE SET
     status = excluded.status,
-    reason = NULL,
+    reason = CASE WHEN held.reason = 'former-key' AND held.status <> 'deleted' THEN held.reason END,
     fetched_at = excluded.fetched_at,
     rev = CASE WHEN held.status = 'deleted' THEN NULL ELSE held.rev END,
     state = CASE WHEN held.status = 'deleted' THEN 'desynchronized' ELSE held.state END

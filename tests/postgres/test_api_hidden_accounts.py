@@ -134,3 +134,14 @@ async def test_a_deletion_that_is_told_again_takes_nothing_newer(
     assert delete_accounts(connection, read_key_space(connection), [did], NOW - timedelta(days=1)) == {}
     connection.commit()
     assert await ask_everything(api, people) == before
+
+
+@pytest.mark.parametrize(("reason", "left"), [("former-key", "former-key"), ("deactivated", None)])
+async def test_what_is_said_of_an_account_leaves_what_proved_its_records(
+    people: Any, say: Callable[[str, str], None], connection: psycopg.Connection, reason: str, left: str | None
+):
+    connection.execute("UPDATE repo SET reason = %s", (reason,))
+    connection.commit()
+    say(people[1][0].did, "active")
+    actor = read_key_space(connection).actor_id(people[1][0].did)
+    assert connection.execute("SELECT reason FROM repo WHERE actor_id = %s", (actor,)).fetchone() == (left,)
