@@ -53,6 +53,7 @@ OUTPUTS: Final[Mapping[str, type[BaseModel]]] = {
     "app.bsky.feed.getFeed": FeedOutput,
     "app.bsky.feed.getFeedGenerator": GetFeedGeneratorOutput,
     "app.bsky.feed.getFeedGenerators": GetFeedGeneratorsOutput,
+    "app.bsky.feed.getSuggestedFeeds": PageOfGenerators,
     "app.bsky.feed.getActorFeeds": PageOfGenerators,
     "app.bsky.feed.getPosts": GetPostsOutput,
     "app.bsky.feed.getPostThread": GetPostThreadOutput,

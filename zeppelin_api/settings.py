@@ -81,6 +81,9 @@ class ApiSettings(BaseSettings):
         validation_alias=AliasChoices("ZEPPELIN_ALLOW_PRIVATE_HOSTS", "allow_private_hosts"),
         description="Whether services of custom feeds may be at private addresses, as in a test network.",
     )
+    suggested_feeds: tuple[str, ...] = Field(
+        default=(), description="AT URIs of the feed generators that getSuggestedFeeds suggests, in their order."
+    )
     feed_timeout_seconds: float = Field(
         default=10.0, gt=0, description="How long the service of a custom feed may take to answer."
     )

@@ -45,6 +45,7 @@ PARAMETERS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "app.bsky.feed.getQuotes": {"uri": URI, "cid": CID, "limit": LIMIT, "cursor": CURSOR},
     "app.bsky.feed.getListFeed": {"list": URI, "limit": LIMIT, "cursor": CURSOR},
     "app.bsky.feed.getActorLikes": {"actor": ACTOR, "limit": LIMIT, "cursor": CURSOR},
+    "app.bsky.feed.getSuggestedFeeds": {"limit": LIMIT, "cursor": CURSOR},
     "app.bsky.feed.getActorFeeds": {"actor": ACTOR, "limit": LIMIT, "cursor": CURSOR},
     "app.bsky.feed.getFeed": {"feed": URI, "limit": LIMIT, "cursor": CURSOR},
     "app.bsky.feed.getFeedGenerator": {"feed": URI},

@@ -1,6 +1,6 @@
-"""`app.bsky.feed.getFeedGenerators`, `getActorFeeds`."""
+"""`app.bsky.feed.getFeedGenerators`, `getActorFeeds`, `getSuggestedFeeds`."""
 
-from tests.api_client import ApiClient
+from tests.api_client import ApiClient, running_api
 from tests.factories import Account, Ref, WarehouseFactory
 
 SEVERAL = "app.bsky.feed.getFeedGenerators"
@@ -43,6 +43,19 @@ async def test_an_accounts_generators_run_from_the_newest_to_the_oldest(api: Api
 
 async def test_an_account_that_nobody_knows_has_no_generators(api: ApiClient):
     assert await api.error(BY_ACTOR, actor="nobody.test") == (400, "InvalidRequest")
+
+
+async def test_the_operator_suggests_generators_and_those_that_are_gone_leave_no_gap(
+    api: ApiClient, warehouse: WarehouseFactory, postgres_url: str
+):
+    alice = warehouse.account("alice.test")
+    made = [_generator(warehouse, alice, name).uri for name in "abc"]
+    suggested = (made[2], made[0] + "gone", made[0], made[1])
+
+    assert await api.get("app.bsky.feed.getSuggestedFeeds") == {"feeds": []}
+    async with running_api(postgres_url, suggested_feeds=suggested) as suggesting:
+        pages = await suggesting.pages("app.bsky.feed.getSuggestedFeeds", "feeds", limit=2)
+    assert [[feed["displayName"] for feed in page] for page in pages] == [["c", "a"], ["b"]]
 
 
 async def test_the_queries_do_not_grow_with_the_generators(api: ApiClient, warehouse: WarehouseFactory):

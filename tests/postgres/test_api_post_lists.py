@@ -96,6 +96,19 @@ async def test_a_reply_in_a_list_feed_shows_what_it_answers(api: ApiClient, ware
     assert item["reply"]["root"]["uri"] == item["reply"]["parent"]["uri"] == root.uri
 
 
+async def test_members_whom_the_lists_owner_blocks_are_left_out_only_where_the_operator_wants_it(
+    api: ApiClient, warehouse: WarehouseFactory, postgres_url: str
+):
+    owner, alice = warehouse.account("owner.test"), warehouse.account("alice.test")
+    a_list = _list(warehouse, owner, alice)
+    warehouse.post(alice)
+    warehouse.block(owner, alice)
+
+    assert len((await api.get(LIST_FEED, list=a_list.uri))["feed"]) == 1
+    async with running_api(postgres_url, third_party_blocks_hide=True) as strict:
+        assert (await strict.get(LIST_FEED, list=a_list.uri))["feed"] == []
+
+
 async def test_the_queries_of_a_list_feed_do_not_grow(api: ApiClient, warehouse: WarehouseFactory):
     owner = warehouse.account("owner.test")
     members = [warehouse.account(f"m{number}.test") for number in range(15)]

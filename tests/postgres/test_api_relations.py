@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api_client import ApiClient
+from tests.api_client import ApiClient, running_api
 from tests.factories import Account, Ref, WarehouseFactory
 
 LIKES, REPOSTS = "app.bsky.feed.getLikes", "app.bsky.feed.getRepostedBy"
@@ -164,3 +164,16 @@ async def test_the_queries_do_not_grow_with_the_list(api: ApiClient, warehouse: 
         of_one = api.queries
         await api.get(nsid, limit=30, **parameters)
         assert of_one == api.queries <= limit
+
+
+async def test_a_like_across_a_block_is_left_out_only_where_the_operator_wants_it(
+    api: ApiClient, warehouse: WarehouseFactory, postgres_url: str
+):
+    alice, bob = warehouse.account("alice.test"), warehouse.account("bob.test")
+    post = warehouse.post(alice)
+    warehouse.like(bob, post)
+    warehouse.block(bob, alice)
+
+    assert len((await api.get("app.bsky.feed.getLikes", uri=post.uri))["likes"]) == 1
+    async with running_api(postgres_url, third_party_blocks_hide=True) as strict:
+        assert (await strict.get("app.bsky.feed.getLikes", uri=post.uri))["likes"] == []

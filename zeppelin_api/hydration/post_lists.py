@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from zeppelin_api.db import Session
+from zeppelin_api.hydration.blocks import load_blocked_pairs
 from zeppelin_api.hydration.keys import PostKey, RecordKey
 from zeppelin_api.hydration.posts import hydrate_posts
 from zeppelin_api.hydration.state import Hydration, Post
@@ -31,6 +32,7 @@ async def hydrate_post_list(
     policy: Policy,
     *,
     with_replied_to: bool = False,
+    owner: str | None = None,
 ) -> Page[Post]:
     """One page, with all that the posts' views show put into the state.
 
@@ -43,6 +45,7 @@ async def hydrate_post_list(
         limit: posts of it, shown or not.
         policy: what the service hides.
         with_replied_to: whether the posts that they answer are shown beside them, as in feeds.
+        owner: the list's account, between which and the authors blocks are looked for where those hide.
     """
     rows = await session.rows(
         _KeyRow,
@@ -56,6 +59,8 @@ async def hydrate_post_list(
     )
     keys = [PostKey(row.actor_id, row.rkey) for row in rows[:limit]]
     await hydrate_posts(session, state, keys, policy, with_replied_to=with_replied_to)
+    if owner is not None and policy.third_party_blocks_hide:
+        await load_blocked_pairs(session, state, {frozenset((owner, post.did)) for post in state.posts.values()})
     posts = {post.key: post for post in state.posts.values()}
     last = rows[limit - 1] if len(rows) > limit else None
     return Page(

@@ -1,5 +1,6 @@
 """Lists of accounts by what they did: who likes, reposts, follows. Each account once, newest first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -37,28 +38,39 @@ class _Row:
     sort_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _SubjectRow(_Row):
+    is_first: bool
+
+
 async def hydrate_subject_relations(
     session: Session,
     state: Hydration,
     query: Literal["get_likes", "get_reposters"],
     subject: RecordKey,
+    subject_did: str,
     cid_hash: bytes | None,
     start: Position,
     limit: int,
+    policy: Policy,
 ) -> Page[Relation]:
     """Who likes or reposts a record, with their accounts put into the state.
+
+    Where blocks of third parties hide, likes are left out that a block stands between and the record's account.
 
     Args:
         session: where to read.
         state: where to put accounts.
         query: which relation.
         subject: the record.
+        subject_did: its account.
         cid_hash: only of this version of it: the SHA-256 of its CID.
         start: where the page starts.
         limit: rows of it, shown or not.
+        policy: what the service hides.
     """
     rows = await session.rows(
-        _Row,
+        _SubjectRow,
         query,
         actor=subject.actor,
         collection=subject.collection,
@@ -66,7 +78,10 @@ async def hydrate_subject_relations(
         cid=cid_hash,
         **_bounds(start, limit),
     )
-    return await _page(session, state, rows, limit)
+    page = await _page(session, state, rows, limit, [row for row in rows[:limit] if row.is_first])
+    if query != "get_likes" or not policy.third_party_blocks_hide:
+        return page
+    return await _without_blocked(session, state, subject_did, page)
 
 
 async def hydrate_follows(
@@ -83,9 +98,12 @@ async def hydrate_follows(
     Where blocks of third parties hide, those are left out that a block stands between and the account.
     """
     rows = await session.rows(_Row, query, actor=session.keys.actor_id(did), **_bounds(start, limit))
-    page = await _page(session, state, rows, limit)
-    if not policy.third_party_blocks_hide:
-        return page
+    page = await _page(session, state, rows, limit, rows[:limit])
+    return page if not policy.third_party_blocks_hide else await _without_blocked(session, state, did, page)
+
+
+async def _without_blocked(session: Session, state: Hydration, did: str, page: Page[Relation]) -> Page[Relation]:
+    """The page without the accounts that a block stands between and that one; one query."""
     await load_blocked_pairs(session, state, {frozenset((did, relation.did)) for relation in page.items})
     return page.shown(lambda found: None if frozenset((did, found.did)) in state.blocked_pairs else found)
 
@@ -94,9 +112,11 @@ def _bounds(start: Position, limit: int) -> dict[str, object]:
     return {"before_at": start.at, "before_rkey": start.rkey, "before_actor": start.last, "limit": limit + 1}
 
 
-async def _page(session: Session, state: Hydration, rows: list[_Row], limit: int) -> Page[Relation]:
-    shown = rows[:limit]
+async def _page(
+    session: Session, state: Hydration, rows: Sequence[_Row], limit: int, shown: Sequence[_Row]
+) -> Page[Relation]:
+    """Those of the rows that are shown; the page ends with the last row that it was made of."""
     dids = await load_actors(session, state, [row.other_actor for row in shown])
     items = [Relation(dids[row.other_actor], row.created_at, row.sort_at) for row in shown if row.other_actor in dids]
-    last = shown[-1] if len(rows) > limit else None
+    last = rows[limit - 1] if len(rows) > limit else None
     return Page(items, None if last is None else Position(last.sort_at, last.rkey, last.actor_id))

@@ -158,7 +158,8 @@ async def get_list_feed(
     """Get a feed of recent posts from a list (posts by those on it), newest first."""
 
     def view(context: ViewContext, post: Post) -> View | None:
-        return feed_view_post(context, FeedItem(post.uri))
+        is_hidden = is_hidden_by_block(context, post, list)
+        return None if is_hidden else feed_view_post(context, FeedItem(post.uri))
 
     page = await _post_page(service, session, "get_list_feed", LIST, list, limit, cursor, view)
     return json_response(present(feed=page.items, cursor=page.cursor))
@@ -176,14 +177,23 @@ async def _post_page(
 ) -> Page[View]:
     """The posts that have to do with a record of that collection and are shown; none for any other record."""
     start = decode_cursor(cursor)
-    subject = record_key(session.keys, await uri_by_did(session, uri))
+    by_did = await uri_by_did(session, uri)
+    subject = record_key(session.keys, by_did)
     if subject is None or subject.collection != session.keys.collection_id(collection):
         return Page([], None)
     state = Hydration()
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_post_list(
-            session, state, query, subject, position, wanted, service.policy, with_replied_to=query == "get_list_feed"
+            session,
+            state,
+            query,
+            subject,
+            position,
+            wanted,
+            service.policy,
+            with_replied_to=query == "get_list_feed",
+            owner=did_of(by_did) if query == "get_list_feed" else None,
         )
         return page.shown(functools.partial(view, await service.view_context(session, state)))
 
@@ -257,14 +267,17 @@ async def _subject_page(
 ) -> Page[View]:
     """The accounts related to a record that are shown; none for a record of a collection that nobody can like."""
     start = decode_cursor(cursor)
-    subject = record_key(session.keys, await uri_by_did(session, uri))
+    by_did = await uri_by_did(session, uri)
+    subject = record_key(session.keys, by_did)
     cid_hash = None if cid is None else _cid_hash(cid)
     if subject is None or nsid_of_number(subject.collection) is None or (cid is not None and cid_hash is None):
         return Page([], None)
     state = Hydration()
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
-        page = await hydrate_subject_relations(session, state, query, subject, cid_hash, position, wanted)
+        page = await hydrate_subject_relations(
+            session, state, query, subject, did_of(by_did), cid_hash, position, wanted, service.policy
+        )
         return page.shown(functools.partial(view, await service.view_context(session, state)))
 
     return await fill_page(start, limit, fetch)
