@@ -197,6 +197,11 @@ class Hydration:
         is_shown = account is not None and account.is_active and did not in self.taken_down
         return account if is_shown else None
 
+    def shown_post(self, uri: str) -> Post | None:
+        """A post that may be shown, and whose account may."""
+        post = None if uri in self.taken_down else self.posts.get(uri)
+        return None if post is None or self.active_account(post.did) is None else post
+
     def shown_record(self, uri: str) -> StoredRecord | None:
         """A record that may be shown, if its account may."""
         return None if uri in self.taken_down else self.records.get(uri)

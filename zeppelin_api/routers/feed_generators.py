@@ -94,7 +94,7 @@ async def get_feed_generator(
     async with sessions() as session:
         await hydrate_generators(session, state, [feed])
         context = await service.view_context(session, state)
-    stored = state.records.get(feed)
+    stored = state.shown_record(feed)
     view = None if stored is None else generator_view(context, stored)
     if stored is None or view is None:
         raise invalid_request("could not find feed")
@@ -128,7 +128,7 @@ async def get_feed_generators(
     state = Hydration()
     await hydrate_generators(session, state, feeds)
     context = await service.view_context(session, state)
-    found = [stored for uri in feeds if (stored := state.records.get(uri)) is not None]
+    found = [stored for uri in feeds if (stored := state.shown_record(uri)) is not None]
     return json_response({"feeds": [view for stored in found if (view := generator_view(context, stored)) is not None]})
 
 
@@ -145,7 +145,7 @@ async def get_suggested_feeds(
         uris = suggested[first : first + wanted]
         await hydrate_generators(session, state, uris)
         context = await service.view_context(session, state)
-        found = [stored for uri in uris if (stored := state.records.get(uri)) is not None]
+        found = [stored for uri in uris if (stored := state.shown_record(uri)) is not None]
         is_last = first + wanted >= len(suggested)
         page = Page(found, None if is_last else Position(START.at, first + wanted, 0))
         return page.shown(lambda stored: generator_view(context, stored))
@@ -172,7 +172,7 @@ async def get_actor_feeds(
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_actor_feeds(session, state, did, position, wanted)
         context = await service.view_context(session, state)
-        return page.shown(lambda stored: generator_view(context, stored))
+        return page.shown(lambda stored: None if stored.uri in state.taken_down else generator_view(context, stored))
 
     page = await fill_page(start, limit, fetch)
     return json_response(present(feeds=page.items, cursor=page.cursor))

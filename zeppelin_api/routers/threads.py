@@ -9,6 +9,7 @@ from zeppelin_api.db import Session
 from zeppelin_api.errors import ApiError
 from zeppelin_api.hydration.accounts import uri_by_did
 from zeppelin_api.hydration.keys import post_key
+from zeppelin_api.hydration.labels import hydrate_labels
 from zeppelin_api.hydration.state import Hydration
 from zeppelin_api.hydration.threads import (
     MAX_DEPTH,
@@ -122,4 +123,5 @@ async def _shown_thread(
     thread = await hydrate_thread(
         session, state, key, height, depth, service.settings.thread_max_replies, service.policy
     )
-    return None if thread is None or state.active_account(thread.anchor.did) is None else thread
+    await hydrate_labels(session, state)
+    return None if thread is None or state.shown_post(thread.anchor.uri) is None else thread

@@ -21,8 +21,8 @@ def post_view(context: ViewContext, uri: str, depth: int = 0) -> View | None:
         uri: the post.
         depth: how many posts it is embedded in.
     """
-    post = context.state.posts.get(uri)
-    author = None if post is None or uri in context.state.taken_down else profile_basic(context, post.did)
+    post = context.state.shown_post(uri)
+    author = None if post is None else profile_basic(context, post.did)
     if post is None or author is None:
         return None
     return present(

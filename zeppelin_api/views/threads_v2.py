@@ -114,8 +114,8 @@ class _Flattening:
         chain: list[Post] = []
         child = self._thread.anchor
         while len(chain) < self._shape.above and child.parent_uri is not None:
-            parent = self._context.state.posts.get(child.parent_uri)
-            if parent is None or self._context.state.active_account(parent.did) is None:
+            parent = self._context.state.shown_post(child.parent_uri)
+            if parent is None:
                 return chain, "missing"
             if parent.root_uri != self._thread.anchor.root_uri:
                 return chain, "outside"
@@ -209,12 +209,12 @@ def _post_value(
 
 def _visible_replies(context: ViewContext, thread: Thread, parent_uri: str) -> list[Post]:
     """The replies to a post that may be shown at all, newest first."""
-    replies = [context.state.posts[uri] for uri in thread.replies.get(parent_uri, [])]
+    replies = (context.state.shown_post(uri) for uri in thread.replies.get(parent_uri, []))
     return [
         post
         for post in replies
-        if belongs_in_thread(context, post, thread.anchor.root_uri)
-        and context.state.active_account(post.did) is not None
+        if post is not None
+        and belongs_in_thread(context, post, thread.anchor.root_uri)
         and not _is_signed_in_only(context, post.did)
     ]
 
