@@ -1,5 +1,6 @@
 """Fetch and extraction killed at random points and tried again: the tables of a backfill that nothing disturbed."""
 
+import os
 import random
 import subprocess
 import sys
@@ -15,7 +16,8 @@ from zeppelin_pipeline.devnet.background import running_devnet
 from zeppelin_pipeline.devnet.model import DevnetConfig
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 
-KILLS_OF_A_STAGE = 4
+#: More by `ZEPPELIN_TEST_KILLS=20 pytest tests/pipeline/test_stages_killed.py`.
+KILLS_OF_A_STAGE = int(os.environ.get("ZEPPELIN_TEST_KILLS", "4"))
 NETWORK = DevnetConfig(repos=40, hosts=2, seed=11, mean_records=120)
 
 
@@ -30,7 +32,7 @@ def kill_within(stage: str, home: Path, plc_url: str, shard: str, delay_seconds:
         return process.wait() == -9
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(240 + 30 * KILLS_OF_A_STAGE)
 def test_stages_killed_at_random_points_and_retried_give_the_tables_of_undisturbed_ones(
     postgres_url: str, postgres_server: EmbeddedPostgres, migrated_template: str, tmp_path: Path
 ) -> None:

@@ -44,7 +44,7 @@ def held(connection: psycopg.Connection) -> dict[str, list[str]]:
     return found
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(240 + 30 * KILLS)
 @pytest.mark.parametrize("held_before", [False, True], ids=["loads", "merges"])
 def test_loads_killed_at_random_points_and_retried_give_the_tables_of_undisturbed_ones(
     held_before: bool, postgres_url: str, postgres_server: EmbeddedPostgres, migrated_template: str
