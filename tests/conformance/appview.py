@@ -16,7 +16,7 @@ from zeppelin_pipeline.stack.ports import free_port
 
 STOP_SECONDS = 30
 #: Where the official services put pictures and videos; ours is told to put them there too.
-IMAGE_URL_PATTERN = "https://cdn.test/img/{preset}/plain/{did}/{cid}@jpeg"
+IMAGE_URL_PATTERN = "https://cdn.test/img/{preset}/plain/{did}/{cid}"
 PLAYLIST_URL_PATTERN = "https://video.test/watch/{did}/{cid}/playlist.m3u8"
 THUMBNAIL_URL_PATTERN = "https://video.test/watch/{did}/{cid}/thumbnail.jpg"
 

@@ -55,12 +55,19 @@ function makePictures() {
   process.chdir(join(packages, 'bsky'))
 }
 
+/** The PDS that gives out a handle: that of the longest domain which it is below. */
+function hostOf(handle, hosts) {
+  const domains = Object.entries(HANDLE_DOMAINS).flatMap(([name, list]) => list.map((domain) => [domain, hosts[name]]))
+  const found = domains.filter(([domain]) => handle.endsWith(domain)).sort(([one], [other]) => other.length - one.length)
+  return found[0]?.[1]
+}
+
 /** Handles are asked of the PDS that gives them out; nobody answers for any other, as nothing here may leave the machine. */
 function resolveHandlesAt(hosts, idResolver) {
   idResolver.handle.resolve = async (handle) => {
-    const name = Object.keys(hosts).find((host) => HANDLE_DOMAINS[host].some((domain) => handle.endsWith(domain)))
-    if (name === undefined) return undefined
-    const url = new URL('/xrpc/com.atproto.identity.resolveHandle', hosts[name].url)
+    const host = hostOf(handle, hosts)
+    if (host === undefined) return undefined
+    const url = new URL('/xrpc/com.atproto.identity.resolveHandle', host.url)
     url.searchParams.set('handle', handle)
     const answer = await fetch(url)
     return answer.ok ? (await answer.json()).did : undefined
