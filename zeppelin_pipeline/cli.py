@@ -14,6 +14,7 @@ from zeppelin_pipeline.repos.replay import ReplayRequest
 from zeppelin_pipeline.settings import Settings, describe_settings
 from zeppelin_pipeline.stack.demo import DemoNetwork, run_demo
 from zeppelin_pipeline.stack.firehose import run_firehose, set_cursors
+from zeppelin_pipeline.stack.labels import run_labels
 from zeppelin_pipeline.stack.refetch import RefetchRequest, run_refetch
 from zeppelin_pipeline.stack.replay import run_replay
 from zeppelin_pipeline.stack.running import warehouse_of
@@ -146,6 +147,14 @@ def firehose(
         if cursor is not None:
             set_cursors(settings, cursor)
         run_firehose(settings, Console())
+
+
+@app.command()
+def labels() -> None:
+    """Follow every labeler's labels into the warehouse until Ctrl-C."""
+    with warehouse_of(Settings.load()) as settings:
+        migrate(settings.require_postgres_url())
+        run_labels(settings, Console())
 
 
 app.command("devnet")(devnet_command)

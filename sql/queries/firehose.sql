@@ -159,10 +159,10 @@ DROP TABLE told;
 SELECT count(*), count(*) FILTER (WHERE due_at <= now()), count(*) FILTER (WHERE failures > 0), min(queued_at) FROM resync;
 
 -- name: stream_summary
--- Every stream with its cursor, how long ago it moved, and what is open.
+-- Every relay's stream with its cursor, how long ago it moved, and what is open.
 SELECT s.relay, s.endpoint, s.seq, s.events, s.event_at, s.updated_at,
     (SELECT count(*) FROM stream_gap g WHERE g.relay = s.relay AND g.endpoint = s.endpoint),
     (SELECT count(*) FROM stream_gap g WHERE g.relay = s.relay AND g.endpoint = s.endpoint AND g.repaired_at IS NULL),
     (SELECT coalesce(sum(r.events), 0)::bigint FROM stream_rejected r WHERE r.relay = s.relay AND r.endpoint = s.endpoint),
     (SELECT coalesce(sum(w.events), 0)::bigint FROM stream_segment w WHERE w.relay = s.relay AND w.endpoint = s.endpoint)
-FROM stream s ORDER BY s.relay, s.endpoint;
+FROM stream s WHERE s.endpoint = 'com.atproto.sync.subscribeRepos' ORDER BY s.relay, s.endpoint;

@@ -66,8 +66,15 @@ class RelayStream:
         received: frames put into the queue.
     """
 
-    def __init__(self, relay_url: str, cursor: int | None, queue: FrameQueue, settings: StreamSettings) -> None:
-        self._url = websocket_url(relay_url)
+    def __init__(
+        self,
+        relay_url: str,
+        cursor: int | None,
+        queue: FrameQueue,
+        settings: StreamSettings,
+        endpoint: str = ENDPOINT,
+    ) -> None:
+        self._url = websocket_url(relay_url, endpoint)
         self._cursor = cursor
         self._queue = queue
         self._settings = settings
@@ -98,6 +105,11 @@ class RelayStream:
                 self._note_ending(error.reason)
             failures = 0 if self.received > before else failures + 1
             await asyncio.sleep(self._settings.retry.delay_seconds(failures + 1))
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether frames can come at this moment."""
+        return self._connection is not None
 
     def drop(self, reason: str) -> None:
         """Ends the connection, as what came over it cannot be read; the next one goes on behind it."""
@@ -209,10 +221,10 @@ class RelayStream:
         self.endings[reason] += 1
 
 
-def websocket_url(relay_url: str) -> str:
+def websocket_url(relay_url: str, endpoint: str = ENDPOINT) -> str:
     """The stream's URL of a relay that is named by its authority, of whichever scheme."""
     parts = urlsplit(relay_url)
-    return f"{_SCHEMES[parts.scheme]}://{parts.netloc}/xrpc/{ENDPOINT}"
+    return f"{_SCHEMES[parts.scheme]}://{parts.netloc}/xrpc/{endpoint}"
 
 
 def _stream_error(frame: Frame, cursor: int | None) -> ZeppelinError:

@@ -55,6 +55,8 @@ def print_status(console: Console, status: Status, planned_shards: int) -> None:
     table.add_row("waiting to leave the lake", _removals(status))
     for name, value in _live(status):
         table.add_row(name, value)
+    if status.labels.get("labelers"):
+        table.add_row("labels", _listed(status.labels))
     console.print(table)
     if status.set_aside:
         console.print(_set_aside_table(status))

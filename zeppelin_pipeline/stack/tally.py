@@ -1,7 +1,7 @@
 """What the warehouse says of the whole: how much is loaded, in which states, and what was set aside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -41,6 +41,7 @@ class Status:
         oldest_removal: when the first of these was seen to be so.
         streams: of the relays that are followed.
         resyncs: repositories that wait to be fetched again.
+        labels: labelers that are followed, those that are down, labels, and those refused.
     """
 
     tally: Tally
@@ -54,6 +55,7 @@ class Status:
     oldest_removal: datetime | None = None
     streams: tuple[StreamStatus, ...] = ()
     resyncs: ResyncStatus = NO_RESYNCS
+    labels: dict[str, int] = field(default_factory=dict[str, int])
 
 
 def read_tally(url: str) -> Tally:
@@ -78,6 +80,7 @@ def read_status(url: str) -> Status:
             oldest_removal=_rows(connection, "oldest_removal")[0][1],
             streams=tuple(read_streams(connection)),
             resyncs=read_resyncs(connection),
+            labels=_counts(connection, "status_labels"),
         )
 
 

@@ -1,0 +1,109 @@
+"""Labelers followed: from 0, verified, merged with the cursor; one in trouble holds up no other."""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+from tests.factories import WarehouseFactory
+from zeppelin_pipeline.atproto.crypto import PrivateKey
+from zeppelin_pipeline.devnet.labeler import DevnetLabeler
+from zeppelin_pipeline.hosts.client import ClientSettings
+from zeppelin_pipeline.hosts.limits import RetryPolicy
+from zeppelin_pipeline.labels.follower import FollowLimits
+from zeppelin_pipeline.labels.service import LabelReport, LabelSettings, follow_labelers
+
+SUBJECT = "did:plc:subject"
+DOWN = "http://127.0.0.1:9"
+
+
+def make_labeler(warehouse: WarehouseFactory) -> DevnetLabeler:
+    """A labeler in the warehouse, whose document names its key and, so far, a service that is down."""
+    labeler = DevnetLabeler(warehouse.labeler().did)
+    warehouse.connection.execute(
+        "UPDATE identity SET labeler = %s, label_key = %s WHERE actor_id = %s",
+        (DOWN, labeler.key.public_key.to_multibase(), warehouse.keys.actor_id(labeler.did)),
+    )
+    return labeler
+
+
+def tell_url(warehouse: WarehouseFactory, labeler: DevnetLabeler) -> None:
+    """Have the labeler's document name where it is now."""
+    warehouse.connection.execute(
+        "UPDATE identity SET labeler = %s WHERE actor_id = %s",
+        (labeler.url, warehouse.keys.actor_id(labeler.did)),
+    )
+
+
+async def follow_until(url: str, is_there: Callable[[], bool], limits: FollowLimits | None = None) -> LabelReport:
+    """Follows all labelers until something is so; gives the last report."""
+    quick = RetryPolicy(attempts=1, base_seconds=0.05, cap_seconds=0.2)
+    settings = LabelSettings(
+        url, "http://127.0.0.1:9", ClientSettings(True, retry=quick), limits or FollowLimits(), look_seconds=0.1
+    )
+    until, reports = asyncio.Event(), list[LabelReport]()
+    following = asyncio.create_task(follow_labelers(settings, until, reports.append))
+    async with asyncio.timeout(60):
+        while not is_there() and not following.done():  # noqa: ASYNC110 - it looks at a database
+            await asyncio.sleep(0.05)
+    until.set()
+    await following
+    return reports[-1]
+
+
+async def test_labelers_are_followed_and_those_in_trouble_hold_up_no_other(
+    warehouse: WarehouseFactory, postgres_url: str
+):
+    good, hostile, flooding, down = (make_labeler(warehouse) for _ in range(4))
+    wrong = PrivateKey.generate("k256")
+
+    def labels() -> list[tuple[str, bool]]:
+        return warehouse.connection.execute(
+            "SELECT value, is_negated FROM label WHERE labeler = %s ORDER BY value",
+            (warehouse.keys.actor_id(good.did),),
+        ).fetchall()
+
+    async with AsyncExitStack() as stack:
+        for labeler in (good, hostile, flooding):
+            await stack.enter_async_context(labeler.serving())
+            tell_url(warehouse, labeler)
+        hostile.publish([hostile.label(SUBJECT, "forged", key=wrong)])
+        hostile.publish([hostile.label(SUBJECT, "early", cts="2999-01-01T00:00:00.000Z")])
+        hostile.publish([good.label(SUBJECT, "not-mine")])
+        for number in range(300):
+            flooding.publish([flooding.label(SUBJECT, f"flood-{number}-{place}") for place in range(3)])
+        good.publish([good.label(SUBJECT, "stays"), good.label(SUBJECT, "goes", cts="2024-01-01T00:00:00.000Z")])
+        good.publish([good.label(SUBJECT, "goes", neg=True)])
+
+        def is_there() -> bool:
+            refused = warehouse.connection.execute("SELECT count(*) FROM label_rejected").fetchone()
+            return len(labels()) == 2 and labels()[0] == ("goes", True) and refused == (3,)
+
+        report = await follow_until(postgres_url, is_there, FollowLimits(labels_per_second=100.0, frames=20))
+
+    assert labels() == [("goes", True), ("stays", False)]
+    assert report.refused == {"label-signature": 1, "label-future": 1, "label-src": 1}
+    cursors = dict(warehouse.connection.execute("SELECT relay, seq FROM stream").fetchall())
+    assert cursors[f"{good.did}@{good.url}"] == 2
+    assert (cursors[f"{flooding.did}@{flooding.url}"] or 0) < 300
+    states = dict(warehouse.connection.execute("SELECT did, failure IS NULL FROM labeler_state").fetchall())
+    assert states == {good.did: True, hostile.did: True, flooding.did: True, down.did: False}
+
+
+async def test_what_a_labeler_says_while_nobody_follows_is_had_later(warehouse: WarehouseFactory, postgres_url: str):
+    labeler = make_labeler(warehouse)
+
+    def count() -> int:
+        row = warehouse.connection.execute("SELECT count(*) FROM label").fetchone()
+        assert row is not None
+        return row[0]
+
+    async with labeler.serving():
+        tell_url(warehouse, labeler)
+        labeler.publish([labeler.label(SUBJECT, "one", exp=datetime.now(UTC).isoformat(timespec="milliseconds"))])
+        first = await follow_until(postgres_url, lambda: count() == 1)
+        labeler.publish([labeler.label(SUBJECT, "two")])
+        second = await follow_until(postgres_url, lambda: count() == 2)
+
+    assert (first.written, second.written) == (1, 1)
+    assert second.failing == {}

@@ -1,0 +1,91 @@
+"""A labeler's frames to verified labels, and to what is refused of them, with the reason. No database, no network."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from zeppelin_pipeline.atproto.crypto import PublicKey
+from zeppelin_pipeline.atproto.dag_cbor import encode
+from zeppelin_pipeline.atproto.frames import decode_frame
+from zeppelin_pipeline.atproto.labels import Label, read_label
+from zeppelin_pipeline.errors import InvalidDataError
+
+#: How far ahead of us a labeler's clock may be.
+FUTURE_MICROS: Final = 300_000_000
+UNVERIFIED: Final = "label-signature"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLabel:
+    """A label that is not taken, as it came."""
+
+    seq: int
+    position: int
+    reason: str
+    raw: bytes
+
+
+@dataclass(slots=True)
+class LabelBatch:
+    """What neighbouring frames of one labeler held.
+
+    Attributes:
+        seq: of the last frame; null when none can be read.
+        frames: in it.
+        labels: that verified, in their order.
+        refused: the rest.
+    """
+
+    seq: int | None = None
+    frames: int = 0
+    labels: list[Label] = field(default_factory=list[Label])
+    refused: list[RefusedLabel] = field(default_factory=list[RefusedLabel])
+
+    @property
+    def has_unverified(self) -> bool:
+        """Whether a label did not verify by the key that was tried."""
+        return any(each.reason == UNVERIFIED for each in self.refused)
+
+
+def read_batch(frames: Sequence[bytes], did: str, key: PublicKey, now_micros: int) -> LabelBatch:
+    """The labels of neighbouring frames.
+
+    Args:
+        frames: messages of `com.atproto.label.subscribeLabels`.
+        did: whose stream it is; labels of others are refused.
+        key: of its labels.
+        now_micros: labels from well after it are refused.
+    """
+    batch = LabelBatch(frames=len(frames))
+    for data in frames:
+        try:
+            seq, values = _read_frame(data)
+        except InvalidDataError as error:
+            batch.refused.append(RefusedLabel(batch.seq or 0, -batch.frames, error.reason, data))
+            continue
+        batch.seq = max(seq, batch.seq or 0)
+        for position, value in enumerate(values):
+            try:
+                batch.labels.append(_accept(value, did, key, now_micros))
+            except InvalidDataError as error:
+                batch.refused.append(RefusedLabel(seq, position, error.reason, encode(value)))
+    return batch
+
+
+def _read_frame(data: bytes) -> tuple[int, Iterable[Any]]:
+    frame = decode_frame(data)
+    seq, values = frame.body.get("seq"), frame.body.get("labels")
+    if frame.t != "#labels" or type(seq) is not int or not isinstance(values, list):
+        raise InvalidDataError("frame-shape", f"{frame.t!r} without seq or labels"[:200])
+    return seq, values
+
+
+def _accept(value: Any, did: str, key: PublicKey, now_micros: int) -> Label:
+    label = read_label(value)
+    if label.src != did:
+        raise InvalidDataError("label-src", f"{label.src} in the stream of {did}"[:200])
+    if label.created_micros > now_micros + FUTURE_MICROS:
+        raise InvalidDataError("label-future", str(label.fields["cts"]))
+    if not label.is_signed_by(key):
+        raise InvalidDataError(UNVERIFIED, label.uri[:200])
+    return label

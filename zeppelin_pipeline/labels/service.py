@@ -1,0 +1,199 @@
+"""All labelers followed, from settings to followers: the same whoever starts it. New ones are found while it runs."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from zeppelin_pipeline.firehose.cursors import release_stream, set_cursor, take_stream
+from zeppelin_pipeline.firehose.service import resolver_of
+from zeppelin_pipeline.firehose.stream import StreamSettings
+from zeppelin_pipeline.hosts.client import ClientSettings, HostClients
+from zeppelin_pipeline.identity.resolver import DidResolver
+from zeppelin_pipeline.identity.store import refresh_identity
+from zeppelin_pipeline.labels.follower import FollowLimits, LabelerFollower, LabelWriter
+from zeppelin_pipeline.labels.labelers import Labeler, find_labelers
+from zeppelin_pipeline.warehouse.connection import connect, read_key_space
+from zeppelin_pipeline.warehouse.queries import load_queries
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSettings:
+    """What following labelers needs to know.
+
+    Attributes:
+        postgres_url: of the warehouse.
+        plc_url: the directory.
+        clients: how hosts are asked; streams are connected to alike.
+        limits: of each labeler.
+        most_labelers: that are followed.
+        look_seconds: how often it is asked who is a labeler.
+        report_seconds: how often the numbers are told.
+        idle_seconds: silence after which a connection is made anew; labelers are often silent.
+    """
+
+    postgres_url: str = field(repr=False)
+    plc_url: str
+    clients: ClientSettings
+    limits: FollowLimits = field(default_factory=FollowLimits)
+    most_labelers: int = 2_000
+    look_seconds: float = 5.0
+    report_seconds: float = 30.0
+    idle_seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReport:
+    """The labelers at a moment.
+
+    Attributes:
+        followed: by this process.
+        failing: of these, those whose stream does not flow, by reason.
+        elsewhere: labelers that another process follows.
+        written: labels, since the start.
+        refused: labels, by reason, likewise.
+    """
+
+    followed: int
+    failing: dict[str, int]
+    elsewhere: int
+    written: int
+    refused: dict[str, int]
+
+
+async def follow_labelers(
+    settings: LabelSettings,
+    until: asyncio.Event,
+    report: Callable[[LabelReport], None] | None = None,
+    *,
+    longest_seconds: float | None = None,
+) -> None:
+    """Follows every labeler that nobody else follows, until the event is set or the time is over.
+
+    Raises:
+        psycopg.Error: the warehouse is lost.
+    """
+    if longest_seconds is not None:
+        asyncio.get_running_loop().call_later(longest_seconds, until.set)
+    with connect(settings.postgres_url, application="zeppelin labels", autocommit=True) as connection:
+        writer = LabelWriter(connection, read_key_space(connection))
+        async with HostClients(settings.clients) as clients:
+            service = _Labelers(settings, writer, resolver_of(clients, settings.plc_url))
+            await service.run(until, report)
+
+
+class _Labelers:
+    """The followers of one process, by DID."""
+
+    def __init__(self, settings: LabelSettings, writer: LabelWriter, resolver: DidResolver) -> None:
+        self._settings = settings
+        self._writer = writer
+        self._resolver = resolver
+        self._running: dict[str, tuple[LabelerFollower, asyncio.Task[None]]] = {}
+        self._asked: set[str] = set()
+        self._elsewhere = 0
+        self._written = 0
+        self._refused: dict[str, int] = {}
+        clients = settings.clients
+        self._stream = StreamSettings(
+            clients.allow_private, clients.user_agent, settings.idle_seconds, retry=clients.retry
+        )
+
+    async def run(self, until: asyncio.Event, report: Callable[[LabelReport], None] | None) -> None:
+        loop = asyncio.get_running_loop()
+        told_at = loop.time()
+        try:
+            while not until.is_set():
+                await self._collect()
+                found = await asyncio.to_thread(self._look)
+                self._begin(found)
+                if report is not None and loop.time() - told_at >= self._settings.report_seconds:
+                    told_at = loop.time()
+                    report(self._report())
+                try:
+                    await asyncio.wait_for(until.wait(), self._settings.look_seconds)
+                except TimeoutError:
+                    continue
+        finally:
+            for follower, _ in self._running.values():
+                follower.stop()
+            ended = await asyncio.gather(*(task for _, task in self._running.values()), return_exceptions=True)
+            self._raise_first(ended)
+            for follower, _ in list(self._running.values()):
+                self._forget(follower)
+        if report is not None:
+            report(self._report())
+
+    @staticmethod
+    def _raise_first(ended: list[BaseException | None]) -> None:
+        for failure in ended:
+            if failure is not None:
+                raise failure
+
+    async def _collect(self) -> None:
+        """Lets go of followers that ended; a labeler that still is one is followed anew."""
+        for follower, task in list(self._running.values()):
+            if task.done():
+                task.result()
+                if follower.failure == "future-cursor":  # it began anew: so do we, and what is known stays
+                    with self._writer.lock:
+                        set_cursor(self._writer.connection, follower.held.name, 0)
+                self._forget(follower)
+
+    def _look(self) -> dict[str, Labeler]:
+        """Who is a labeler now; documents that are lacking are asked for, and failures noted."""
+        with self._writer.lock:
+            connection, keys = self._writer.connection, self._writer.keys
+            found, silent = find_labelers(connection, self._settings.most_labelers)
+            unasked = [did for did in silent if did not in self._asked]
+            self._asked.update(unasked)
+            refresh_identity(connection, *unasked, keys=keys)
+            followers = [follower for follower, _ in self._running.values()]
+            connection.execute(
+                load_queries()["note_labeler_failures"],
+                {
+                    "actors": [keys.actor_id(follower.labeler.did) for follower in followers],
+                    "failures": [follower.failure for follower in followers],
+                },
+            )
+        return found
+
+    def _begin(self, found: dict[str, Labeler]) -> None:
+        for did, (follower, _) in self._running.items():
+            if found.get(did) != follower.labeler:
+                follower.stop()
+        self._elsewhere = 0
+        for did, labeler in found.items():
+            if did not in self._running:
+                self._start(labeler)
+
+    def _start(self, labeler: Labeler) -> None:
+        writer = self._writer
+        with writer.lock:
+            held = take_stream(writer.connection, labeler.stream)
+            if held is None:
+                self._elsewhere += 1
+                return
+            parameters = {"actor": writer.keys.actor_id(labeler.did), "did": labeler.did, "url": labeler.url}
+            writer.connection.execute(load_queries()["note_labeler"], parameters)
+        follower = LabelerFollower(labeler, held, writer, self._resolver, self._stream, self._settings.limits)
+        self._running[labeler.did] = follower, asyncio.create_task(follower.run(), name=labeler.did)
+
+    def _forget(self, follower: LabelerFollower) -> None:
+        del self._running[follower.labeler.did]
+        self._written += follower.written
+        for reason, count in follower.refused.items():
+            self._refused[reason] = self._refused.get(reason, 0) + count
+        with self._writer.lock:
+            release_stream(self._writer.connection, follower.held)
+
+    def _report(self) -> LabelReport:
+        followers = [follower for follower, _ in self._running.values()]
+        failing: dict[str, int] = {}
+        refused = dict(self._refused)
+        for follower in followers:
+            if follower.failure is not None:
+                failing[follower.failure] = failing.get(follower.failure, 0) + 1
+            for reason, count in follower.refused.items():
+                refused[reason] = refused.get(reason, 0) + count
+        written = self._written + sum(follower.written for follower in followers)
+        return LabelReport(len(followers), failing, self._elsewhere, written, refused)

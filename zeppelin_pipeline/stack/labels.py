@@ -1,0 +1,45 @@
+"""`zeppelin labels`: every labeler followed by a process of its own."""
+
+import asyncio
+import signal
+
+from rich.console import Console
+
+from zeppelin_pipeline.hosts.client import ClientSettings, Timeouts
+from zeppelin_pipeline.hosts.limits import RetryPolicy
+from zeppelin_pipeline.labels.service import LabelReport, LabelSettings, follow_labelers
+from zeppelin_pipeline.settings import Settings
+
+
+def run_labels(settings: Settings, console: Console) -> None:
+    """Follow every labeler that no other process follows, until SIGTERM or SIGINT.
+
+    Raises:
+        psycopg.Error: the warehouse is lost.
+    """
+    clients = ClientSettings(
+        allow_private=settings.allow_private_hosts,
+        max_in_flight=settings.max_in_flight,
+        user_agent=settings.user_agent,
+        timeouts=Timeouts(read=settings.request_timeout_seconds),
+        retry=RetryPolicy(attempts=settings.fetch_attempts),
+    )
+    asyncio.run(_follow(LabelSettings(settings.require_postgres_url(), settings.plc_url, clients), console))
+
+
+async def _follow(settings: LabelSettings, console: Console) -> None:
+    until = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, until.set)
+    await follow_labelers(settings, until, lambda report: console.print(describe(report), highlight=False))
+
+
+def describe(report: LabelReport) -> str:
+    """A report in a line."""
+    parts = [f"{report.followed:,} labelers", f"{report.written:,} labels"]
+    if report.elsewhere:
+        parts.append(f"{report.elsewhere:,} labelers followed by another process")
+    parts += [f"{count:,} refused: {reason}" for reason, count in report.refused.items()]
+    parts += [f"{count:,} down: {reason}" for reason, count in report.failing.items()]
+    return ", ".join(parts)
