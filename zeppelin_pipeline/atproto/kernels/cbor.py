@@ -60,7 +60,7 @@ def expect(data: Array, at: Number, end: Number, wanted: Array) -> Number:
     if at < 0 or at + len(wanted) > end:
         return UNUSUAL
     for index in range(len(wanted)):
-        if data[at + index] != wanted[index]:
+        if data[np.uint64(at + index)] != wanted[index]:
             return UNUSUAL
     return at + len(wanted)
 

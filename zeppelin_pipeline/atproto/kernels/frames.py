@@ -13,6 +13,7 @@ from zeppelin_pipeline.atproto.car import CarData
 from zeppelin_pipeline.atproto.cid import CID_BYTES
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
 from zeppelin_pipeline.atproto.kernels.sha256 import PADDING_BYTES, STATE_WORDS, digest, is_digest
+from zeppelin_pipeline.atproto.kernels.spans import is_same
 
 #: What kernels give instead of a number when they leave the input to the careful code.
 UNUSUAL: Final = -1
@@ -135,10 +136,7 @@ def _slot_of(cids: Array, cid_at: Number, data: Array, starts: Array, slots: Arr
     ) & mask
     while slots[slot] != _NO_BLOCK:
         other_at = starts[slots[slot]] - _CID
-        index = 0
-        while index < _CID and cids[cid_at + index] == data[other_at + index]:
-            index += 1
-        if index == _CID:
+        if is_same(cids, cid_at, data, other_at, _CID):
             break
         slot = (slot + 1) & mask
     return slot

@@ -294,9 +294,7 @@ def _undo(
             for index in range(current_size):
                 previous[index] = current[index]
             before_size = current_size
-            for index in range(size):
-                current[prefix + index] = data[text_at + index]
-            current_size = prefix + size
+            current_size = copy(current, prefix, data, text_at, text_at + size)
             if layer < 0:
                 layer = np.int64(height(current, np.int64(0), current_size, state, padding))
             same = _shared(current, current_size, key, key_size)

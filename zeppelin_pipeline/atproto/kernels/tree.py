@@ -24,7 +24,7 @@ from zeppelin_pipeline.atproto.kernels.node import (
     left_at,
 )
 from zeppelin_pipeline.atproto.kernels.sha256 import PADDING_BYTES, STATE_WORDS
-from zeppelin_pipeline.atproto.kernels.spans import is_same
+from zeppelin_pipeline.atproto.kernels.spans import copy, is_same
 from zeppelin_pipeline.atproto.mst.walk import KEY_CHARACTERS
 
 #: `{k, p, t, v}` with an empty `k` and no subtree: no entry is shorter, which bounds their number.
@@ -202,10 +202,8 @@ def _walk(
             return bad
         if shared < last_size and keys[last_start + shared] >= data[key_at]:
             return bad
-        for index in range(shared):
-            keys[key_start + index] = keys[last_start + index]
-        for index in range(size):
-            keys[key_start + shared + index] = data[key_at + index]
+        copy(keys, key_start, keys, last_start, last_start + shared)
+        copy(keys, key_start + shared, data, key_at, key_at + size)
         if count > 0 and last != count - 1 and not _is_below(keys, offsets[count - 1], key_start, key_end):
             return bad
         slash = _slash_in(keys, key_start, key_end)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel
+from zeppelin_pipeline.atproto.kernels.spans import copy
 
 
 @kernel
@@ -20,10 +21,7 @@ def copy_slices(source: Array, starts: Array, ends: Array, target: Array, target
     at = target_offsets[count]
     for index in range(len(starts)):
         start = starts[index]
-        size = ends[index] - start
-        for byte in range(size):
-            target[at + byte] = source[start + byte]
-        at += size
+        at = copy(target, at, source, start, ends[index])
         target_offsets[count + index + 1] = at
 
 
@@ -52,9 +50,7 @@ def span_offsets(spans: Array, offsets: Array, validity: Array) -> Number:
 @kernel
 def copy_spans(source: Array, spans: Array, target: Array) -> None:
     """Writes the bytes of all spans that are there into a target of just their size."""
-    at = 0
+    at = np.int64(0)
     for index in range(len(spans)):
-        start = spans[index, 0]
-        for byte in range(spans[index, 1] - start if spans[index, 1] >= 0 else 0):
-            target[at] = source[start + byte]
-            at += 1
+        if spans[index, 1] >= 0:
+            at = copy(target, at, source, spans[index, 0], spans[index, 1])

@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
-from zeppelin_pipeline.atproto.kernels.spans import is_same
+from zeppelin_pipeline.atproto.kernels.spans import copy, is_same
 from zeppelin_pipeline.warehouse.kernels.texts import MALFORMED, is_set
 
 Word: TypeAlias = "np.uint64 | Any"
@@ -50,13 +50,13 @@ def sip_hash(data: Array, start: Number, end: Number, seed0: Word, seed1: Word) 
     for position in range(start, whole, 8):
         word = np.uint64(0)
         for index in range(8):
-            word |= np.uint64(data[position + index]) << np.uint64(index << 3)
+            word |= np.uint64(data[np.uint64(position + index)]) << np.uint64(index << 3)
         d ^= word
         a, b, c, d = _sip_round(a, b, c, d)
         a ^= word
     word = np.uint64(length & 255) << _LAST_WORD_SHIFT
     for index in range(length & 7):
-        word |= np.uint64(data[whole + index]) << np.uint64(index << 3)
+        word |= np.uint64(data[np.uint64(whole + index)]) << np.uint64(index << 3)
     d ^= word
     a, b, c, d = _sip_round(a, b, c, d)
     a ^= word
@@ -118,9 +118,7 @@ def intern(
                 first = starts[count]
                 if first + length > len(arena):
                     return MALFORMED
-                for index in range(length):
-                    arena[first + index] = data[start + index]
-                starts[count + 1] = first + length
+                starts[count + 1] = copy(arena, first, data, start, end)
                 hashes[count] = hashed
                 slots[slot] = count
                 entry = np.int32(count)

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
-from zeppelin_pipeline.atproto.kernels.spans import is_same
+from zeppelin_pipeline.atproto.kernels.spans import copy, is_same
 from zeppelin_pipeline.atproto.tid import ALPHABET
 
 #: What a loop answers when an array's offsets leave its data.
@@ -93,7 +93,7 @@ def slice_digests(
     Returns:
         0, MALFORMED, or OTHER_FORM.
     """
-    position = 0
+    position = np.int64(0)
     ends[0] = 0
     for row in range(len(offsets) - 1):
         if is_set(bitmap, bit_offset + row):
@@ -102,8 +102,6 @@ def slice_digests(
                 return MALFORMED
             if end - start != _CID_BYTES or not is_same(data, start, prefix, 0, len(prefix)):
                 return OTHER_FORM
-            for index in range(_DIGEST_BYTES):
-                digests[position + index] = data[end - _DIGEST_BYTES + index]
-            position += _DIGEST_BYTES
+            position = copy(digests, position, data, end - _DIGEST_BYTES, end)
         ends[row + 1] = position
     return 0
