@@ -553,3 +553,29 @@ CREATE TABLE dirty_range (
     marked_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX dirty_range_key ON dirty_range (aggregate, key_range);
+
+-- [D] Search: 32 bits of each term of a post (zeppelin_pipeline/warehouse/search_terms.py). Empty until the asset is first materialized.
+-- The planner tells by the statistics of terms whether it walks back in time or looks a term up, so they are finer than usual.
+CREATE TABLE post_search (
+    actor_id bigint NOT NULL,
+    rkey     bigint NOT NULL,
+    sort_at  timestamptz NOT NULL,        -- least(created_at, indexed_at)
+    terms    integer[] NOT NULL,
+    PRIMARY KEY (actor_id, rkey)
+);
+ALTER TABLE post_search ALTER COLUMN terms SET STATISTICS 1000;
+CREATE INDEX post_search_latest ON post_search (sort_at DESC);
+CREATE INDEX post_search_terms ON post_search USING gin (terms);
+
+-- [D] Search: the beginnings of the words of the names of accounts (collection 6, rkey 0), generators (7) and starter packs (13).
+CREATE TABLE name_search (
+    actor_id   bigint NOT NULL,
+    rkey       bigint NOT NULL,
+    rank       bigint NOT NULL,           -- followers of an account, likes of a generator, microseconds of a starter pack's time
+    collection smallint NOT NULL,
+    terms      integer[] NOT NULL,
+    PRIMARY KEY (actor_id, collection, rkey)
+);
+ALTER TABLE name_search ALTER COLUMN terms SET STATISTICS 1000;
+CREATE INDEX name_search_rank ON name_search (collection, rank DESC, actor_id DESC, rkey DESC);
+CREATE INDEX name_search_terms ON name_search USING gin (terms);

@@ -22,7 +22,13 @@ from zeppelin_api.lexicon.curation import (
     PageOfGenerators,
     PageOfStarterPacks,
 )
-from zeppelin_api.lexicon.posts import FeedOutput, GetPostsOutput, GetPostThreadOutput, GetQuotesOutput
+from zeppelin_api.lexicon.posts import (
+    FeedOutput,
+    GetPostsOutput,
+    GetPostThreadOutput,
+    GetQuotesOutput,
+    SearchPostsOutput,
+)
 from zeppelin_api.lexicon.profiles import (
     GetFollowersOutput,
     GetFollowsOutput,
@@ -30,7 +36,9 @@ from zeppelin_api.lexicon.profiles import (
     GetProfilesOutput,
     GetRelationshipsOutput,
     GetRepostedByOutput,
+    PageOfAccounts,
     ProfileViewDetailed,
+    SearchActorsTypeaheadOutput,
 )
 from zeppelin_api.lexicon.repo import (
     GetRecordOutput,
@@ -59,6 +67,12 @@ OUTPUTS: Final[Mapping[str, type[BaseModel]]] = {
     "app.bsky.feed.getPostThread": GetPostThreadOutput,
     "app.bsky.feed.getLikes": GetLikesOutput,
     "app.bsky.feed.getRepostedBy": GetRepostedByOutput,
+    "app.bsky.actor.searchActors": PageOfAccounts,
+    "app.bsky.actor.searchActorsTypeahead": SearchActorsTypeaheadOutput,
+    "app.bsky.actor.getSuggestions": PageOfAccounts,
+    "app.bsky.feed.searchPosts": SearchPostsOutput,
+    "app.bsky.graph.searchStarterPacks": PageOfStarterPacks,
+    "app.bsky.unspecced.getPopularFeedGenerators": PageOfGenerators,
     "app.bsky.ageassurance.getConfig": AgeAssuranceConfig,
     "app.bsky.unspecced.getConfig": GetConfigOutput,
     "app.bsky.labeler.getServices": GetServicesOutput,

@@ -25,8 +25,10 @@ _CONFIGURE: Final = """
         set_config('statement_timeout', %s, false)
 """
 
-#: Whose index depends on a parameter: a plan that is made once for all its values could use none.
-_PLANNED_ANEW: Final = frozenset({"get_likes", "get_reposters"})
+#: Whose best index depends on a parameter: a plan that is made once for all its values could use none.
+_PLANNED_ANEW: Final = frozenset(
+    {"get_likes", "get_reposters", "search_latest_posts", "search_top_posts", "search_names"}
+)
 
 RowT = TypeVar("RowT")
 

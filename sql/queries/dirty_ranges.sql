@@ -1,9 +1,12 @@
 -- Key ranges whose counts are to be computed anew (zeppelin_pipeline/warehouse/dirty_ranges.py).
 
 -- name: mark_dirty_ranges
--- Rows only: no load waits for another's mark.
+-- Rows only: no load waits for another's mark. Of the search tables only if they were made.
 INSERT INTO dirty_range (aggregate, key_range)
-SELECT * FROM unnest(%(aggregates)s::text[], %(key_ranges)s::text[]);
+SELECT marked.aggregate, marked.key_range
+FROM unnest(%(aggregates)s::text[], %(key_ranges)s::text[]) AS marked (aggregate, key_range)
+WHERE marked.aggregate NOT IN ('post_search', 'name_search')
+    OR EXISTS (SELECT FROM aggregate_range AS made WHERE made.aggregate = marked.aggregate);
 
 -- name: list_dirty_ranges
 -- Every marked range, with its oldest mark and the number of them.

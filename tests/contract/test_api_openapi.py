@@ -8,7 +8,9 @@ from zeppelin_api.app import create_app
 from zeppelin_api.settings import ApiSettings
 
 LIMIT: Final = {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}
+LIMIT_25: Final = LIMIT | {"default": 25}
 CURSOR: Final = {"type": "string"}
+TEXT: Final = {"type": "string"}
 ACTOR: Final = {"type": "string", "format": "at-identifier", "required": True}
 URI: Final = {"type": "string", "format": "at-uri", "required": True}
 CID: Final = {"type": "string", "format": "cid"}
@@ -54,6 +56,49 @@ PARAMETERS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     "app.bsky.feed.getRepostedBy": {"uri": URI, "cid": CID, "limit": LIMIT, "cursor": CURSOR},
     "app.bsky.graph.getFollowers": {"actor": ACTOR, "limit": LIMIT, "cursor": CURSOR, "sort": SORT},
     "app.bsky.graph.getFollows": {"actor": ACTOR, "limit": LIMIT, "cursor": CURSOR, "sort": SORT},
+    "app.bsky.graph.getRelationships": {
+        "actor": ACTOR,
+        "others": {"type": "array", "maxItems": 30, "items": "at-identifier"},
+    },
+    "app.bsky.graph.getList": {"list": URI, "limit": LIMIT, "cursor": CURSOR},
+    "app.bsky.graph.getLists": {
+        "actor": ACTOR,
+        "limit": LIMIT,
+        "cursor": CURSOR,
+        "purposes": {"type": "array", "items": "string"},
+    },
+    "app.bsky.graph.getStarterPack": {"starterPack": URI},
+    "app.bsky.graph.getStarterPacks": {"uris": {"type": "array", "maxItems": 25, "items": "at-uri", "required": True}},
+    "app.bsky.graph.getActorStarterPacks": {"actor": ACTOR, "limit": LIMIT, "cursor": CURSOR},
+    "app.bsky.graph.searchStarterPacks": {"q": TEXT | {"required": True}, "limit": LIMIT_25, "cursor": CURSOR},
+    "app.bsky.labeler.getServices": {
+        "dids": {"type": "array", "items": "did", "required": True},
+        "detailed": {"type": "boolean", "default": False},
+    },
+    "app.bsky.actor.searchActors": {"q": TEXT, "term": TEXT, "limit": LIMIT_25, "cursor": CURSOR},
+    "app.bsky.actor.searchActorsTypeahead": {"q": TEXT, "term": TEXT, "limit": LIMIT | {"default": 10}},
+    "app.bsky.actor.getSuggestions": {"limit": LIMIT, "cursor": CURSOR},
+    "app.bsky.feed.searchPosts": {
+        "q": TEXT | {"required": True},
+        "sort": {"type": "string", "default": "latest", "knownValues": ["top", "latest"]},
+        "since": TEXT,
+        "until": TEXT,
+        "mentions": {"type": "string", "format": "at-identifier"},
+        "author": {"type": "string", "format": "at-identifier"},
+        "lang": {"type": "string", "format": "language"},
+        "domain": TEXT,
+        "url": {"type": "string", "format": "uri"},
+        "tag": {"type": "array", "items": "string"},
+        "limit": LIMIT_25,
+        "cursor": CURSOR,
+    },
+    "app.bsky.unspecced.getPopularFeedGenerators": {"limit": LIMIT, "cursor": CURSOR, "query": TEXT},
+    "app.bsky.unspecced.getConfig": {},
+    "app.bsky.ageassurance.getConfig": {},
+    "com.atproto.label.queryLabels": {
+        "uriPatterns": {"type": "array", "maxItems": 25, "items": "string", "required": True},
+        "sources": {"type": "array", "maxItems": 25, "items": "did"},
+    },
     "app.bsky.unspecced.getPostThreadV2": {
         "anchor": URI,
         "above": {"type": "boolean", "default": True},
@@ -88,13 +133,13 @@ def _described(parameter: dict[str, Any]) -> dict[str, Any]:
     schema = schema | schema.get("anyOf", [{}])[0]
     described = {key: schema[key] for key in KEYWORDS if key in schema}
     if "items" in schema:
-        described["items"] = schema["items"]["format"]
+        described["items"] = schema["items"].get("format", "string")
     return described | ({"required": True} if parameter.get("required") else {})
 
 
 @pytest.mark.parametrize("nsid", PARAMETERS)
 def test_a_method_has_the_parameters_of_its_lexicon(document: dict[str, Any], nsid: str):
-    parameters = document["paths"][f"/xrpc/{nsid}"]["get"]["parameters"]
+    parameters = document["paths"][f"/xrpc/{nsid}"]["get"].get("parameters", [])
 
     assert {parameter["name"]: _described(parameter) for parameter in parameters} == PARAMETERS[nsid]
 

@@ -203,6 +203,14 @@ class FeedOutput(LexiconObject):
     feed: list[FeedViewPost]
 
 
+class SearchPostsOutput(LexiconObject):
+    """`app.bsky.feed.searchPosts`."""
+
+    cursor: str | None = None
+    hits_total: int | None = None
+    posts: list[PostView]
+
+
 class GetPostsOutput(LexiconObject):
     """`app.bsky.feed.getPosts`."""
 

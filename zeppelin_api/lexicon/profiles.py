@@ -4,7 +4,7 @@ from typing import Annotated, TypeAlias
 
 from pydantic import Discriminator, Tag
 
-from zeppelin_api.lexicon.accounts import ProfileView
+from zeppelin_api.lexicon.accounts import ProfileView, ProfileViewBasic
 from zeppelin_api.lexicon.base import LexiconObject, StrongRef, UnionMember, type_of
 from zeppelin_api.lexicon.curation import StarterPackViewBasic
 
@@ -25,6 +25,19 @@ class GetProfilesOutput(LexiconObject):
     """`app.bsky.actor.getProfiles`."""
 
     profiles: list[ProfileViewDetailed]
+
+
+class PageOfAccounts(LexiconObject):
+    """`app.bsky.actor.searchActors` and `app.bsky.actor.getSuggestions`."""
+
+    cursor: str | None = None
+    actors: list[ProfileView]
+
+
+class SearchActorsTypeaheadOutput(LexiconObject):
+    """`app.bsky.actor.searchActorsTypeahead`."""
+
+    actors: list[ProfileViewBasic]
 
 
 class GetFollowersOutput(LexiconObject):

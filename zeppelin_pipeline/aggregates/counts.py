@@ -10,6 +10,7 @@ from psycopg.rows import TupleRow
 from zeppelin_pipeline.warehouse.dirty_ranges import clear_dirty_range
 from zeppelin_pipeline.warehouse.key_ranges import range_bounds
 from zeppelin_pipeline.warehouse.queries import load_queries
+from zeppelin_pipeline.warehouse.search import SEARCH_TABLES, make_range
 from zeppelin_pipeline.warehouse.violations import judge_range
 
 VIOLATIONS: Final = "violations"
@@ -56,7 +57,7 @@ def recompute(connection: Connection[TupleRow], aggregate: str, key_range: str) 
 
     Args:
         connection: not in a transaction.
-        aggregate: one of AGGREGATES.
+        aggregate: one of AGGREGATES, or of the search tables.
         key_range: one of `key_ranges.range_names()`.
     """
     started = time.monotonic()
@@ -80,6 +81,8 @@ def _compute(connection: Connection[TupleRow], aggregate: str, low: int, high: i
     if aggregate == VIOLATIONS:
         judgement = judge_range(connection, low, high)
         return judgement.added, judgement.added + judgement.removed, judgement.judged
+    if aggregate in SEARCH_TABLES:
+        return make_range(connection, aggregate, low, high)
     query = load_queries()[f"recompute_{aggregate}"]
     rows, drifted, base_rows = connection.execute(query, {"low": low, "high": high}).fetchone() or (0, 0, 0)
     return rows, drifted, base_rows

@@ -8,7 +8,7 @@ from typing import Final
 
 import dagster as dg
 
-from zeppelin_pipeline.defs.assets.counts import DERIVED
+from zeppelin_pipeline.defs.assets.counts import DERIVED, SEARCH
 from zeppelin_pipeline.defs.resources import Warehouse
 from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRange, list_dirty_ranges
 from zeppelin_pipeline.warehouse.indexes import has_all_indexes
@@ -56,7 +56,7 @@ def dirty_spans(dirty: Iterable[DirtyRange], limit: int = RANGES_IN_A_RUN) -> li
 
 @dg.sensor(
     name="refresh_dirty_ranges",
-    target=[*DERIVED],
+    target=[*DERIVED, *SEARCH],
     minimum_interval_seconds=300,
     description="Recomputes the key ranges whose rows have changed since their counts were computed.",
 )

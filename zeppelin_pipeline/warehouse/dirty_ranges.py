@@ -24,13 +24,16 @@ COUNTED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "post": {
         "reply_parent_actor": ("post_counts",),
         "quote_actor": ("post_counts", "violations"),
-        "actor_id": ("actor_counts",),
+        "actor_id": ("actor_counts", "post_search"),
         "reply_root_actor": ("violations",),
     },
     "follow": {"actor_id": ("actor_counts",), "subject_actor": ("actor_counts",)},
     "list_item": {"actor_id": ("record_counts",)},
     "threadgate": {"actor_id": ("violations",)},
     "postgate": {"actor_id": ("violations",)},
+    "profile": {"actor_id": ("name_search",)},
+    "generator": {"actor_id": ("name_search",)},
+    "starter_pack": {"actor_id": ("name_search",)},
 }
 
 

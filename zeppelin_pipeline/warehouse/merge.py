@@ -70,6 +70,8 @@ class Merge:
         given = copy_batches(self._connection, staged, rows)
         self._execute("compare_staged", parts)
         counts: dict[str, int] = dict(self._execute("count_changed", parts).fetchall())
+        if counts.keys() - {"created"} and table.table == "post":
+            self._connection.execute(self._queries["forget_merged_posts"])
         if counts.keys() - {"created"}:
             self._dirty.add_rows(table.table, self._execute("delete_changed", parts))
         if counts.keys() - {"deleted"}:

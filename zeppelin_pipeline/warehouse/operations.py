@@ -21,6 +21,7 @@ from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.copying import copy_batches
 from zeppelin_pipeline.warehouse.count_deltas import COLUMNS, CountDeltas
 from zeppelin_pipeline.warehouse.queries import column_list, load_queries
+from zeppelin_pipeline.warehouse.search import refresh_names, refresh_posts
 from zeppelin_pipeline.warehouse.tables import TABLES
 from zeppelin_pipeline.warehouse.violations import Changed, judge_changes
 
@@ -28,6 +29,9 @@ _TABLE_OF: Final[dict[str, str]] = {table.collection: table.table for table in T
 
 #: Collections whose records can make a post break a rule, or cease to.
 _JUDGED: Final = ("app.bsky.feed.post", "app.bsky.feed.threadgate", "app.bsky.feed.postgate")
+
+#: Collections whose records give names.
+_NAMED: Final = frozenset({"app.bsky.actor.profile", "app.bsky.feed.generator", "app.bsky.graph.starterpack"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,7 @@ class _Application:
         return inserted
 
     def _judge(self, touched: Sequence[Touched]) -> None:
-        """See which replies and quotes break a rule now; their counts follow."""
+        """See which replies and quotes break a rule now, and by which words posts are found; their counts follow."""
         keys: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         for each in touched:
             if each.collection in _JUDGED:
@@ -218,6 +222,9 @@ class _Application:
         if keys:
             posts, threadgates, postgates = (keys[collection] for collection in _JUDGED)
             judge_changes(self._connection, Changed(posts, threadgates, postgates))
+            refresh_posts(self._connection, posts)
+        named = {self._keys.actor_id(each.did) for each in touched if each.collection in _NAMED}
+        refresh_names(self._connection, named)
 
     def _write_followed(self, outcomes: Sequence[_Outcome]) -> None:
         if outcomes:

@@ -14,6 +14,7 @@ from psycopg.rows import TupleRow
 from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRanges, counted_columns, range_numbers
 from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.queries import column_list, load_queries
+from zeppelin_pipeline.warehouse.search import forget_accounts
 from zeppelin_pipeline.warehouse.tables import TABLES
 
 ACTIVE: Final = "active"
@@ -79,6 +80,7 @@ def delete_accounts(
     dirty = DirtyRanges()
     removed = {t.table: _delete_rows(connection, t.table, gone, dirty) for t in TABLES.values()}
     dirty.mark(connection)
+    forget_accounts(connection, gone)
     for query in ("forget_ahead_records_of_accounts", "forget_ahead_commits_of_accounts"):
         connection.execute(queries[query], {"actors": gone})
     return {table: rows for table, rows in removed.items() if rows}

@@ -12,6 +12,7 @@ from zeppelin_pipeline.defs.metadata import markdown_table, rate
 from zeppelin_pipeline.defs.partitions import KEY_RANGES
 from zeppelin_pipeline.defs.resources import Warehouse
 from zeppelin_pipeline.defs.retries import RETRIES
+from zeppelin_pipeline.warehouse.search import NAME_SEARCH, POST_SEARCH, SEARCH_TABLES
 
 GROUP = "counts"
 NO_DRIFT: Final = "no_drift"
@@ -21,7 +22,12 @@ _DESCRIPTIONS: Final = {
     "post_counts": "Likes, reposts, replies and quotes of each post.",
     "actor_counts": "Followers, follows and posts of each account.",
     "record_counts": "Likes of feed generators and other records, members of lists.",
+    POST_SEARCH: "By which words posts are found. Optional: kept up to date once it was materialized.",
+    NAME_SEARCH: "By which words accounts, feed generators and starter packs are found. Optional likewise.",
 }
+#: Replies that break a gate are not counted, and names are ranked by counts: found first where both are asked for.
+_AFTER: Final = {"post_counts": (VIOLATIONS,), NAME_SEARCH: ("actor_counts", "record_counts")}
+_CHECKED: Final = frozenset(AGGREGATES) - {VIOLATIONS}
 
 
 def _counts_asset(name: str) -> dg.AssetsDefinition:
@@ -33,12 +39,11 @@ def _counts_asset(name: str) -> dg.AssetsDefinition:
         group_name=GROUP,
         partitions_def=KEY_RANGES,
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=RANGES_OF_A_RUN),
-        # Replies that break a gate are not counted, so they are found first where both are asked for.
-        deps=[load_epoch, warehouse_indexes, *([VIOLATIONS] if name == "post_counts" else [])],
+        deps=[load_epoch, warehouse_indexes, *_AFTER.get(name, ())],
         kinds={"postgres"},
         owners=["team:zeppelin"],
         retry_policy=RETRIES,
-        check_specs=[] if name == VIOLATIONS else [_drift_spec(name)],
+        check_specs=[_drift_spec(name)] if name in _CHECKED else [],
     )
     def counts(context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> dg.MaterializeResult:  # pyright: ignore[reportMissingTypeArgument] - with checks Dagster takes the bare name only
         results: list[RangeResult] = []
@@ -47,7 +52,7 @@ def _counts_asset(name: str) -> dg.AssetsDefinition:
                 results.append(recompute(connection, name, key_range))
                 context.log.info("range %s: %d rows of %d", key_range, results[-1].rows, results[-1].base_rows)
         return dg.MaterializeResult(
-            metadata=_metadata(results), check_results=[] if name == VIOLATIONS else [_check_drift(results)]
+            metadata=_metadata(results), check_results=[_check_drift(results)] if name in _CHECKED else []
         )
 
     return counts
@@ -95,4 +100,7 @@ with warnings.catch_warnings():
     # Every process that loads these definitions would otherwise say that backfill policies are in beta.
     warnings.simplefilter("ignore", dg.BetaWarning)
     violations, post_counts, actor_counts, record_counts = map(_counts_asset, AGGREGATES)
+    post_search, name_search = map(_counts_asset, SEARCH_TABLES)
 DERIVED: Final = (violations, post_counts, actor_counts, record_counts)
+#: Optional: materialized by whoever wants search.
+SEARCH: Final = (post_search, name_search)

@@ -1,0 +1,60 @@
+"""Texts to the terms by which they are found."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zeppelin_pipeline.warehouse.search_terms import (
+    domain_term,
+    handle_words,
+    name_terms,
+    post_terms,
+    tag_term,
+    term_numbers,
+    words_of,
+)
+
+
+def test_words_have_no_case_and_no_width():
+    assert words_of("Don't STOP, Straße \uff21\uff22\uff23_x 42!") == ["don't", "stop", "strasse", "abc", "x", "42"]
+
+
+def test_scripts_without_spaces_are_cut_into_pairs():
+    assert words_of("I ♥ 東京都 and 猫") == ["i", "東京", "京都", "and", "猫"]
+
+
+def test_a_post_is_found_by_all_that_it_says_and_names():
+    facets = [
+        {"features": [{"$type": "app.bsky.richtext.facet#mention", "did": "did:plc:bob"}]},
+        {"features": [{"$type": "app.bsky.richtext.facet#tag", "tag": "ATProto"}]},
+        {"features": [{"$type": "app.bsky.richtext.facet#link", "uri": "https://www.news.example.com/a"}]},
+    ]
+    card = {"$type": "app.bsky.embed.external", "external": {"uri": "https://card.test/"}}
+    record = {"text": "Hello", "langs": ["pt-BR"], "tags": ["Aside"], "facets": facets, "embed": {"media": card}}
+
+    terms = post_terms("did:plc:alice", record)
+
+    assert {"a:did:plc:alice", "w:hello", "m:did:plc:bob", "l:pt-br", "l:pt"} <= terms
+    assert {tag_term("#atproto"), tag_term("aside"), "u:https://card.test/", "d:card.test"} <= terms
+    assert {domain_term("example.com"), domain_term("www.news.example.com")} <= terms
+    assert domain_term("com") not in terms
+
+
+def test_names_are_found_by_beginnings_of_their_words():
+    assert handle_words("alice-b.bsky.social") == ["alice", "b"]
+    assert handle_words("news.example.com") == ["news", "example"]
+    assert name_terms(6, ["abc", "a"]) == {"6:a", "6:ab", "6:abc"}
+    assert max(map(len, name_terms(6, ["a" * 50]))) == len("6:") + 8
+
+
+_FIELDS = st.sampled_from(["text", "langs", "tags", "facets", "embed", "features", "did", "uri", "tag", "external"])
+_VALUES = st.recursive(
+    st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(_FIELDS, inner)
+)
+
+
+@given(st.dictionaries(_FIELDS, _VALUES))
+def test_any_record_has_terms_that_fit_into_the_table(record: dict[str, object]):
+    numbers = term_numbers(post_terms("did:plc:alice", record))
+
+    assert 1 <= len(numbers) <= 1000
+    assert all(-(1 << 31) <= number < 1 << 31 for number in numbers)

@@ -1,0 +1,113 @@
+"""Keeps the search tables: a key range at a time for what is loaded, post by post for what is live.
+
+They are optional: nothing is written until a range was made for the first time. A row too many does no harm, as those
+who search look at the records themselves; one that is missing is added when its range is made anew.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from zeppelin_pipeline.atproto import dag_cbor
+from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
+from zeppelin_pipeline.warehouse.queries import load_queries
+from zeppelin_pipeline.warehouse.search_terms import handle_words, name_terms, post_terms, term_numbers, words_of
+
+POST_SEARCH: Final = "post_search"
+NAME_SEARCH: Final = "name_search"
+SEARCH_TABLES: Final = (POST_SEARCH, NAME_SEARCH)
+#: Rows that are read and written at once: bounds the memory.
+_CHUNK: Final = 2000
+_STARTER_PACK: Final = WELL_KNOWN_COLLECTIONS["app.bsky.graph.starterpack"]
+
+
+def make_range(connection: Connection[TupleRow], table: str, low: int, high: int) -> tuple[int, int, int]:
+    """Make all of a range of accounts that can be found, in the caller's transaction.
+
+    Returns:
+        Rows that were written, rows that were written or removed, rows that were looked at.
+    """
+    bounds = {"low": low, "high": high}
+    if table == POST_SEARCH:
+        removed = connection.execute(load_queries()["forget_gone_posts"], bounds).rowcount
+        written, read = _write(connection, "unsearched_posts", bounds, "add_post_terms")
+    else:
+        removed = connection.execute(load_queries()["forget_gone_names"], bounds).rowcount
+        written, read = _write(connection, "names_of_range", bounds, "put_name_terms")
+    return written, written + removed, read
+
+
+def refresh_posts(connection: Connection[TupleRow], keys: Sequence[tuple[int, int]]) -> None:
+    """Have posts found as they are now, in the transaction that wrote or removed them; nothing without a search table.
+
+    Args:
+        connection: in that transaction.
+        keys: (actor_id, rkey) of the posts.
+    """
+    if not keys or not _is_kept(connection, POST_SEARCH):
+        return
+    actors, rkeys = zip(*keys, strict=True)
+    parameters = {"actors": list(actors), "rkeys": list(rkeys)}
+    connection.execute(load_queries()["forget_posts"], parameters)
+    posts = connection.execute(load_queries()["posts_to_search"], parameters).fetchall()
+    connection.cursor().executemany(load_queries()["add_post_terms"], [_post_row(post) for post in posts])
+
+
+def refresh_names(connection: Connection[TupleRow], actors: Iterable[int]) -> None:
+    """Have all that has names of these accounts found as it is now, in the transaction that wrote or removed it."""
+    touched = set(actors)
+    if touched and _is_kept(connection, NAME_SEARCH):
+        for actor in sorted(touched):
+            make_range(connection, NAME_SEARCH, actor, actor)
+
+
+def forget_accounts(connection: Connection[TupleRow], actors: Sequence[int]) -> None:
+    """Have nothing found of accounts that were deleted."""
+    for query in ("forget_posts_of_accounts", "forget_names_of_accounts"):
+        connection.execute(load_queries()[query], {"actors": list(actors)})
+
+
+def _is_kept(connection: Connection[TupleRow], table: str) -> bool:
+    row = connection.execute(load_queries()["is_search_kept"], {"aggregate": table}).fetchone()
+    return row is not None and bool(row[0])
+
+
+def _write(connection: Connection[TupleRow], source: str, parameters: dict[str, Any], target: str) -> tuple[int, int]:
+    """Write a row for each of a query's, some at a time: rows written, rows read."""
+    to_row = _post_row if target == "add_post_terms" else _name_row
+    written = read = 0
+    with connection.cursor(name=source, binary=True) as cursor:
+        cursor.itersize = _CHUNK
+        cursor.execute(load_queries()[source], parameters)
+        for chunk in _chunks(cursor):
+            writer = connection.cursor()
+            writer.executemany(load_queries()[target], [to_row(row) for row in chunk])
+            written += writer.rowcount
+            read += len(chunk)
+    return written, read
+
+
+def _chunks(rows: Iterable[TupleRow]) -> Iterator[list[TupleRow]]:
+    chunk: list[TupleRow] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == _CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _post_row(post: TupleRow) -> tuple[Any, ...]:
+    actor, rkey, sort_at, did, raw = post
+    return actor, rkey, sort_at, term_numbers(post_terms(did, dag_cbor.decode(raw)))
+
+
+def _name_row(named: TupleRow) -> tuple[Any, ...]:
+    actor, rkey, collection, rank, handle, raw = named
+    record: dict[str, Any] = {} if raw is None else dag_cbor.decode(raw)
+    name = record.get("name" if collection == _STARTER_PACK else "displayName")
+    words = handle_words(handle or "") + words_of(name if isinstance(name, str) else "")
+    return actor, rkey, collection, rank, term_numbers(name_terms(collection, words))
