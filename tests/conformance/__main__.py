@@ -1,6 +1,7 @@
 """Asks the official AppView and ours the same, and compares: `python -m tests.conformance --help`."""
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
@@ -27,6 +28,7 @@ REPORT = "report.json"
 
 def main() -> int:
     """One run; the exit status is 0 when nothing differs but what the document names."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the servers are ended
     options = _options()
     seeds = REDUCED_SEEDS if options.reduced else SEEDS
     with standing_ground(options.home, seeds, ingests=options.ingest) as ground:
@@ -37,7 +39,7 @@ def main() -> int:
         print(f"every difference with examples: {written}")  # noqa: T201
         is_good = _judge(report, is_whole=not options.reduced and not options.method)
         if options.keep:
-            print("kept running until Ctrl-C", flush=True)  # noqa: T201
+            print("kept running until Ctrl-C or SIGTERM", flush=True)  # noqa: T201
             _wait()
     return 0 if is_good else 1
 
