@@ -2,8 +2,9 @@
 -- order it came. A statement here judges the posts of the temporary table judged, and no others.
 
 -- name: create_judged
--- The posts to be judged; may hold one twice, and posts that are gone.
-CREATE TEMPORARY TABLE judged (actor_id bigint NOT NULL, rkey bigint NOT NULL) ON COMMIT DROP;
+-- The posts to be judged; may hold one twice, and posts that are gone. It stays with the connection, empty: live batches judge many
+-- times a second, and the catalogs would grow with each new table.
+CREATE TEMPORARY TABLE IF NOT EXISTS judged (actor_id bigint NOT NULL, rkey bigint NOT NULL) ON COMMIT DELETE ROWS;
 
 -- name: judge_range
 -- What may break a rule of the accounts of a range: replies in their threads, quotes of their gated posts, and what was found to.
@@ -48,8 +49,19 @@ CREATE INDEX ON judged (actor_id, rkey);
 ANALYZE judged;
 
 -- name: create_found
--- What the judged posts break, each rule once.
-CREATE TEMPORARY TABLE found ON COMMIT DROP AS
+-- What the judged posts break, each rule once; stays as judged does.
+CREATE TEMPORARY TABLE IF NOT EXISTS found (
+    actor_id bigint NOT NULL,
+    rkey bigint NOT NULL,
+    kind smallint NOT NULL,
+    ruler bigint NOT NULL,
+    reply_parent_actor bigint,
+    reply_parent_rkey bigint
+) ON COMMIT DELETE ROWS;
+
+-- name: find_violations
+-- What the judged posts break.
+INSERT INTO found (actor_id, rkey, kind, ruler, reply_parent_actor, reply_parent_rkey)
 WITH RECURSIVE posts AS MATERIALIZED (
     SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
         CASE WHEN post.quote_collection = 1 THEN post.quote_actor END AS quote_actor, post.quote_rkey
@@ -125,9 +137,13 @@ SELECT actor_id, rkey, kind, ruler, reply_parent_actor, reply_parent_rkey FROM f
 ON CONFLICT (actor_id, rkey, kind) DO NOTHING
 RETURNING kind, parent_actor, parent_rkey;
 
--- name: drop_judged
+-- name: clear_judged
 -- For a second judgement in the same transaction.
-DROP TABLE IF EXISTS judged, found;
+DELETE FROM judged;
+
+-- name: clear_found
+-- As clear_judged.
+DELETE FROM found;
 
 -- name: count_replies_again
 -- Each parent has a reply more for each time that it is named.

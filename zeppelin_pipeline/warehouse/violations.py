@@ -61,7 +61,7 @@ class Judgement:
 def judge_range(connection: Connection[TupleRow], low: int, high: int) -> Judgement:
     """Judges all that can break a rule of the accounts from `low` to `high`, in the caller's transaction."""
     queries = load_queries()
-    connection.execute(queries["create_judged"])
+    _make_tables(connection)
     judged = connection.execute(queries["judge_range"], {"low": low, "high": high}).rowcount
     return _judge(connection, judged)
 
@@ -69,7 +69,7 @@ def judge_range(connection: Connection[TupleRow], low: int, high: int) -> Judgem
 def judge_changes(connection: Connection[TupleRow], changed: Changed) -> Judgement:
     """Judges what the changed rows can matter for, in the transaction that changes them and after it has."""
     queries = load_queries()
-    connection.execute(queries["create_judged"])
+    _make_tables(connection)
     judged = 0
     wanted = {"judge_posts": changed.posts, "judge_threads": changed.threadgates, "judge_quotes": changed.postgates}
     for query, keys in wanted.items():
@@ -79,6 +79,12 @@ def judge_changes(connection: Connection[TupleRow], changed: Changed) -> Judgeme
     return _judge(connection, judged)
 
 
+def _make_tables(connection: Connection[TupleRow]) -> None:
+    queries = load_queries()
+    connection.execute(queries["create_judged"])
+    connection.execute(queries["create_found"])
+
+
 def _judge(connection: Connection[TupleRow], judged: int) -> Judgement:
     queries = load_queries()
     removed = added = 0
@@ -86,10 +92,11 @@ def _judge(connection: Connection[TupleRow], judged: int) -> Judgement:
         connection.execute(queries["index_judged"])
         connection.execute(queries["analyze_judged"])
     if judged:
-        connection.execute(queries["create_found"])
+        connection.execute(queries["find_violations"])
         removed = _move_counts(connection, "remove_violations", 1)
         added = _move_counts(connection, "add_violations", -1)
-    connection.execute(queries["drop_judged"])
+        connection.execute(queries["clear_judged"])
+        connection.execute(queries["clear_found"])
     return Judgement(judged, added, removed)
 
 
