@@ -20,7 +20,7 @@ from zeppelin_pipeline.identity.handle_queue import QueueSettings
 from zeppelin_pipeline.identity.handles import HandleResolver, HandleSettings
 from zeppelin_pipeline.identity.mirror import PlcMirror, open_mirror
 from zeppelin_pipeline.identity.plc_follow import FollowSettings
-from zeppelin_pipeline.identity.resolver import DidResolver, GetUrl
+from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.compaction import CompactionSettings
 from zeppelin_pipeline.repos.extract_output import Limits
@@ -105,19 +105,11 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
         """Who is asked for DID documents."""
         clients.keep(self.plc_url)
         return DidResolver(
-            self.get_url(clients),
+            clients.get_url,
             self.plc_url,
             allow_http=self.allow_private_hosts,
             ask_mirror=None if mirror is None else mirror.resolve,
         )
-
-    def get_url(self, clients: HostClients) -> GetUrl:
-        """The transport, as identities know it."""
-
-        async def get_url(url: str, max_bytes: int) -> bytes:
-            return await clients.get_url(url, max_bytes=max_bytes)
-
-        return get_url
 
     def impatient_clients(self) -> HostClients:
         """Clients for hosts that are asked once: short waits, no second try."""
@@ -161,7 +153,7 @@ class IdentityResource(dg.ConfigurableResource["IdentityResource"]):
         for url in resolvers.values():
             clients.keep(url)
         settings = HandleSettings(resolvers, allow_test=network.allow_private_hosts)
-        return HandleResolver(TxtLookup(self.dns_servers).look_up, network.get_url(clients), settings)
+        return HandleResolver(TxtLookup(self.dns_servers).look_up, clients.get_url, settings)
 
     def queue_settings(self) -> QueueSettings:
         """What bounds a pass over the handles that are due."""

@@ -29,6 +29,7 @@ from zeppelin_pipeline.repos.load import read_batches
 from zeppelin_pipeline.repos.plan import ManifestRow
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.load import load_repositories
+from zeppelin_pipeline.warehouse.pauses import pause_after
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.standing import delete_accounts
 
@@ -187,6 +188,6 @@ def _postpone(connection: Connection[TupleRow], left: dict[_Due, str]) -> None:
             {
                 "actors": [each.actor for each in left],
                 "failures": list(left.values()),
-                "pauses": [min(_FIRST_PAUSE * 2 ** min(each.failures, 16), _LONGEST_PAUSE) for each in left],
+                "pauses": [pause_after(each.failures, _FIRST_PAUSE, _LONGEST_PAUSE) for each in left],
             },
         )

@@ -161,9 +161,5 @@ async def _run_beside(main: Coroutine[Any, Any, None], side: Coroutine[Any, Any,
 def resolver_of(clients: HostClients, plc_url: str, mirror: PlcMirror | None = None) -> DidResolver:
     """Who is asked for DID documents; a key that has just changed is known to the directory alone."""
     clients.keep(plc_url)
-
-    async def get_url(url: str, max_bytes: int) -> bytes:
-        return await clients.get_url(url, max_bytes=max_bytes)
-
     ask_mirror = None if mirror is None else mirror.resolve
-    return DidResolver(get_url, plc_url, allow_http=clients.settings.allow_private, ask_mirror=ask_mirror)
+    return DidResolver(clients.get_url, plc_url, allow_http=clients.settings.allow_private, ask_mirror=ask_mirror)

@@ -217,7 +217,7 @@ class HostClients:
         async with self._open_pool() as pool:
             yield self._make(host, pool)
 
-    async def get_url(self, url: str, *, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+    async def get_url(self, url: str, max_bytes: int = MAX_JSON_BYTES) -> bytes:
         """Gets a URL from outside, through its host's client when there is one.
 
         Raises:

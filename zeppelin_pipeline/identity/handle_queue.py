@@ -17,6 +17,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.identity.handles import Claim, HandleResolver
+from zeppelin_pipeline.warehouse.pauses import pause_after
 from zeppelin_pipeline.warehouse.queries import load_queries
 
 State: TypeAlias = Literal["pending", "verified", "invalid"]
@@ -128,14 +129,10 @@ def judge(due: DueHandle, claim: Claim, at: datetime, reverify: timedelta) -> Ve
         return Verdict(due, "verified", at, at + reverify - spread, 0)
     failures = min(due.failures + 1, 1000)
     if not claim.is_transient:
-        return Verdict(due, "invalid", None, at + _pause(_FIRST_RECHECK, failures, _LONGEST_RECHECK), failures)
+        return Verdict(due, "invalid", None, at + pause_after(failures - 1, _FIRST_RECHECK, _LONGEST_RECHECK), failures)
     state: State = "invalid" if failures >= _MOST_SILENT else due.state
     longest = _LONGEST_RECHECK if state == "invalid" else _LONGEST_RETRY
-    return Verdict(due, state, None, at + _pause(_FIRST_RETRY, failures, longest), failures)
-
-
-def _pause(first: timedelta, failures: int, longest: timedelta) -> timedelta:
-    return min(first * 2 ** min(failures - 1, 20), longest)
+    return Verdict(due, state, None, at + pause_after(failures - 1, _FIRST_RETRY, longest), failures)
 
 
 def _store(connection: Connection[TupleRow], verdicts: Sequence[Verdict], at: datetime) -> int:

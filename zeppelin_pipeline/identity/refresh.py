@@ -19,6 +19,7 @@ from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.identity.store import KnownIdentity, store_identities
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.keys import KeySpace
+from zeppelin_pipeline.warehouse.pauses import pause_after
 from zeppelin_pipeline.warehouse.queries import load_queries
 
 GONE: Final = "did-gone"
@@ -114,7 +115,7 @@ def _store(connection: Connection[TupleRow], asked: Sequence[_Asked], keys: KeyS
             load_queries()["postpone_refreshes"],
             {
                 "actors": [keys.actor_id(each.did) for each in waiting],
-                "pauses": [min(_FIRST_PAUSE * 2 ** min(each.failures, 20), _LONGEST_PAUSE) for each in waiting],
+                "pauses": [pause_after(each.failures, _FIRST_PAUSE, _LONGEST_PAUSE) for each in waiting],
             },
         )
 
