@@ -1,10 +1,10 @@
 """A table of events sorted into what is applied: commits, accounts, identities, and what was refused. No I/O."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +23,12 @@ _HIDDEN: Final = "deactivated"
 #: Why an account is not active, as the lexicon knows it; others are as good as deactivated, and so is one that is said
 #: to be deleted, until its host has been asked.
 _STATUSES: Final = frozenset({"takendown", "suspended", _HIDDEN})
+
+
+#: The fields of an event but its operations.
+_FIELDS: Final = tuple(name for name in events.EVENTS.names if name != "operations")
+#: Changes of records, and the new bytes of each.
+_Operations: TypeAlias = tuple[list[Change], list[bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +86,9 @@ def sort_events(table: pa.Table, now_micros: int) -> EventBatch:
         now_micros: our clock, when the events were received.
     """
     sorting = _Sorting(now_micros)
-    for row in table.to_pylist():
-        sorting.add(row)
+    columns = (table[name].to_pylist() for name in _FIELDS)
+    for row, operations in zip(zip(*columns, strict=True), _operations(table), strict=True):
+        sorting.add(dict(zip(_FIELDS, row, strict=True)), operations)
     bounds = pc.min_max(table["seq"]).as_py() if table.num_rows else {"min": None, "max": None}
     micros = pc.max(table["micros"]).as_py() if table.num_rows else None
     return EventBatch(
@@ -111,7 +118,7 @@ class _Sorting:
         self.last_refused: dict[str, tuple[str | None, int | None, str | None]] = {}
         self.kinds: Counter[str] = Counter()
 
-    def add(self, row: dict[str, Any]) -> None:
+    def add(self, row: dict[str, Any], operations: _Operations) -> None:
         kind = row["kind"]
         self.kinds[kind] += 1
         match kind:
@@ -119,7 +126,7 @@ class _Sorting:
                 if row["is_unsigned"]:
                     self._refuse(row, "signature-invalid")
                 else:
-                    self.commits.append(_commit(row, self._now_micros))
+                    self.commits.append(_commit(row, operations, self._now_micros))
             case events.ACCOUNT:
                 self._add_account(row)
             case events.IDENTITY:
@@ -144,8 +151,20 @@ class _Sorting:
             self.suspect[row["did"]] = reason
 
 
-def _commit(row: dict[str, Any], now_micros: int) -> LiveCommit:
-    operations = row["operations"]
+def _operations(table: pa.Table) -> Iterator[_Operations]:
+    """The operations of each event: nested values are made from their columns, at a third of what rows would cost."""
+    for chunk in table["operations"].chunks:
+        whole = chunk.flatten()
+        fields = [column.to_pylist() for column in whole.flatten()]
+        changes = [Change(key, prev, cid) for key, prev, cid in zip(*fields[:3], strict=True)]
+        at = 0
+        for size in pc.fill_null(pc.list_value_length(chunk), 0).to_pylist():
+            yield changes[at : at + size], fields[3][at : at + size]
+            at += size
+
+
+def _commit(row: dict[str, Any], operations: _Operations, now_micros: int) -> LiveCommit:
+    changes, records = operations
     return LiveCommit(
         did=row["did"],
         rev=row["rev"],
@@ -153,8 +172,8 @@ def _commit(row: dict[str, Any], now_micros: int) -> LiveCommit:
         prev_data=row["prev_data"],
         data=row["data"],
         block=row["commit"],
-        changes=[Change(each["key"], each["prev"], each["cid"]) for each in operations],
-        records=[each["block"] for each in operations],
+        changes=changes,
+        records=records,
         seen_at_micros=now_micros,
         is_sync=row["kind"] == events.SYNC,
     )

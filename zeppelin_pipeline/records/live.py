@@ -119,16 +119,18 @@ def _touched(commit: LiveCommit, key: bytes) -> Touched:
 
 
 def _read(operations: Iterable[tuple[LiveCommit, Change, bytes | None]]) -> dict[str, pa.RecordBatch]:
-    waiting: dict[str, Pending] = {}
+    waiting: dict[str, list[tuple[Source, str, bytes, bytes, bytes]]] = {}
     for commit, change, record in operations:
         if change.new_cid is not None and record is not None:
             prefix, _, rkey = change.key.partition(b"/")
             collection = prefix.decode()
-            pending = waiting.setdefault(pending_key(collection), Pending())
             source = Source(commit.did, "", commit.seen_at_micros)
-            pending.add(source, collection, [rkey], [change.new_cid], [record])
+            of_key = waiting.setdefault(pending_key(collection), [])
+            of_key.append((source, collection, rkey, change.new_cid, record))
     rows: dict[str, list[pa.RecordBatch]] = {}
-    for key, pending in waiting.items():
+    for key, records in waiting.items():
+        pending = Pending()
+        pending.add_each(*zip(*records, strict=True))
         for dataset, batch in read_pending(key, pending).rows:
             rows.setdefault(dataset, []).append(batch)
     return {dataset: _joined(batches) for dataset, batches in rows.items()}

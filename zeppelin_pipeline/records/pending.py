@@ -63,6 +63,21 @@ class Pending:
         self.cids.extend(cids)
         self.blocks.extend(blocks)
 
+    def add_each(
+        self,
+        sources: Sequence[Source],
+        collections: Sequence[str],
+        rkeys: Sequence[bytes],
+        cids: Sequence[bytes],
+        blocks: Sequence[bytes],
+    ) -> None:
+        """Appends records of repositories and collections of their own, each a run; all sequences are equally long."""
+        pairs = zip(sources, collections, strict=True)
+        self.runs.extend(Run(source, collection, 1) for source, collection in pairs)
+        self.rkeys.extend(rkeys)
+        self.cids.extend(cids)
+        self.blocks.extend(blocks)
+
     @cached_property
     def run_of(self) -> "npt.NDArray[np.int32]":
         """The index in `runs` of each position; asked for when nothing is added any more."""
