@@ -4,7 +4,7 @@ Specification: Repository, "Commit Objects".
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX
 from zeppelin_pipeline.atproto.crypto import SIGNATURE_BYTES, PrivateKey, PublicKey
@@ -12,6 +12,8 @@ from zeppelin_pipeline.atproto.dag_cbor import decode, encode
 from zeppelin_pipeline.atproto.syntax import is_did, is_tid
 from zeppelin_pipeline.errors import InvalidDataError
 
+#: A rev further ahead of our clock than this is refused (the sync specification's bound).
+MAX_REV_AHEAD_MICROS: Final = 5 * 60 * 1_000_000
 _VERSION = 3
 _FIELDS = frozenset(("did", "rev", "data", "prev", "sig", "version"))
 

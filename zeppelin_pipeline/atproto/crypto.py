@@ -12,7 +12,8 @@ from hashlib import sha256
 from typing import Literal
 
 import coincurve
-from coincurve.ecdsa import cdata_to_der, deserialize_compact
+from coincurve._libsecp256k1 import ffi, lib
+from coincurve.context import GLOBAL_CONTEXT
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature, encode_dss_signature
@@ -95,12 +96,16 @@ class PublicKey:
 
     def verify(self, signature: bytes, message: bytes) -> bool:
         """Whether the signature is 64 bytes, low-S, and made by this key over the SHA-256 of the message."""
+        return self.verify_digest(signature, sha256(message).digest())
+
+    def verify_digest(self, signature: bytes, digest: bytes) -> bool:
+        """As `verify`, of a message whose SHA-256 is known."""
         if len(signature) != SIGNATURE_BYTES:
             return False
         point = self._point
         if isinstance(point, coincurve.PublicKey):
-            return _verify_k256(point, signature, message)
-        return _verify_p256(point, signature, message)
+            return _verify_k256(point, signature, digest)
+        return _verify_p256(point, signature, digest)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PublicKey) and (self.curve, self.compressed) == (other.curve, other.compressed)
@@ -196,20 +201,21 @@ def _compress(point: coincurve.PublicKey | ec.EllipticCurvePublicKey) -> bytes:
     return point.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
 
 
-def _verify_k256(point: coincurve.PublicKey, signature: bytes, message: bytes) -> bool:
-    try:
-        # libsecp256k1 itself refuses high S; numbers beyond the order do not parse.
-        return point.verify(cdata_to_der(deserialize_compact(signature)), message)
-    except ValueError:
-        return False
+def _verify_k256(point: coincurve.PublicKey, signature: bytes, digest: bytes) -> bool:
+    # What coincurve does, without the detour over DER, which costs a fifth as much as the check itself.
+    parsed = ffi.new("secp256k1_ecdsa_signature *")
+    if not lib.secp256k1_ecdsa_signature_parse_compact(GLOBAL_CONTEXT.ctx, parsed, signature):
+        return False  # numbers beyond the order
+    # libsecp256k1 itself refuses high S.
+    return bool(lib.secp256k1_ecdsa_verify(GLOBAL_CONTEXT.ctx, parsed, digest, point.public_key))
 
 
-def _verify_p256(point: ec.EllipticCurvePublicKey, signature: bytes, message: bytes) -> bool:
+def _verify_p256(point: ec.EllipticCurvePublicKey, signature: bytes, digest: bytes) -> bool:
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if s > _P256_ORDER // 2:
         return False
     try:
-        point.verify(encode_dss_signature(r, s), sha256(message).digest(), _ECDSA_PREHASHED)
+        point.verify(encode_dss_signature(r, s), digest, _ECDSA_PREHASHED)
     except InvalidSignature:
         return False
     return True

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final, TypeAlias, cast
 
 from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX
+from zeppelin_pipeline.atproto.datetimes import micros_of as micros_since_epoch
 from zeppelin_pipeline.atproto.mst import Change, check_keys
 from zeppelin_pipeline.atproto.syntax import is_did, is_tid
 from zeppelin_pipeline.atproto.tid import tid_to_int
@@ -118,7 +119,7 @@ def micros_of(text: str) -> int | None:
     """Microseconds since the epoch of a message's time; null when it is none, as nothing depends on it."""
     try:
         moment = datetime.fromisoformat(text)
-        return int(moment.timestamp() * 1_000_000) if moment.tzinfo else None
+        return micros_since_epoch(moment) if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None
 

@@ -1,4 +1,4 @@
-"""What a message proves by itself, with the account's key: its signature, and that its operations are all that changed.
+"""What a message proves by itself, but for its signature: that its operations are all that changed.
 
 Pure, and the same in whatever order messages are verified. Whether a commit follows on what is held of its repository
 is told later, by the transaction that applies it. Specification: Sync, "Firehose Validation".
@@ -8,30 +8,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from zeppelin_pipeline.atproto.car import read_header, single_root, write_car
-from zeppelin_pipeline.atproto.cid import cid_of
-from zeppelin_pipeline.atproto.commit import Commit, decode_commit, encode_commit, sign_commit, verify_commit
-from zeppelin_pipeline.atproto.crypto import PrivateKey, PublicKey
-from zeppelin_pipeline.atproto.dag_cbor import encode
+from zeppelin_pipeline.atproto.car import read_header, single_root
+from zeppelin_pipeline.atproto.commit import MAX_REV_AHEAD_MICROS, Commit, decode_commit
 from zeppelin_pipeline.atproto.kernels.frames import as_bytes, find_block, read_frames
 from zeppelin_pipeline.atproto.kernels.inversion import undo_change
-from zeppelin_pipeline.atproto.mst import Change, build, invert, root_of
+from zeppelin_pipeline.atproto.mst import EMPTY_ROOT, Change, invert
 from zeppelin_pipeline.atproto.repository import verified_blocks
-from zeppelin_pipeline.atproto.tid import int_to_tid, tid_micros, tid_to_int
+from zeppelin_pipeline.atproto.tid import tid_micros, tid_to_int
 from zeppelin_pipeline.errors import InvalidDataError
 from zeppelin_pipeline.firehose.messages import CommitMessage, SyncMessage
 
-#: A rev further ahead of our clock than this is refused (the sync specification's bound).
-MAX_REV_AHEAD_MICROS: Final = 5 * 60 * 1_000_000
-#: What the first commit of a repository follows on.
-EMPTY_ROOT: Final = root_of(())
 #: A commit has a node for each layer and operation; this bounds the index of a hostile one.
 _MAX_BLOCKS: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class ProvenHead:
-    """A commit whose message agrees with it; its signature is checked by `check_signature`.
+    """A commit whose message agrees with it; its signature is checked elsewhere.
 
     Attributes:
         commit: as signed.
@@ -78,28 +71,6 @@ def prove_sync(message: SyncMessage, now_micros: int) -> ProvenHead:
     blocks = _Blocks(message.blocks)
     block, commit = _read_head(blocks.get(blocks.root), message.did, message.rev, now_micros)
     return ProvenHead(commit, block, (), None)
-
-
-def warm_up() -> None:
-    """Has the kernels compiled, or read from their cache, before the first message comes: that may take a minute."""
-    did, rev = "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", int_to_tid(1 << 10)
-    record = encode({"$type": "app.bsky.feed.post"})
-    change = Change(b"app.bsky.feed.post/" + rev.encode(), None, cid_of(record))
-    tree = build([(change.key, cid_of(record))])
-    block = encode_commit(sign_commit(did, rev, tree.root, PrivateKey.generate("k256")))
-    head = cid_of(block)
-    car = write_car(head, [(head, block), *tree.blocks.items(), (cid_of(record), record)])
-    prove_commit(CommitMessage(0, did, "", tid_to_int(rev), None, head, None, car, (change,)), 0)
-
-
-def check_signature(commit: Commit, key: PublicKey) -> None:
-    """Check that the account's key signed the commit.
-
-    Raises:
-        InvalidDataError: `signature-invalid`.
-    """
-    if not verify_commit(commit, key):
-        raise InvalidDataError("signature-invalid", f"{commit.did} at {commit.rev}, by {key.to_multibase()}")
 
 
 class _Blocks:

@@ -11,10 +11,10 @@ from typing import BinaryIO, Final
 
 import pyarrow as pa
 
-from zeppelin_pipeline.firehose.events import EVENTS, table_of
+from zeppelin_pipeline.firehose.batches import unsigned_rows
+from zeppelin_pipeline.firehose.events import EVENTS
 from zeppelin_pipeline.firehose.signing_keys import SigningKeys
-from zeppelin_pipeline.firehose.verification import warm_up
-from zeppelin_pipeline.firehose.verify_frames import verify_frames
+from zeppelin_pipeline.firehose.verify_batch import verify_batch, warm_up
 from zeppelin_pipeline.warehouse.connection import connect
 
 LENGTH_BYTES: Final = 8
@@ -76,10 +76,10 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         while (request := _read(source)) is not None:
             table = decode_answer(request)
             keys.forget(table["forget"][0].as_py())
-            verdicts = verify_frames(table["frames"][0].as_py(), keys.of, time.time_ns() // 1000)
+            events = verify_batch(table["frames"][0].as_py(), keys.of, time.time_ns() // 1000)
             # A key that did not fit may have changed: it is read again at the account's next event.
-            keys.forget(verdict.message.did for verdict in verdicts if verdict.is_unsigned and verdict.message)
-            _send(sink, table_of(verdicts))
+            keys.forget(did for did, _ in unsigned_rows(events).values())
+            _send(sink, events)
 
 
 if __name__ == "__main__":

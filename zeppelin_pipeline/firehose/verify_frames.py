@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
+from zeppelin_pipeline.atproto.commit import verify_commit
 from zeppelin_pipeline.atproto.crypto import PublicKey
 from zeppelin_pipeline.atproto.frames import Frame, decode_frame
 from zeppelin_pipeline.atproto.syntax import is_did
@@ -18,7 +19,7 @@ from zeppelin_pipeline.firehose.messages import (
     read_message,
     read_seq,
 )
-from zeppelin_pipeline.firehose.verification import ProvenHead, check_signature, prove_commit, prove_sync
+from zeppelin_pipeline.firehose.verification import prove_commit, prove_sync
 
 #: The signing keys of accounts; those that are not known are left out.
 KeysOf: TypeAlias = Callable[[Iterable[str]], Mapping[str, PublicKey]]
@@ -38,15 +39,6 @@ def verify_frames(frames: Sequence[bytes], keys_of: KeysOf, now_micros: int) -> 
     dids = {verdict.message.did for verdict in proven if verdict.message is not None and verdict.head is not None}
     keys = keys_of(dids) if dids else {}
     return [_with_signature(verdict, keys) for verdict in proven]
-
-
-def has_valid_signature(head: ProvenHead, key: PublicKey) -> bool:
-    """Whether a key signed a commit."""
-    try:
-        check_signature(head.commit, key)
-    except InvalidDataError:
-        return False
-    return True
 
 
 def _prove(data: bytes, now_micros: int) -> Verdict:
@@ -79,7 +71,7 @@ def _with_signature(verdict: Verdict, keys: Mapping[str, PublicKey]) -> Verdict:
     if verdict.head is None or verdict.message is None:
         return verdict
     key = keys.get(verdict.message.did)
-    if key is not None and has_valid_signature(verdict.head, key):
+    if key is not None and verify_commit(verdict.head.commit, key):
         return verdict
     return Verdict(verdict.seq, verdict.kind, verdict.message, verdict.head, is_unsigned=True)
 

@@ -3,19 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
 
 from zeppelin_pipeline.atproto.car import CarData, read_car, single_root
-from zeppelin_pipeline.atproto.commit import Commit, decode_commit, verify_commit
+from zeppelin_pipeline.atproto.commit import MAX_REV_AHEAD_MICROS, Commit, decode_commit, verify_commit
 from zeppelin_pipeline.atproto.crypto import PublicKey
 from zeppelin_pipeline.atproto.mst import walk
 from zeppelin_pipeline.atproto.scan import CAREFUL_MAX_BLOCKS, ScannedRepository, scan_repository
 from zeppelin_pipeline.atproto.tid import tid_micros, tid_to_int
 from zeppelin_pipeline.errors import InvalidDataError
 from zeppelin_pipeline.identity.documents import DidDocument
-
-#: A rev further ahead of our clock than this is refused (the sync specification's bound).
-MAX_REV_AHEAD_MICROS: Final = 5 * 60 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX
-from zeppelin_pipeline.atproto.mst.build import root_of
+from zeppelin_pipeline.atproto.mst import EMPTY_ROOT
 
 #: The root of a tree without entries, its 32 bytes of SHA-256: what the first commit of a repository follows on.
-EMPTY_TREE: Final = root_of(()).removeprefix(DAG_CBOR_PREFIX)
+EMPTY_TREE: Final = EMPTY_ROOT.removeprefix(DAG_CBOR_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)

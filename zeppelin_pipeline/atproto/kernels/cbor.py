@@ -23,6 +23,7 @@ _MAX_DEPTH: Final = 30
 #: What `skip_value` works in.
 STACK_CELLS: Final = 4 * _MAX_DEPTH
 
+_EIGHT_BYTES: Final = 0x1B
 _MAX_INTEGER_FIRST_BYTE: Final = 0x7F
 _LINK_START: Final = as_bytes(b"\xd8\x2a\x58\x25\x00\x01")
 
@@ -43,6 +44,18 @@ def header(data: Array, at: Number, end: Number, major: Number) -> tuple[Number,
         high = np.int64(data[at + 1]) << 24 | np.int64(data[at + 2]) << 16
         return high | np.int64(data[at + 3]) << 8 | np.int64(data[at + 4]), at + 5
     return UNUSUAL, UNUSUAL
+
+
+@part
+def unsigned(data: Array, at: Number, end: Number) -> tuple[Number, Number]:
+    """A number of at most 63 bits, and the offset behind it; both UNUSUAL otherwise."""
+    value, behind = header(data, at, end, UNSIGNED)
+    if behind >= 0 or at < 0 or at + 9 > end or data[at] != _EIGHT_BYTES or data[at + 1] > _MAX_INTEGER_FIRST_BYTE:
+        return value, behind
+    value = np.int64(0)
+    for index in range(at + 1, at + 9):
+        value = value << 8 | np.int64(data[index])
+    return (value, at + 9) if value >> 32 else (np.int64(UNUSUAL), np.int64(UNUSUAL))
 
 
 @part

@@ -53,12 +53,8 @@ def read_frames(data: Array, at: Number, max_blocks: int) -> Frames | None:
         at: where the first frame starts.
         max_blocks: more, counted with those that come twice, are unusual.
     """
-    count = _count_frames(data, at, max_blocks)
-    if count == UNUSUAL:
-        return None
-    starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
-    slots = np.full(1 << max(4, (2 * count).bit_length()), _NO_BLOCK, np.int32)
-    return Frames(data, starts, ends, slots) if _read_frames(data, at, starts, ends, slots) else None
+    is_usual, starts, ends, slots = index_frames(data, at, max_blocks)
+    return Frames(data, starts, ends, slots) if is_usual else None
 
 
 def find_block(frames: Frames, cid: bytes) -> int:
@@ -66,6 +62,20 @@ def find_block(frames: Frames, cid: bytes) -> int:
     if len(cid) != CID_BYTES:
         return _NO_BLOCK
     return int(_find_cid(as_bytes(cid), frames.data, frames.starts, frames.slots))
+
+
+@kernel
+def index_frames(data: Array, at: Number, max_blocks: int) -> tuple[bool, Array, Array, Array]:
+    """What `read_frames` gives, for kernels: whether all is usual, then starts, ends and slots."""
+    counted = _count_frames(data, at, max_blocks)
+    count = max(0, counted)
+    starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
+    size = 16
+    while size <= 2 * count:
+        size *= 2
+    slots = np.full(size, _NO_BLOCK, np.int32)
+    is_usual = counted != UNUSUAL and _read_frames(data, at, starts, ends, slots)
+    return is_usual, starts, ends, slots
 
 
 @part
@@ -82,7 +92,7 @@ def _frame_length(data: Array, at: Number) -> tuple[Number, Number]:
     return UNUSUAL, at
 
 
-@kernel
+@part
 def _count_frames(data: Array, at: Number, max_blocks: int) -> int:
     count = 0
     while at < len(data):
@@ -102,7 +112,7 @@ def _has_usual_prefix(data: Array, at: Number) -> bool:
     return is_known and data[at] == 0x01 and data[at + 2] == 0x12 and data[at + 3] == 0x20
 
 
-@kernel
+@part
 def _read_frames(data: Array, at: Number, starts: Array, ends: Array, slots: Array) -> bool:
     """Reads what `_count_frames` has counted, so that lengths are within the data."""
     state = np.empty(STATE_WORDS, np.uint32)

@@ -1,8 +1,8 @@
 """One change undone on the part of a tree that a message carries, in a kernel: what `mst.invert` does, on bytes.
 
 A commit of the network has one operation, and undoing it mostly leaves the shape of the tree: an entry goes, comes or
-gets another record, a leaf comes or goes, and above it links change. Whatever else is needed (subtrees that are split
-or merged, a root that grows or shrinks) is left to the careful code.
+gets another record, a leaf comes or goes, two subtrees become one, and above it links change. Whatever else is needed
+(a subtree that is split, a root that grows or shrinks) is left to the careful code.
 
 The nodes on the way are copied but for what the change undoes. So what comes out is a node of the tree before, or
 nothing that anybody knows; and if it is, the nodes here were as canonical as that was.
@@ -32,7 +32,8 @@ from zeppelin_pipeline.atproto.mst.diff import Change
 
 _CID: Final = 36
 _SPARE_BYTES: Final = MAX_KEY_BYTES + 256
-_CREATE, _UPDATE, _DELETE = 0, 1, 2
+#: What a change does, as kernels are told.
+CREATE, UPDATE, DELETE = 0, 1, 2
 _KEPT, _TO_NULL, _FROM_NULL = 0, 1, 2
 
 
@@ -46,13 +47,11 @@ def undo_change(frames: Frames, root: int, change: Change) -> bytes | None:
     """
     if len(change.key) > MAX_KEY_BYTES or (change.old_cid is None and change.new_cid is None):
         return None
-    kind = _CREATE if change.old_cid is None else _DELETE if change.new_cid is None else _UPDATE
-    largest = int((frames.ends - frames.starts).max())
-    out = np.empty(largest + _SPARE_BYTES, np.uint8)
+    kind = CREATE if change.old_cid is None else DELETE if change.new_cid is None else UPDATE
     cid = np.empty(_CID, np.uint8)
     new, old = as_bytes(change.new_cid or bytes(_CID)), as_bytes(change.old_cid or bytes(_CID))
-    is_undone = _undo(
-        frames.data, frames.starts, frames.ends, frames.slots, root, as_bytes(change.key), kind, new, old, out, cid
+    is_undone = undo(
+        frames.data, frames.starts, frames.ends, frames.slots, root, as_bytes(change.key), kind, new, old, cid
     )
     return cid.tobytes() if is_undone else None
 
@@ -148,8 +147,9 @@ def _without_entry(
     key_size: Number,
     shared: Number,
     behind: Array,
+    merged: Array,
 ) -> Number:
-    """Writes a node without one of its entries; gives its size, or UNUSUAL where two subtrees would have to be merged.
+    """Writes a node without one of its entries; gives its size, or UNUSUAL.
 
     Args:
         out: gets the node.
@@ -162,17 +162,15 @@ def _without_entry(
         key_size: of the key.
         shared: bytes of the key that the one before it has too.
         behind: gets the key behind it.
+        merged: the link, or null, that takes the place of those on its two sides.
     """
     first_at, tail, end = node
-    gap, entry_at, subtree_at, entry_end = entry
+    gap, entry_at, _, entry_end = entry
     is_gap_null = data[gap] == NULL
-    if not is_gap_null and data[subtree_at] != NULL:
-        return UNUSUAL
-    merged = subtree_at if is_gap_null else gap
     size = _write_head(out, entries - 1)
     if number > 0:
         size = copy(out, size, data, first_at, gap)
-        size = _copy_link(out, size, data, merged)
+        size = _copy_link(out, size, merged, 0)
         size = copy(out, size, data, gap + (1 if is_gap_null else LINK_BYTES), entry_at)
     if number + 1 < entries:
         # The entry behind shares with the one before what both shared with the one that goes.
@@ -193,7 +191,139 @@ def _without_entry(
         size = copy(out, size, data, rest, tail)
     if number > 0:
         return copy(out, size, data, tail, end)
-    return _copy_link(out, _write_name(out, size, 0x6C), data, merged)
+    return _copy_link(out, _write_name(out, size, 0x6C), merged, 0)
+
+
+@part
+def _room(starts: Array, ends: Array) -> Number:
+    """Bytes for the largest node that is written."""
+    largest = np.int64(0)
+    for index in range(len(starts)):
+        largest = max(largest, ends[index] - starts[index])
+    return 2 * largest + _SPARE_BYTES
+
+
+@part
+def _last_entry(data: Array, start: Number, end: Number, last: Array) -> tuple[Number, Number, Number, Number, Number]:
+    """Of a node: its entries, where the first and the last link are, where its last field is, and the last key's size.
+
+    The last link is the field `l` of a node without entries. `last` gets the last key; all are UNUSUAL for no node.
+    """
+    nothing = np.int64(UNUSUAL)
+    tail = left_at(data, start, end)
+    is_map = end - start >= 4 and data[start] == 0xA2 and data[start + 1] == 0x61 and data[start + 2] == 0x65
+    if tail < 0 or not is_map:
+        return nothing, nothing, nothing, nothing, nothing
+    entries, at = header(data, start + 3, tail, 4)
+    first_at, gap, last_size = at, tail + 2, np.int64(0)
+    for _ in range(entries):
+        if at >= tail or data[at] != 0xA4 or not is_name(data, at + 1, tail, 0x6B):
+            return nothing, nothing, nothing, nothing, nothing
+        size, text_at = header(data, at + 3, tail, 2)
+        if size < 1 or size > MAX_KEY_BYTES or not is_name(data, text_at + size, tail, 0x70):
+            return nothing, nothing, nothing, nothing, nothing
+        prefix, value_at = header(data, text_at + size + 2, tail, 0)
+        if prefix < 0 or prefix > last_size or prefix + size > MAX_KEY_BYTES or not is_name(data, value_at, tail, 0x74):
+            return nothing, nothing, nothing, nothing, nothing
+        if prefix < last_size and last[prefix] >= data[text_at]:
+            return nothing, nothing, nothing, nothing, nothing
+        last_size = copy(last, prefix, data, text_at, text_at + size)
+        gap = value_at + 2
+        behind = gap + (1 if data[gap] == NULL else LINK_BYTES)
+        if data[gap] != NULL and not is_link(data, gap, tail):
+            return nothing, nothing, nothing, nothing, nothing
+        if not is_name(data, behind, tail, 0x76) or not is_link(data, behind + 2, tail):
+            return nothing, nothing, nothing, nothing, nothing
+        at = behind + 2 + LINK_BYTES
+    if entries < 0 or at != tail:
+        return nothing, nothing, nothing, nothing, nothing
+    return entries, first_at, gap, tail, last_size
+
+
+@part
+def _merge(
+    data: Array,
+    starts: Array,
+    ends: Array,
+    slots: Array,
+    left_link: Number,
+    right_link: Number,
+    key: Array,
+    key_size: Number,
+    merged: Array,
+    out: Array,
+    state: Array,
+    padding: Array,
+) -> bool:
+    """Makes one of the subtrees on the two sides of a key that goes; `merged` gets the link to it, or null."""
+    lefts, rights = np.zeros(MAX_DEPTH, np.int64), np.zeros(MAX_DEPTH, np.int64)
+    last, cid = np.empty(MAX_KEY_BYTES, np.uint8), np.empty(_CID, np.uint8)
+    depth = np.int64(0)
+    while data[left_link] != NULL and data[right_link] != NULL:
+        left = block_of(data, left_link + CID_IN_LINK, data, starts, slots)
+        right = block_of(data, right_link + CID_IN_LINK, data, starts, slots)
+        if left < 0 or right < 0 or depth == MAX_DEPTH:
+            return False
+        lefts[depth], rights[depth] = left, right
+        depth += 1
+        _, _, left_link, _, _ = _last_entry(data, starts[left], ends[left], last)
+        right_tail = left_at(data, starts[right], ends[right])
+        if left_link < 0 or right_tail < 0:
+            return False
+        right_link = right_tail + 2
+    _copy_link(merged, 0, data, right_link if data[left_link] == NULL else left_link)
+    for level in range(depth - 1, -1, -1):
+        size = _write_merged(
+            data, (starts[lefts[level]], ends[lefts[level]]), (starts[rights[level]], ends[rights[level]]),
+            key, key_size, merged, last, out,
+        )  # fmt: skip
+        if size < 0:
+            return False
+        _hash(out, size, cid, state, padding)
+        _write_link(merged, 0, cid, 0)
+    return True
+
+
+@part
+def _write_merged(
+    data: Array,
+    left: tuple[Number, Number],
+    right: tuple[Number, Number],
+    key: Array,
+    key_size: Number,
+    between: Array,
+    last: Array,
+    out: Array,
+) -> Number:
+    """Writes one node with the entries of two, and a link between them; gives its size, or UNUSUAL.
+
+    All keys of the left one must be below the key that went, and those of the right one above it.
+    """
+    entries, first_at, gap, tail, last_size = _last_entry(data, left[0], left[1], last)
+    more, right_at, _, right_tail, _ = _last_entry(data, right[0], right[1], np.empty(MAX_KEY_BYTES, np.uint8))
+    if entries < 0 or more < 0 or entries + more == 0:
+        return UNUSUAL
+    size = _write_head(out, entries + more)
+    if entries > 0:
+        same = _shared(last, last_size, key, key_size)
+        if same == key_size or (same < last_size and last[same] > key[same]):
+            return UNUSUAL
+        size = copy(out, size, data, first_at, gap)
+        size = _copy_link(out, size, between, 0)
+        size = copy(out, size, data, gap + (1 if data[gap] == NULL else LINK_BYTES), tail)
+    if more > 0:
+        first_size, text_at = header(data, right_at + 3, right_tail, 2)
+        first = data[text_at : text_at + first_size]
+        shared, rest = header(data, text_at + first_size + 2, right_tail, 0)
+        same = _shared(first, first_size, key, key_size)
+        if shared != 0 or same == first_size or (same < key_size and first[same] < key[same]):
+            return UNUSUAL
+        kept = _shared(last, last_size, first, first_size)
+        size = _write_key(out, size, first, kept, first_size, kept)
+        size = copy(out, size, data, rest, right_tail)
+    if entries > 0:
+        return copy(out, size, data, tail, left[1])
+    return _copy_link(out, _write_name(out, size, 0x6C), between, 0)
 
 
 @part
@@ -228,19 +358,37 @@ def _lift(
 
 
 @kernel
-def _undo(
+def undo(
     data: Array,
     starts: Array,
     ends: Array,
     slots: Array,
     root: Number,
     key: Array,
-    kind: int,
+    kind: Number,
     new: Array,
     old: Array,
-    out: Array,
     cid: Array,
 ) -> bool:
+    """Undoes one change, see `undo_change`.
+
+    Args:
+        data: with the blocks; the next three are those of `Frames`.
+        starts: of the blocks.
+        ends: of the blocks.
+        slots: to find them.
+        root: the number of the root's block.
+        key: that changed.
+        kind: CREATE, UPDATE or DELETE.
+        new: the record's CID after the change; not looked at where there is none.
+        old: before it, likewise.
+        cid: gets the root's CID before the change.
+
+    Returns:
+        Whether it was undone; else it is for the careful code.
+    """
+    out = np.empty(_room(starts, ends), np.uint8)  # for a node, or two in one
+    merged = np.empty(LINK_BYTES, np.uint8)
     state = np.empty(STATE_WORDS, np.uint32)
     padding = np.empty(PADDING_BYTES, np.uint8)
     nodes = np.zeros(MAX_DEPTH, np.int64)  # the nodes above
@@ -317,10 +465,10 @@ def _undo(
             for index in range(current_size):
                 previous[index] = current[index]
         is_gap_null = data[gap] == NULL
-        if order == 0 or (kind == _DELETE and layer == key_layer):
+        if order == 0 or (kind == DELETE and layer == key_layer):
             break
         if is_gap_null:
-            if kind != _DELETE or layer != key_layer + 1:
+            if kind != DELETE or layer != key_layer + 1:
                 return False
             break
         nodes[depth], gaps[depth], counts[depth] = node, gap, entries
@@ -333,9 +481,9 @@ def _undo(
         layer -= 1
     change = _KEPT
     if order == 0:
-        if layer != key_layer or kind == _DELETE or not is_same(data, entry_end - _CID, new, 0, _CID):
+        if layer != key_layer or kind == DELETE or not is_same(data, entry_end - _CID, new, 0, _CID):
             return False
-        if kind == _UPDATE:
+        if kind == UPDATE:
             size = copy(out, 0, data, start, end)
             copy(out, entry_end - _CID - start, old, 0, _CID)
         else:
@@ -343,9 +491,11 @@ def _undo(
                 change = _TO_NULL if depth > 0 else _KEPT
             elif entries == 1 and depth == 0:
                 return False
+            if not _merge(data, starts, ends, slots, gap, subtree_at, key, key_size, merged, out, state, padding):
+                return False
             size = _without_entry(
                 out, data, (first_at, tail, end), (gap, entry_at, subtree_at, entry_end),
-                number, entries, key, key_size, shared, current,
+                number, entries, key, key_size, shared, current, merged,
             )  # fmt: skip
             if size < 0:
                 return False

@@ -217,6 +217,14 @@ def digest_word(state: Array, index: Number) -> Number:
 
 
 @part
+def write_digest(state: Array, out: Array) -> None:
+    """Writes the 32 bytes of a digest."""
+    for word in range(STATE_WORDS):
+        for byte in range(4):
+            out[4 * word + byte] = np.uint8((digest_word(state, word) >> np.uint32(24 - 8 * byte)) & np.uint32(0xFF))
+
+
+@part
 def is_digest(state: Array, data: Array, at: Number) -> bool:
     """Whether the 32 bytes at `data[at:]`, which are there, are the digest."""
     for index in range(STATE_WORDS):
@@ -239,8 +247,4 @@ def digest_each(data: Array, offsets: Array, digests: Array) -> None:
     padding = np.empty(PADDING_BYTES, np.uint8)
     for index in range(len(offsets) - 1):
         digest(data, offsets[index], offsets[index + 1], state, padding)
-        for word in range(STATE_WORDS):
-            for byte in range(4):
-                digests[DIGEST_BYTES * index + 4 * word + byte] = np.uint8(
-                    (digest_word(state, word) >> np.uint32(24 - 8 * byte)) & np.uint32(0xFF)
-                )
+        write_digest(state, digests[DIGEST_BYTES * index : DIGEST_BYTES * (index + 1)])

@@ -87,7 +87,7 @@ def _is_below(keys: Array, start: Number, end: Number, next_end: Number) -> bool
 
 
 @part
-def _slash_in(keys: Array, start: Number, end: Number) -> Number:
+def slash_in(keys: Array, start: Number, end: Number) -> Number:
     """Where the slash of `collection/rkey` is; UNUSUAL when it is not of that form. The NSID's own is not looked at."""
     slash = UNUSUAL
     for index in range(start, end):
@@ -206,7 +206,7 @@ def _walk(
         copy(keys, key_start + shared, data, key_at, key_at + size)
         if count > 0 and last != count - 1 and not _is_below(keys, offsets[count - 1], key_start, key_end):
             return bad
-        slash = _slash_in(keys, key_start, key_end)
+        slash = slash_in(keys, key_start, key_end)
         if slash < 0 or height(keys, key_start, key_end, state, padding) != layer:
             return bad
         head_size = slash + 1 - key_start

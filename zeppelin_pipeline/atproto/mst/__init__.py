@@ -5,13 +5,14 @@ and proves its shape, `build` makes a tree from sorted entries, `diff` compares 
 part of one.
 """
 
-from zeppelin_pipeline.atproto.mst.build import Mst, build, root_of
+from zeppelin_pipeline.atproto.mst.build import EMPTY_ROOT, Mst, build, root_of
 from zeppelin_pipeline.atproto.mst.diff import Change, diff
 from zeppelin_pipeline.atproto.mst.invert import invert
 from zeppelin_pipeline.atproto.mst.node import Entry, common_prefix_length, key_height
 from zeppelin_pipeline.atproto.mst.walk import check_keys, walk, walk_runs
 
 __all__ = [
+    "EMPTY_ROOT",
     "Change",
     "Entry",
     "Mst",

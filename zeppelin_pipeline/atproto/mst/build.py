@@ -7,6 +7,7 @@ entries complete.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Final
 
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX
 from zeppelin_pipeline.atproto.mst.node import Entry, encode_node, key_height
@@ -128,3 +129,7 @@ def _build(entries: Iterable[Entry], keep: Callable[[bytes, bytes], None] | None
     for key, cid in entries:
         layers.add(key, cid, key_height(key))
     return layers.close()
+
+
+#: The root of a tree without entries: what the first commit of a repository follows on.
+EMPTY_ROOT: Final = root_of(())
