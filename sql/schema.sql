@@ -62,20 +62,21 @@ CREATE TABLE pds_host (
 --   failed          nothing: it could not be fetched (reason); to be tried again.
 -- status says whether it is shown: only active is, and null where nobody has said anything yet. takendown, suspended and deactivated
 -- accounts are hidden and their rows kept; those of a deleted one are removed, and rev stays, so that what is replayed of it is known.
--- fetched_at is when the status was observed last: an older observation does not change it, nor does a repository that was fetched
--- before the account was deleted bring it back.
+-- fetched_at is when its host was asked last, told_at when an event told of the status last; the later of both is when the status was
+-- observed last: an older observation does not change it, nor does a repository that was fetched before the account was deleted bring it back.
 CREATE TABLE repo (
     actor_id   bigint PRIMARY KEY,
     rev        bigint,                    -- a TID
     records    bigint NOT NULL,           -- of rev
-    fetched_at timestamptz NOT NULL,
+    fetched_at timestamptz NOT NULL,      -- 1970: never
     host       text,                      -- null: never fetched, known by live events alone
     shard      text,                      -- null: likewise
     state      text NOT NULL CHECK (state IN ('synchronized', 'desynchronized', 'invalid', 'absent', 'failed')),
     status     text,                      -- active, takendown, suspended, deactivated, deleted, not-found
     reason     text,
     data_cid   bytea,                     -- root of the MST, 32 bytes of SHA-256
-    commit     bytea                      -- the signed commit block, from which did, rev and root can be proven again
+    commit     bytea,                     -- the signed commit block, from which did, rev and root can be proven again
+    told_at    timestamptz                -- null: no event did
 );
 
 -- [D] Live commits that do not follow on what is held of their repository: it was not fetched yet, or commits between are missing. Kept

@@ -4,7 +4,7 @@
 -- name: note_removals
 -- Accounts that are hidden or gone. One that was asked for again since its data was removed may have left something anew.
 INSERT INTO lake_removal AS held (actor_id, shard, status, seen_at)
-SELECT actor_id, shard, status, fetched_at FROM repo
+SELECT actor_id, shard, status, greatest(fetched_at, told_at) FROM repo
 WHERE status IN ('deleted', 'deactivated', 'takendown', 'suspended', 'not-found') AND shard IS NOT NULL
 ON CONFLICT (actor_id) DO UPDATE SET (shard, status, seen_at, removed_at) = (excluded.shard, excluded.status, excluded.seen_at, NULL)
 WHERE held.removed_at < excluded.seen_at;
@@ -28,7 +28,7 @@ UPDATE lake_removal SET removed_at = %(now)s WHERE actor_id = ANY(%(actors)s) AN
 
 -- name: oldest_removal
 -- Accounts whose data is not known to be removed yet, and when the first of them was seen to be hidden or gone.
-SELECT count(*), min(coalesce(l.seen_at, r.fetched_at))
+SELECT count(*), min(coalesce(l.seen_at, greatest(r.fetched_at, r.told_at)))
 FROM repo r LEFT JOIN lake_removal l USING (actor_id)
 WHERE r.status IN ('deleted', 'deactivated', 'takendown', 'suspended', 'not-found') AND r.shard IS NOT NULL AND l.removed_at IS NULL;
 

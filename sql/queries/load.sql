@@ -70,7 +70,7 @@ SELECT i.actor_id, i.did, i.rev,
 FROM incoming i JOIN repo r USING (actor_id)
 WHERE i.rev IS NOT NULL AND r.actor_id <> ALL(%(claimed)s)
     AND CASE
-        WHEN r.status = 'deleted' THEN i.fetched_at > r.fetched_at
+        WHEN r.status = 'deleted' THEN i.fetched_at > greatest(r.fetched_at, r.told_at)
         ELSE r.rev IS NULL OR r.rev < i.rev OR (%(anew)s::boolean AND r.rev = i.rev AND r.data_cid = i.data_cid)
     END;
 
@@ -85,8 +85,15 @@ SELECT did FROM chosen WHERE is_merged;
 
 -- name: mark_repositories
 -- What was seen last of an account decides its status, with content or without it: content that is held stays when its host no
--- longer gives it, hidden by the status. A failure says nothing of the account, an older commit's key nothing of a newer one.
-UPDATE repo r SET (status, reason, fetched_at) = (i.status, CASE WHEN i.rev < r.rev THEN NULL ELSE i.reason END, i.fetched_at)
+-- longer gives it, hidden by the status. A failure says nothing of the account, an older commit's key nothing of a newer one. What an
+-- event told since stays.
+UPDATE repo r SET
+    (status, reason) = (
+        SELECT i.status, CASE WHEN i.rev < r.rev THEN NULL ELSE i.reason END WHERE r.told_at IS NULL OR i.fetched_at > r.told_at
+        UNION ALL
+        SELECT r.status, r.reason WHERE i.fetched_at <= r.told_at
+    ),
+    fetched_at = i.fetched_at
 FROM incoming i
 WHERE r.actor_id = i.actor_id AND i.state IN ('synchronized', 'absent')
     AND (r.state IN ('failed', 'invalid') OR i.fetched_at > r.fetched_at);
@@ -103,7 +110,7 @@ WHERE r.actor_id = c.actor_id;
 UPDATE repo r SET (records, fetched_at, host, shard, state, status, reason, data_cid, commit) =
     (i.records, i.fetched_at, i.host, coalesce(%(shard)s::text, r.shard), i.state, i.status, i.reason, i.data_cid, i.commit)
 FROM incoming i
-WHERE r.actor_id = i.actor_id AND i.rev IS NULL AND r.rev IS NULL AND i.fetched_at >= r.fetched_at
+WHERE r.actor_id = i.actor_id AND i.rev IS NULL AND r.rev IS NULL AND i.fetched_at >= greatest(r.fetched_at, r.told_at)
     AND (r.status IS DISTINCT FROM 'deleted' OR i.state = 'absent');
 
 -- name: upsert_identities

@@ -35,8 +35,8 @@ WHERE c.nsid <> new.nsid;
 
 -- name: claim_live_repositories
 -- Lock the repositories, in one order for all writers; those of which nothing is known get a row.
-INSERT INTO repo AS held (actor_id, records, fetched_at, state, status)
-SELECT actor_id, 0, seen_at, 'desynchronized', 'active'
+INSERT INTO repo AS held (actor_id, records, fetched_at, told_at, state, status)
+SELECT actor_id, 0, 'epoch', seen_at, 'desynchronized', 'active'
 FROM unnest(%(actors)s::bigint[], %(seen_ats)s::timestamptz[]) AS live (actor_id, seen_at) ORDER BY actor_id
 ON CONFLICT (actor_id) DO UPDATE SET shard = held.shard WHERE false;
 

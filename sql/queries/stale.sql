@@ -13,15 +13,16 @@ CREATE TEMPORARY TABLE stale (
 
 -- name: collect_listed
 -- Of this part of the listings: repositories whose rev moved, and accounts that are not what they were. A host other than the one that
--- we hold it from counts where it has more than we hold: the account may have moved there.
+-- we hold it from counts where it has more than we hold: the account may have moved there. A status that an event told since stands.
 INSERT INTO stale (actor_id, shard, place, rev, reason, since, fetched_at)
 SELECT actor_id, r.shard, CASE WHEN l.host <> r.host THEN l.place END, l.rev, CASE WHEN l.rev > r.rev THEN 'rev' ELSE 'status' END,
     l.listed_at, r.fetched_at
 FROM listed l JOIN repo r USING (actor_id)
 WHERE r.shard IS NOT NULL AND r.fetched_at < least(l.listed_at, %(fetched_before)s)
     AND (l.active AND l.rev > r.rev
-        OR l.active AND r.state IN ('synchronized', 'absent') AND r.status <> 'active'
-        OR NOT l.active AND r.status = 'active' AND l.host = r.host);
+        OR coalesce(r.told_at < l.listed_at, true) AND (
+            l.active AND r.state IN ('synchronized', 'absent') AND r.status <> 'active'
+            OR NOT l.active AND r.status = 'active' AND l.host = r.host));
 
 -- name: clear_listed
 -- Make room for the next part.

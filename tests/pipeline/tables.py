@@ -13,7 +13,7 @@ HASH_KEY = bytes(range(32))
 
 #: Moments of our own doing, and what follows from them.
 #: (`indexed_at` is the time of the fetch for records that claim to be of the future.)
-OUR_TIMES = {"fetched_at", "resolved_at", "loaded_at", "indexed_at", "fingerprint", "detail"}
+OUR_TIMES = {"fetched_at", "told_at", "resolved_at", "loaded_at", "indexed_at", "fingerprint", "detail"}
 
 TABLES = (
     *("actor", "record_key", "collection", "repo", "identity", "quarantine", "load"),

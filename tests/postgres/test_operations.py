@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -194,6 +195,32 @@ def test_the_status_that_was_observed_last_stays(connection: psycopg.Connection,
     assert repo(connection)[:2] == ("synchronized", "active")
     with pytest.raises(ValueError, match="delete_accounts"):
         set_standings(connection, keys, [standing(history, "deleted", 7)])
+
+
+def times(connection: psycopg.Connection) -> tuple[Any, ...]:
+    """When the one repository was fetched, and when an event told of it."""
+    [row] = connection.execute("SELECT fetched_at, told_at FROM repo").fetchall()
+    connection.commit()
+    return row
+
+
+def test_what_an_event_tells_of_an_account_is_no_fetch_of_it(
+    connection: psycopg.Connection, keys: BatchKeys, history: History
+):
+    set_standings(connection, keys, [standing(history, "takendown", 3)])
+    assert times(connection) == (datetime(1970, 1, 1, tzinfo=UTC), seen_at(3))
+    load_shard(connection, snapshot("a~00000", "one", [(history, 1)]))
+    assert (times(connection), repo(connection)[1]) == ((seen_at(1), seen_at(3)), "takendown")
+    set_standings(connection, keys, [standing(history, "active", 4)])
+    assert (times(connection), repo(connection)[1]) == ((seen_at(1), seen_at(4)), "active")
+    with connection.transaction():
+        assert delete_accounts(connection, keys, [history.owner], seen_at(2)) == {}
+    load_shard(connection, snapshot("a~00000", "two", [(history, 5)]))
+    assert times(connection) == (seen_at(5), seen_at(4))
+    assert set_standings(connection, keys, [standing(history, "suspended", 4)]) == 0
+    with connection.transaction():
+        delete_accounts(connection, keys, [history.owner], seen_at(6))
+    assert (times(connection), repo(connection)[1]) == ((seen_at(5), seen_at(6)), "deleted")
 
 
 def test_an_account_that_is_hidden_before_it_is_fetched_stays_hidden(
