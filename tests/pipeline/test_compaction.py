@@ -1,5 +1,6 @@
 """What leaves the lake: data of accounts that are gone, CARs past their time, files that nobody counts."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from tests.backfill import QUIET, Backfill
+from tests.pipeline.live_devnet import firehose_settings, follow_to, set_cursor_to_now
 from tests.pipeline.tables import comparable_tables, fix_hash_key, network_settings
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.model import AccountStatus, DevnetConfig
@@ -51,7 +53,7 @@ def leave(network: DevnetHandle, url: str, status: AccountStatus) -> str:
     network.set_status(did, status)
     with psycopg.connect(url) as connection:
         connection.execute(
-            "UPDATE repo SET status = %s, fetched_at = now() WHERE actor_id = (SELECT id FROM actor WHERE did = %s)",
+            "UPDATE repo SET status = %s, told_at = now() WHERE actor_id = (SELECT id FROM actor WHERE did = %s)",
             (status.value, did),
         )
     return did
@@ -101,6 +103,35 @@ def test_accounts_that_left_leave_the_lake_and_nothing_is_loaded_again(
     assert {audit.did for audit in audits if audit.is_exact} == held - {gone, hidden}
 
 
+def test_an_account_that_a_live_event_deletes_leaves_the_lake(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    lake = Lake(backfill.settings.lake_url)
+    backfill.finish()
+    set_cursor_to_now(backfill, network)
+    did = next(each.did for each in network.accounts() if each.is_active and each.former_host is None)
+    held = whose_data(lake)
+    assert did in held
+    last = network.tell(lambda feed, account: feed.change_status(account, AccountStatus.DELETED), did)
+
+    def is_deleted() -> bool:
+        with psycopg.connect(postgres_url) as connection:
+            query = "SELECT r.status FROM repo r JOIN actor a ON a.id = r.actor_id WHERE a.did = %s"
+            return connection.execute(query, (did,)).fetchall() == [("deleted",)]
+
+    asyncio.run(follow_to(firehose_settings(network, postgres_url, tmp_path), last, also=is_deleted))
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        waiting, oldest = oldest_removal(connection)
+        assert waiting > 0
+        assert oldest is not None
+        compact_lake(connection, lake)
+        assert oldest_removal(connection) == (0, None)
+    assert whose_data(lake) == held - {did}
+    backfill.take_in(backfill.shards)
+    assert all(metadata["loaded_before"] for metadata in backfill.of("warehouse_tables"))
+    assert is_deleted()
+
+
 def test_an_account_that_comes_back_is_fetched_again(
     network: DevnetHandle, backfill: Backfill, postgres_url: str
 ) -> None:
@@ -128,7 +159,8 @@ def test_what_is_not_loaded_is_left_and_the_wait_is_told(
     did = leave(network, postgres_url, AccountStatus.TAKENDOWN)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("UPDATE load SET fingerprint = 'another'")
-        connection.execute("UPDATE repo SET fetched_at = now() - interval '100 hours' WHERE status = 'takendown'")
+        connection.execute("UPDATE repo SET fetched_at = now() - interval '200 hours' WHERE status = 'takendown'")
+        connection.execute("UPDATE repo SET told_at = now() - interval '100 hours' WHERE status = 'takendown'")
         result = compact_lake(connection, lake, CompactionSettings(keep_cars=timedelta(0)))
         assert result.shards == 0
         assert any("not loaded" in one for one in result.postponed)
@@ -136,7 +168,7 @@ def test_what_is_not_loaded_is_left_and_the_wait_is_told(
         waiting, oldest = oldest_removal(connection)
     assert waiting > 0
     assert oldest is not None
-    assert oldest < datetime.now(UTC) - timedelta(hours=99)
+    assert 99 < (datetime.now(UTC) - oldest) / timedelta(hours=1) < 101  # since it was told, not since it was fetched
     backfill.materialize("lake_compaction")
     assert backfill.metadata["lake_compaction", None]["oldest_waiting_hours"] >= 100
     assert not backfill.checks["deletions_leave_in_time", None]
