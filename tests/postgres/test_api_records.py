@@ -56,7 +56,11 @@ async def test_records_of_every_table_are_given_back_with_their_cids(api: ApiCli
 async def test_a_record_is_found_by_handle_and_by_its_cid(api: ApiClient, warehouse: WarehouseFactory):
     alice = warehouse.account("alice.test")
     post, other = warehouse.post(alice), warehouse.post(alice, "other")
-    name = {"repo": "alice.test", "collection": "app.bsky.feed.post", "rkey": post.uri.rpartition("/")[2]}
+    name: dict[str, Any] = {
+        "repo": "alice.test",
+        "collection": "app.bsky.feed.post",
+        "rkey": post.uri.rpartition("/")[2],
+    }
 
     assert (await api.get(NSID, **name, cid=post.cid))["uri"] == post.uri
     assert await api.error(NSID, **name, cid=other.cid) == (400, "RecordNotFound")
@@ -67,9 +71,9 @@ async def test_missing_records_and_hidden_accounts_are_refused(api: ApiClient, w
     rkey = warehouse.post(gone).uri.rpartition("/")[2]
 
     for collection in ("app.bsky.feed.post", "app.bsky.feed.like", "test.unknown.thing"):
-        missing = {"repo": alice.did, "collection": collection, "rkey": rkey}
+        missing: dict[str, Any] = {"repo": alice.did, "collection": collection, "rkey": rkey}
         assert await api.error(NSID, **missing) == (400, "RecordNotFound")
-    hidden = {"repo": gone.did, "collection": "app.bsky.feed.post", "rkey": rkey}
+    hidden: dict[str, Any] = {"repo": gone.did, "collection": "app.bsky.feed.post", "rkey": rkey}
     assert await api.error(NSID, **hidden) == (400, "InvalidRequest")
 
 
@@ -79,5 +83,5 @@ async def test_a_record_that_has_no_form_in_json_is_refused(api: ApiClient, ware
     warehouse.record(alice, "test.unknown.thing", {}, rkey="self", reason="cbor-map-key")
     warehouse.connection.execute("UPDATE record SET raw = %s", [raw])
 
-    name = {"repo": alice.did, "collection": "test.unknown.thing", "rkey": "self"}
+    name: dict[str, Any] = {"repo": alice.did, "collection": "test.unknown.thing", "rkey": "self"}
     assert await api.error(NSID, **name) == (400, "InvalidRequest")

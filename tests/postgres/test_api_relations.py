@@ -159,7 +159,11 @@ async def test_the_queries_do_not_grow_with_the_list(api: ApiClient, warehouse: 
         warehouse.like(user, post)
         warehouse.follow(user, alice)
 
-    for nsid, parameters, limit in ((LIKES, {"uri": post.uri}, 2), (FOLLOWERS, {"actor": "alice.test"}, 4)):
+    asked: list[tuple[str, dict[str, Any], int]] = [
+        (LIKES, {"uri": post.uri}, 2),
+        (FOLLOWERS, {"actor": "alice.test"}, 4),
+    ]
+    for nsid, parameters, limit in asked:
         await api.get(nsid, limit=1, **parameters)
         of_one = api.queries
         await api.get(nsid, limit=30, **parameters)

@@ -117,8 +117,7 @@ def test_a_server_that_was_killed_is_revived_on_its_port_with_what_was_committed
         url = server.create_database("kept")
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("CREATE TABLE one AS SELECT 1 AS value")
-            assert server.pid is not None
-            os.kill(server.pid, signal.SIGKILL)
+            os.kill(_pid(server), signal.SIGKILL)
             while server.pid is not None:
                 time.sleep(0.01)
             assert server.revive()
@@ -190,3 +189,8 @@ def test_each_test_gets_a_migrated_database_of_its_own(postgres_url: str, empty_
     assert ask(postgres_url, "SELECT count(*) FROM warehouse") == 1
     assert ask(postgres_url, "SELECT count(*) FROM migration") != 0
     assert ask(empty_postgres_url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == 0
+
+
+def _pid(server: EmbeddedPostgres) -> int:
+    assert server.pid is not None
+    return server.pid
