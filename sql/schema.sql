@@ -80,7 +80,8 @@ CREATE TABLE repo (
 );
 
 -- [D] Live commits that do not follow on what is held of their repository: it was not fetched yet, or commits between are missing. Kept
--- until a repository of their rev or a later one is held, or one that they follow on without a gap.
+-- until a repository of their rev or a later one is held, or one that they follow on without a gap; and up to a number of commits of one
+-- repository: past it all that is remembered is forgotten but the last commit, and no repository below that one is taken any more.
 CREATE TABLE ahead_commit (
     actor_id      bigint NOT NULL,
     rev           bigint NOT NULL,
@@ -90,6 +91,7 @@ CREATE TABLE ahead_commit (
     is_sync       boolean NOT NULL,       -- a #sync: says where the repository is, without operations
     records       bigint NOT NULL,        -- records that the commit adds, less those that it removes
     commit        bytea NOT NULL,
+    is_cut        boolean NOT NULL DEFAULT false, -- what came before it is forgotten
     PRIMARY KEY (actor_id, rev)
 );
 -- [D] Records that such commits set or deleted, and the last that did: older content of them is not taken. The record itself is in its

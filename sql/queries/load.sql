@@ -63,12 +63,13 @@ CREATE TEMPORARY TABLE chosen (
 
 -- name: choose_repositories
 -- Those of which nothing is held or an older rev; where rows are to be compared anew, those at the same commit too. One that was deleted
--- comes back only with what was fetched after that.
+-- comes back only with what was fetched after that; one of whose live commits too many were ahead to be remembered, only with a later rev.
 INSERT INTO chosen (actor_id, did, rev, is_merged)
 SELECT i.actor_id, i.did, i.rev,
     r.rev IS NOT NULL OR EXISTS (SELECT FROM ahead_commit a WHERE a.actor_id = i.actor_id)
 FROM incoming i JOIN repo r USING (actor_id)
 WHERE i.rev IS NOT NULL AND r.actor_id <> ALL(%(claimed)s)
+    AND NOT EXISTS (SELECT FROM ahead_commit a WHERE a.actor_id = i.actor_id AND a.is_cut AND a.rev > i.rev)
     AND CASE
         WHEN r.status = 'deleted' THEN i.fetched_at > greatest(r.fetched_at, r.told_at)
         ELSE r.rev IS NULL OR r.rev < i.rev OR (%(anew)s::boolean AND r.rev = i.rev AND r.data_cid = i.data_cid)
@@ -93,7 +94,8 @@ UPDATE repo r SET
         UNION ALL
         SELECT r.status, r.reason WHERE i.fetched_at <= r.told_at
     ),
-    fetched_at = i.fetched_at
+    fetched_at = i.fetched_at,
+    (host, shard) = (coalesce(r.host, i.host), coalesce(r.shard, %(shard)s::text))
 FROM incoming i
 WHERE r.actor_id = i.actor_id AND i.state IN ('synchronized', 'absent')
     AND (r.state IN ('failed', 'invalid') OR i.fetched_at > r.fetched_at);

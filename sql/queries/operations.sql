@@ -77,6 +77,19 @@ INSERT INTO ahead_record (actor_id, collection, rkey, rev)
 SELECT * FROM unnest(%(actors)s::bigint[], %(collections)s::bigint[], %(rkeys)s::bigint[], %(revs)s::bigint[])
 ON CONFLICT (actor_id, collection, rkey) DO UPDATE SET rev = excluded.rev;
 
+-- name: cut_ahead
+-- Of these repositories, those with too many commits ahead keep the last alone, as a mark.
+WITH overfull AS (
+    SELECT actor_id, (SELECT max(a.rev) FROM ahead_commit a WHERE a.actor_id = given.actor_id) AS rev
+    FROM unnest(%(actors)s::bigint[]) AS given (actor_id)
+    WHERE (SELECT count(*) FROM (SELECT FROM ahead_commit a WHERE a.actor_id = given.actor_id LIMIT %(most)s + 1) AS counted) > %(most)s
+), forgotten_records AS (
+    DELETE FROM ahead_record a USING overfull o WHERE a.actor_id = o.actor_id
+), forgotten_commits AS (
+    DELETE FROM ahead_commit a USING overfull o WHERE a.actor_id = o.actor_id AND a.rev < o.rev
+)
+UPDATE ahead_commit a SET is_cut = true FROM overfull o WHERE a.actor_id = o.actor_id AND a.rev = o.rev;
+
 -- name: engagement_deltas
 -- By how much the accounts that like (or repost) a post have become more: an account that does so twice counts once. `net` is how many
 -- such records of the account came, less those that went.

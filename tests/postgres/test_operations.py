@@ -133,6 +133,30 @@ def test_a_late_repository_neither_brings_back_what_was_deleted_nor_undoes_what_
     assert sorted(texts) == ["kept", "new", "new"]
 
 
+def test_too_many_commits_ahead_are_forgotten_and_only_what_has_them_all_is_taken(
+    connection: psycopg.Connection, keys: BatchKeys, history: History
+):
+    for number in range(1, 6):
+        result = apply_commits(connection, keys, commits(history, [number]), most_ahead=3)
+        assert result.desynchronized == (history.owner,), "to be fetched"
+        assert count(connection, "ahead_commit") <= 3
+        connection.commit()
+    marks = connection.execute("SELECT rev, is_cut FROM ahead_commit ORDER BY rev").fetchall()
+    assert marks == [(history.moments[4].commit.rev, True), (history.moments[5].commit.rev, False)]
+    connection.commit()
+    rows = held(connection)
+    for late in (0, 3):
+        load_shard(connection, snapshot("a~00000", f"late {late}", [(history, late)]))
+        assert (held(connection), repo(connection)[:3]) == (rows, ("desynchronized", "active", None))
+    assert connection.execute("SELECT shard FROM repo").fetchall() == [("a~00000",)]
+    connection.commit()
+    load_shard(connection, snapshot("a~00000", "whole", [(history, 4)]))
+    last = history.moments[5]
+    assert repo(connection) == ("synchronized", "active", last.commit.rev, len(last.records))
+    assert held(connection) == len(last.records)
+    assert (count(connection, "ahead_commit"), count(connection, "ahead_record")) == (0, 0)
+
+
 def test_counts_follow_every_operation(connection: psycopg.Connection, keys: BatchKeys):
     """Applied live alone, the counts are those of a recomputation; only those of other records are marked."""
     dice = random.Random(3)

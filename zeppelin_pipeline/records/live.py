@@ -18,7 +18,14 @@ from zeppelin_pipeline.records.sorting import pending_key, read_pending
 from zeppelin_pipeline.warehouse.ahead import Step
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.operation_texts import publish_texts
-from zeppelin_pipeline.warehouse.operations import ApplyResult, LiveHead, OperationBatch, Touched, apply_operations
+from zeppelin_pipeline.warehouse.operations import (
+    MOST_AHEAD,
+    ApplyResult,
+    LiveHead,
+    OperationBatch,
+    Touched,
+    apply_operations,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,7 @@ def apply_commits(
     commits: Sequence[LiveCommit],
     *,
     also: Callable[[Connection[TupleRow]], None] | None = None,
+    most_ahead: int = MOST_AHEAD,
 ) -> ApplyResult:
     """Apply commits in one transaction, the dictionaries in one before it; applying them again changes nothing.
 
@@ -64,10 +72,11 @@ def apply_commits(
         keys: of the warehouse.
         commits: of any accounts, in the order in which they came.
         also: what is written in the same transaction, as a cursor.
+        most_ahead: commits of a repository that are remembered while they are ahead of it.
     """
     batch = publish_texts(connection, keys, read_commits(commits))
     with connection.transaction():
-        result = apply_operations(connection, keys, batch)
+        result = apply_operations(connection, keys, batch, most_ahead=most_ahead)
         if also:
             also(connection)
     return result

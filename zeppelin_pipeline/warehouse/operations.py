@@ -27,6 +27,11 @@ from zeppelin_pipeline.warehouse.violations import Changed, judge_changes
 
 _TABLE_OF: Final[dict[str, str]] = {table.collection: table.table for table in TABLES.values() if table.collection}
 
+#: Commits of one repository that are remembered as ahead of it. Hosts that cannot be reached while a relay tells
+#: of their accounts would let them grow for ever. Past the bound only a repository of the last of them or a later
+#: one is taken.
+MOST_AHEAD: Final = 1_000
+
 #: Collections whose records can make a post break a rule, or cease to.
 _JUDGED: Final = ("app.bsky.feed.post", "app.bsky.feed.threadgate", "app.bsky.feed.postgate")
 
@@ -97,13 +102,17 @@ class ApplyResult:
     deleted: dict[str, int] = field(default_factory=dict)
 
 
-def apply_operations(connection: Connection[TupleRow], keys: BatchKeys, batch: OperationBatch) -> ApplyResult:
+def apply_operations(
+    connection: Connection[TupleRow], keys: BatchKeys, batch: OperationBatch, *, most_ahead: int = MOST_AHEAD
+) -> ApplyResult:
     """Apply a batch in the caller's transaction; `publish_texts` of it was committed before.
+
+    At most `most_ahead` commits of a repository are remembered while they are ahead of it.
 
     Raises:
         psycopg.errors.UniqueViolation: the tables hold a record that its repository cannot have; nothing is written.
     """
-    return _Application(connection, keys, batch).run()
+    return _Application(connection, keys, batch, most_ahead).run()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +137,13 @@ class _Outcome:
 
 
 class _Application:
-    def __init__(self, connection: Connection[TupleRow], keys: BatchKeys, batch: OperationBatch) -> None:
+    def __init__(
+        self, connection: Connection[TupleRow], keys: BatchKeys, batch: OperationBatch, most_ahead: int
+    ) -> None:
         self._connection = connection
         self._keys = keys
         self._batch = batch
+        self._most_ahead = most_ahead
         self._queries = load_queries()
         self._deltas = CountDeltas()
 
@@ -259,7 +271,9 @@ class _Application:
             rkeys=[self._keys.rkey_id(each.rkey) for each in records],
             revs=[each.rev for each in records],
         )
-        self._execute("desynchronize_repositories", actors=[outcome.actor for outcome in outcomes])
+        actors = [outcome.actor for outcome in outcomes]
+        self._execute("desynchronize_repositories", actors=actors)
+        self._execute("cut_ahead", actors=actors, most=self._most_ahead)
 
 
 def _outcome(actor: int, did: str, held: Held, ahead_rev: int | None, heads: Sequence[LiveHead]) -> _Outcome:
