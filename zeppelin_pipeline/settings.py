@@ -168,6 +168,25 @@ class Settings(BaseSettings):
         60.0, gt=0, description="Lag behind a relay from which on, when it grows, the sensor firehose_lag fails."
     )
 
+    # Labels
+    labels_enabled: bool = Field(
+        True, description="Whether Dagster's sensor keeps all labelers' labels flowing into the warehouse."
+    )
+    labels_run_minutes: float = Field(
+        60.0, gt=0, le=1_440, description="How long one of Dagster's runs follows labelers before the next takes over."
+    )
+    labels_most_labelers: int = Field(2_000, ge=1, le=100_000, description="Labelers that are followed at most.")
+    labels_per_second: float = Field(
+        5_000.0, gt=0, description="Labels of one labeler taken in a second; a flood waits at the labeler."
+    )
+    labels_bytes_per_second: float = Field(
+        4_000_000.0, gt=0, description="Bytes of one labeler's stream taken in a second."
+    )
+    labels_rows: int = Field(50_000_000, ge=1, description="Labels of one labeler that are kept; more are refused.")
+    labels_quarantine: int = Field(
+        1_000, ge=0, description="Refused labels of one labeler that are kept to be looked at; all are counted."
+    )
+
     # Servers of our own, on loopback
     dagster_port: Port = Field(3000, description="Port of Dagster's webserver.")
     api_host: str = Field("127.0.0.1", min_length=1, description="Address that the API listens on.")

@@ -54,7 +54,12 @@ def stage(
             Backfill(network_settings(tmp_path / "undisturbed", undisturbed_url, *urls), instance).run()
         # The backfill alone: a live stream would ask hosts for repositories, and start runs of its own.
         settings = network_settings(tmp_path / "home", postgres_url, *urls).model_copy(
-            update={"dagster_port": free_port(), "api_port": free_port(), "firehose_enabled": False}
+            update={
+                "dagster_port": free_port(),
+                "api_port": free_port(),
+                "firehose_enabled": False,
+                "labels_enabled": False,
+            }
         )
         with Supervisor(tmp_path / "logs") as supervisor, running_stack(settings, supervisor, print) as stack:
             yield Stage(network, stack, postgres_url, undisturbed_url)

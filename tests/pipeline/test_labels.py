@@ -4,9 +4,16 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from pathlib import Path
 
+import dagster as dg
+
+from tests.backfill import QUIET
 from tests.factories import WarehouseFactory
+from tests.pipeline.tables import network_settings
 from zeppelin_pipeline.atproto.crypto import PrivateKey
+from zeppelin_pipeline.defs.code_location import build_resources
+from zeppelin_pipeline.defs.labels import FollowLabelsConfig, follow_labels, labels
 from zeppelin_pipeline.devnet.labeler import DevnetLabeler
 from zeppelin_pipeline.hosts.client import ClientSettings
 from zeppelin_pipeline.hosts.limits import RetryPolicy
@@ -107,3 +114,26 @@ async def test_what_a_labeler_says_while_nobody_follows_is_had_later(warehouse: 
 
     assert (first.written, second.written) == (1, 1)
     assert second.failing == {}
+
+
+async def test_dagster_follows_labelers_for_the_time_of_a_run_and_tells_how_they_fare(
+    warehouse: WarehouseFactory, postgres_url: str, tmp_path: Path
+):
+    labeler = make_labeler(warehouse)
+    make_labeler(warehouse)
+    settings = network_settings(tmp_path, postgres_url, DOWN, DOWN)
+    resources = {name: build_resources(settings)[name] for name in ("warehouse", "network", "labels_settings")}
+    config = dg.RunConfig(ops={"follow_all_labelers": FollowLabelsConfig(seconds=2.0)})
+    async with labeler.serving():
+        tell_url(warehouse, labeler)
+        labeler.publish([labeler.label(SUBJECT, "one"), labeler.label(SUBJECT, "two")])
+        with dg.DagsterInstance.ephemeral(settings=QUIET) as instance:
+            ran = await asyncio.to_thread(
+                follow_labels.execute_in_process, run_config=config, resources=resources, instance=instance
+            )
+            told = instance.fetch_materializations(labels.key, limit=1).records[0].asset_materialization
+
+    assert ran.success
+    assert told is not None
+    assert [told.metadata[name].value for name in ("labelers", "down", "labels", "refused")] == [2, 1, 2, 0]
+    assert warehouse.connection.execute("SELECT count(*) FROM label").fetchone() == (2,)

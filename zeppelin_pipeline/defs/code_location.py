@@ -5,9 +5,11 @@ import dagster as dg
 from zeppelin_pipeline.defs.assets import compaction, counts, identity, network, quarantine, shards, stale, warehouse
 from zeppelin_pipeline.defs.firehose import FIREHOSE_JOBS, FIREHOSE_SENSORS, firehose
 from zeppelin_pipeline.defs.identity_sensors import IDENTITY_SENSORS
+from zeppelin_pipeline.defs.labels import LABEL_JOBS, LABEL_SENSORS, labels
 from zeppelin_pipeline.defs.resources import (
     FirehoseResource,
     IdentityResource,
+    LabelsResource,
     LakeResource,
     NetworkResource,
     ShardResource,
@@ -22,10 +24,10 @@ from zeppelin_pipeline.warehouse.indexes import BuildLimits
 def build_definitions(settings: Settings) -> dg.Definitions:
     """Everything that Dagster is to know; steps run in the run's own process."""
     return dg.Definitions(
-        assets=[*load_assets(), firehose],
-        jobs=[*JOBS, *FIREHOSE_JOBS],
+        assets=[*load_assets(), firehose, labels],
+        jobs=[*JOBS, *FIREHOSE_JOBS, *LABEL_JOBS],
         schedules=SCHEDULES,
-        sensors=[*SENSORS, *IDENTITY_SENSORS, *FIREHOSE_SENSORS],
+        sensors=[*SENSORS, *IDENTITY_SENSORS, *FIREHOSE_SENSORS, *LABEL_SENSORS],
         resources=build_resources(settings),
         executor=dg.in_process_executor,
     )
@@ -73,6 +75,15 @@ def build_resources(settings: Settings) -> dict[str, object]:
             batch_seconds=settings.firehose_batch_seconds,
             queue_bytes=settings.firehose_queue_bytes,
             lag_alert_seconds=settings.firehose_lag_alert_seconds,
+        ),
+        "labels_settings": LabelsResource(
+            is_enabled=settings.labels_enabled,
+            run_seconds=settings.labels_run_minutes * 60,
+            most_labelers=settings.labels_most_labelers,
+            labels_per_second=settings.labels_per_second,
+            bytes_per_second=settings.labels_bytes_per_second,
+            rows=settings.labels_rows,
+            quarantine=settings.labels_quarantine,
         ),
         "shards": ShardResource(
             shard_size=settings.shard_size,

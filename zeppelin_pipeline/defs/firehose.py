@@ -7,8 +7,8 @@ in the transaction of its events, and one consumer at a time may write.
 
 import asyncio
 import json
-from collections.abc import Generator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Generator
+from datetime import timedelta
 from typing import Any, Final
 
 import dagster as dg
@@ -21,17 +21,13 @@ from zeppelin_pipeline.defs.resources import (
     NetworkResource,
     Warehouse,
 )
-from zeppelin_pipeline.defs.run_states import UNFINISHED
+from zeppelin_pipeline.defs.supervision import OVERLAP_SECONDS, keep_running, run_tags
 from zeppelin_pipeline.firehose.rates import Rates
 from zeppelin_pipeline.firehose.service import follow
 from zeppelin_pipeline.firehose.status import read_streams
 
-#: How long before a run's end the next one is started: a run is up within half of it.
-OVERLAP_SECONDS: Final = 60.0
 #: A run that itself had to wait ends as much later.
 _PATIENCE_SECONDS: Final = 3 * OVERLAP_SECONDS
-RELAY_TAG: Final = "zeppelin/relay"
-KIND_TAG: Final = "zeppelin/kind"
 KIND: Final = "firehose"
 
 firehose = dg.AssetSpec(
@@ -104,23 +100,12 @@ def follow_relay(
 @dg.job(
     name="follow_firehose",
     description="Follows the live events of a relay.",
-    tags={"dagster/max_retries": "0", "dagster/priority": "10", KIND_TAG: KIND},
+    tags=run_tags(KIND),
     executor_def=dg.in_process_executor,
 )
 def follow_firehose() -> None:
     """One op."""
     follow_relay()
-
-
-def needs_run(ages: Sequence[float], run_seconds: float, overlap_seconds: float = OVERLAP_SECONDS) -> bool:
-    """Whether a relay needs another run.
-
-    Args:
-        ages: of its unfinished runs, in seconds.
-        run_seconds: after which a run ends.
-        overlap_seconds: before its end the next one begins.
-    """
-    return not ages or (len(ages) == 1 and ages[0] >= max(run_seconds - overlap_seconds, run_seconds / 2))
 
 
 @dg.sensor(
@@ -133,34 +118,15 @@ def needs_run(ages: Sequence[float], run_seconds: float, overlap_seconds: float 
 def keep_firehose(
     context: dg.SensorEvaluationContext, firehose_settings: FirehoseResource
 ) -> dg.SensorResult | dg.SkipReason:
-    """A run for each relay that needs one; its key has a number that only rises, so that a dead one is not the last."""
+    """A run for each relay that needs one."""
     if not firehose_settings.is_enabled:
         return dg.SkipReason("ZEPPELIN_FIREHOSE_ENABLED is false")
-    numbers: dict[str, int] = json.loads(context.cursor or "{}")
-    requests: list[dg.RunRequest] = []
     run_seconds = firehose_settings.run_seconds
-    for relay in firehose_settings.relays:
-        if needs_run(_unfinished_ages(context.instance, relay), run_seconds):
-            numbers[relay] = numbers.get(relay, 0) + 1
-            config = FollowConfig(relay=relay, seconds=run_seconds)
-            requests.append(
-                dg.RunRequest(
-                    run_key=f"firehose-{relay}-{numbers[relay]}",
-                    run_config=dg.RunConfig(ops={"follow_relay": config}),
-                    tags={RELAY_TAG: relay},
-                )
-            )
-    if not requests:
-        return dg.SkipReason(f"{len(firehose_settings.relays)} relays are followed")
-    return dg.SensorResult(run_requests=requests, cursor=json.dumps(numbers))
-
-
-def _unfinished_ages(instance: dg.DagsterInstance, relay: str) -> list[float]:
-    records = instance.get_run_records(
-        dg.RunsFilter(job_name=follow_firehose.name, tags={RELAY_TAG: relay}, statuses=list(UNFINISHED))
-    )
-    now = datetime.now(UTC).timestamp()
-    return [now - (record.start_time or record.create_timestamp.timestamp()) for record in records]
+    configs = {
+        relay: dg.RunConfig(ops={"follow_relay": FollowConfig(relay=relay, seconds=run_seconds)})
+        for relay in firehose_settings.relays
+    }
+    return keep_running(context, KIND, follow_firehose.name, configs, run_seconds)
 
 
 def growing_lags(lags: dict[str, float], before: dict[str, float], limit: float) -> dict[str, float]:

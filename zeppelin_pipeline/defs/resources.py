@@ -21,6 +21,7 @@ from zeppelin_pipeline.identity.handles import HandleResolver, HandleSettings
 from zeppelin_pipeline.identity.mirror import PlcMirror, open_mirror
 from zeppelin_pipeline.identity.plc_follow import FollowSettings
 from zeppelin_pipeline.identity.resolver import DidResolver
+from zeppelin_pipeline.labels.service import LabelSettings, label_settings
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.compaction import CompactionSettings
 from zeppelin_pipeline.repos.extract_output import Limits
@@ -187,6 +188,31 @@ class FirehoseResource(dg.ConfigurableResource["FirehoseResource"]):
             batch_events=self.batch_events,
             batch_seconds=self.batch_seconds,
             queue_bytes=self.queue_bytes,
+        )
+
+
+class LabelsResource(dg.ConfigurableResource["LabelsResource"]):
+    """How many labelers are followed, and within which bounds each."""
+
+    is_enabled: bool
+    run_seconds: float
+    most_labelers: int
+    labels_per_second: float
+    bytes_per_second: float
+    rows: int
+    quarantine: int
+
+    def settings(self, warehouse: Warehouse, network: NetworkResource) -> LabelSettings:
+        """What following needs to know."""
+        return label_settings(
+            postgres_url=warehouse.require_url(),
+            plc_url=network.plc_url,
+            clients=network.client_settings(),
+            most_labelers=self.most_labelers,
+            labels_per_second=self.labels_per_second,
+            bytes_per_second=self.bytes_per_second,
+            rows=self.rows,
+            quarantine=self.quarantine,
         )
 
 

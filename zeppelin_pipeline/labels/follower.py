@@ -70,6 +70,7 @@ class LabelerFollower:
         labeler: as its document was known at the start.
         written: labels that count, since the start.
         refused: by reason, likewise.
+        lag_seconds: between the making of the newest label of the last batch and its being written; null before it.
         failure: why its stream does not flow; null when it does.
     """
 
@@ -86,6 +87,7 @@ class LabelerFollower:
         self.held = held
         self.written = 0
         self.refused: Counter[str] = Counter()
+        self.lag_seconds: float | None = None
         self._ended_by: str | None = None
         self._writer = writer
         self._resolver = resolver
@@ -140,6 +142,9 @@ class LabelerFollower:
             result = await asyncio.to_thread(self._writer.merge, self.held, self.labeler, batch, limits.table)
             self.written += result.written
             self.refused.update(result.refused)
+            if batch.labels:
+                newest_micros = max(label.created_micros for label in batch.labels)
+                self.lag_seconds = max(time.time() - newest_micros / 1_000_000, 0.0)
             size = sum(map(len, taken.frames))
             count = len(batch.labels) + len(batch.refused)
             least_seconds = max(count / limits.labels_per_second, size / limits.bytes_per_second)

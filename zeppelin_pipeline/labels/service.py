@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from zeppelin_pipeline.firehose.cursors import release_stream, set_cursor, take_stream
 from zeppelin_pipeline.firehose.service import resolver_of
@@ -12,6 +12,7 @@ from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.identity.store import refresh_identity
 from zeppelin_pipeline.labels.follower import FollowLimits, LabelerFollower, LabelWriter
 from zeppelin_pipeline.labels.labelers import Labeler, find_labelers
+from zeppelin_pipeline.labels.merge import LabelLimits
 from zeppelin_pipeline.warehouse.connection import connect, read_key_space
 from zeppelin_pipeline.warehouse.queries import load_queries
 
@@ -41,6 +42,23 @@ class LabelSettings:
     idle_seconds: float = 300.0
 
 
+def label_settings(
+    *,
+    postgres_url: str,
+    plc_url: str,
+    clients: ClientSettings,
+    most_labelers: int,
+    labels_per_second: float,
+    bytes_per_second: float,
+    rows: int,
+    quarantine: int,
+) -> LabelSettings:
+    """The settings of following, from those of a deployment; the bounds are of each labeler."""
+    table = LabelLimits(rows=rows, quarantine=quarantine)
+    limits = FollowLimits(labels_per_second=labels_per_second, bytes_per_second=bytes_per_second, table=table)
+    return LabelSettings(postgres_url, plc_url, clients, limits, most_labelers)
+
+
 @dataclass(frozen=True, slots=True)
 class LabelReport:
     """The labelers at a moment.
@@ -50,13 +68,17 @@ class LabelReport:
         failing: of these, those whose stream does not flow, by reason.
         elsewhere: labelers that another process follows.
         written: labels, since the start.
-        refused: labels, by reason, likewise.
+        labels_per_second: of these, since the last report.
+        lag_seconds: of the labeler that is furthest behind, as of its last labels; null before any.
+        refused: labels, by reason, since the start.
     """
 
     followed: int
     failing: dict[str, int]
     elsewhere: int
     written: int
+    labels_per_second: float
+    lag_seconds: float | None
     refused: dict[str, int]
 
 
@@ -92,6 +114,8 @@ class _Labelers:
         self._asked: set[str] = set()
         self._elsewhere = 0
         self._written = 0
+        self._told_written = 0
+        self._told_at = asyncio.get_running_loop().time()
         self._refused: dict[str, int] = {}
         clients = settings.clients
         self._stream = StreamSettings(
@@ -100,28 +124,30 @@ class _Labelers:
 
     async def run(self, until: asyncio.Event, report: Callable[[LabelReport], None] | None) -> None:
         loop = asyncio.get_running_loop()
-        told_at = loop.time()
         try:
             while not until.is_set():
                 await self._collect()
                 found = await asyncio.to_thread(self._look)
                 self._begin(found)
-                if report is not None and loop.time() - told_at >= self._settings.report_seconds:
-                    told_at = loop.time()
+                if report is not None and loop.time() - self._told_at >= self._settings.report_seconds:
                     report(self._report())
                 try:
                     await asyncio.wait_for(until.wait(), self._settings.look_seconds)
                 except TimeoutError:
                     continue
         finally:
-            for follower, _ in self._running.values():
-                follower.stop()
-            ended = await asyncio.gather(*(task for _, task in self._running.values()), return_exceptions=True)
-            self._raise_first(ended)
-            for follower, _ in list(self._running.values()):
-                self._forget(follower)
+            last = self._report()
+            await self._let_go()
         if report is not None:
-            report(self._report())
+            report(replace(last, written=self._written, refused=dict(self._refused)))
+
+    async def _let_go(self) -> None:
+        for follower, _ in self._running.values():
+            follower.stop()
+        ended = await asyncio.gather(*(task for _, task in self._running.values()), return_exceptions=True)
+        self._raise_first(ended)
+        for follower, _ in list(self._running.values()):
+            self._forget(follower)
 
     @staticmethod
     def _raise_first(ended: list[BaseException | None]) -> None:
@@ -196,4 +222,8 @@ class _Labelers:
             for reason, count in follower.refused.items():
                 refused[reason] = refused.get(reason, 0) + count
         written = self._written + sum(follower.written for follower in followers)
-        return LabelReport(len(followers), failing, self._elsewhere, written, refused)
+        now = asyncio.get_running_loop().time()
+        labels_per_second = (written - self._told_written) / max(now - self._told_at, 0.001)
+        self._told_written, self._told_at = written, now
+        lag_seconds = max((each.lag_seconds for each in followers if each.lag_seconds is not None), default=None)
+        return LabelReport(len(followers), failing, self._elsewhere, written, labels_per_second, lag_seconds, refused)

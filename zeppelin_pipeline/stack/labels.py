@@ -7,7 +7,7 @@ from rich.console import Console
 
 from zeppelin_pipeline.hosts.client import ClientSettings, Timeouts
 from zeppelin_pipeline.hosts.limits import RetryPolicy
-from zeppelin_pipeline.labels.service import LabelReport, LabelSettings, follow_labelers
+from zeppelin_pipeline.labels.service import LabelReport, LabelSettings, follow_labelers, label_settings
 from zeppelin_pipeline.settings import Settings
 
 
@@ -24,7 +24,17 @@ def run_labels(settings: Settings, console: Console) -> None:
         timeouts=Timeouts(read=settings.request_timeout_seconds),
         retry=RetryPolicy(attempts=settings.fetch_attempts),
     )
-    asyncio.run(_follow(LabelSettings(settings.require_postgres_url(), settings.plc_url, clients), console))
+    following = label_settings(
+        postgres_url=settings.require_postgres_url(),
+        plc_url=settings.plc_url,
+        clients=clients,
+        most_labelers=settings.labels_most_labelers,
+        labels_per_second=settings.labels_per_second,
+        bytes_per_second=settings.labels_bytes_per_second,
+        rows=settings.labels_rows,
+        quarantine=settings.labels_quarantine,
+    )
+    asyncio.run(_follow(following, console))
 
 
 async def _follow(settings: LabelSettings, console: Console) -> None:

@@ -7,7 +7,8 @@ import dagster as dg
 import pytest
 
 from zeppelin_pipeline.defs.code_location import build_resources
-from zeppelin_pipeline.defs.firehose import RELAY_TAG, follow_firehose, growing_lags, keep_firehose, needs_run
+from zeppelin_pipeline.defs.firehose import follow_firehose, growing_lags, keep_firehose
+from zeppelin_pipeline.defs.supervision import FOLLOWED_TAG, needs_run
 from zeppelin_pipeline.settings import Settings
 
 RELAYS = ("https://one.example.com", "https://two.example.com")
@@ -22,7 +23,7 @@ def tick(instance: dg.DagsterInstance, cursor: str | None = None, **given: Any) 
 
 def make_run(instance: dg.DagsterInstance, relay: str, status: dg.DagsterRunStatus) -> None:
     config = {"ops": {"follow_relay": {"config": {"relay": relay}}}}
-    instance.create_run_for_job(follow_firehose, run_config=config, status=status, tags={RELAY_TAG: relay})
+    instance.create_run_for_job(follow_firehose, run_config=config, status=status, tags={FOLLOWED_TAG: relay})
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_each_relay_gets_a_run_whose_key_was_never_used() -> None:
             f"firehose-{RELAYS[0]}-8",
             f"firehose-{RELAYS[1]}-1",
         ]
-        assert [request.tags[RELAY_TAG] for request in result.run_requests] == list(RELAYS)
+        assert [request.tags[FOLLOWED_TAG] for request in result.run_requests] == list(RELAYS)
         config = result.run_requests[0].run_config["ops"]["follow_relay"]["config"]
         assert config == {"relay": RELAYS[0], "seconds": 1200.0}
 
