@@ -1,9 +1,12 @@
 """The firehose of a devnet into a backfilled warehouse: every event kind, faults, gaps, and equality with the truth."""
 
 import asyncio
+import os
 import random
+import signal
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -23,6 +26,7 @@ from zeppelin_pipeline.devnet.model import AccountStatus, DevnetConfig, LiveConf
 from zeppelin_pipeline.firehose.rates import Rates
 from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.firehose.stream import FutureCursorError
+from zeppelin_pipeline.firehose.verifiers import VerifierDiedError
 from zeppelin_pipeline.repos.audit import Audit, all_repositories, audit_repositories
 from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
 from zeppelin_pipeline.warehouse.indexes import declared_indexes
@@ -267,3 +271,78 @@ async def test_a_consumer_killed_at_random_points_loses_nothing(
         assert (cursor_of(settings) or 0) <= last
     await settle(settings, postgres_url, last)
     assert_equal_to(network, postgres_url)
+
+
+async def test_a_verifier_or_a_connection_that_dies_ends_the_consumer_and_the_next_loses_nothing(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    settings = firehose_settings(network, postgres_url, tmp_path)
+    for kill, error in ((kill_verifiers, VerifierDiedError), (drop_connections, psycopg.OperationalError)):
+        following = asyncio.create_task(follow(settings, asyncio.Event()))
+        await until_cursor(settings, network.live(20))
+        kill(postgres_url)
+        network.live(40)
+        with pytest.raises(error):
+            await asyncio.wait_for(following, 60)
+    await settle(settings, postgres_url, network.last_seq())
+    assert_equal_to(network, postgres_url)
+
+
+async def test_a_consumer_that_stands_by_takes_over_when_the_other_ends(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    settings = firehose_settings(network, postgres_url, tmp_path)
+    ends = [asyncio.Event(), asyncio.Event()]
+    first = asyncio.create_task(follow(settings, ends[0]))
+    await until_cursor(settings, network.live(30))
+    second = asyncio.create_task(follow(settings, ends[1], patience_seconds=60))
+    network.live(30)
+    ends[0].set()
+    assert await first
+    await until_cursor(settings, network.live(30))
+    ends[1].set()
+    assert await second
+    await settle(settings, postgres_url, network.last_seq())
+    assert_equal_to(network, postgres_url)
+
+
+async def test_what_two_relays_tell_is_applied_once(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    one = firehose_settings(network, postgres_url, tmp_path)
+    other = replace(one, relay=network.relay_url.replace("127.0.0.1", "localhost"))
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute(
+            "INSERT INTO stream (relay, endpoint, epoch, seq) SELECT %s, endpoint, 1, seq FROM stream", (other.relay,)
+        )
+    last = network.live(100)
+    reports = await asyncio.gather(follow_to(one, last), follow_to(other, last))
+    told = [sum(report.events.get("commit", 0) for report in each) for each in reports]
+    assert told[0] == told[1] > 50
+    assert sum(report.replayed for each in reports for report in each) == told[0]
+    await settle(one, postgres_url, last)
+    assert_equal_to(network, postgres_url)
+
+
+def kill_verifiers(_url: str) -> None:
+    """Kills this process's verifiers."""
+    for task in Path("/proc/self/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if b"verifier_process" in Path(f"/proc/{child}/cmdline").read_bytes():
+                os.kill(int(child), signal.SIGKILL)
+
+
+def drop_connections(url: str) -> None:
+    """Ends all that the firehose has with the warehouse, as the end of the server would."""
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name IN ('zeppelin firehose', 'zeppelin resync')"
+        )
+
+
+async def until_cursor(settings: FirehoseSettings, seq: int) -> None:
+    """Waits until everything up to a number is durable."""
+    async with asyncio.timeout(90):
+        while (cursor_of(settings) or 0) < seq:  # noqa: ASYNC110 - the database is waited for
+            await asyncio.sleep(0.05)
