@@ -111,10 +111,14 @@ def refetch(
     shard: Annotated[
         str | None, typer.Option(help="Every repository of a shard; with --stale only its stale ones.")
     ] = None,
+    accept_older: Annotated[
+        bool, typer.Option("--accept-older", help="Take what the hosts of the named accounts give, though it is older.")
+    ] = False,
 ) -> None:
     """Fetch repositories again and reconcile the lake and the warehouse with them."""
     with warehouse_of(Settings.load()) as settings:
-        if not run_refetch(settings, RefetchRequest(tuple(dids or ()), shard, is_stale=stale), Console()):
+        request = RefetchRequest(tuple(dids or ()), shard, is_stale=stale, accepts_older=accept_older)
+        if not run_refetch(settings, request, Console()):
             raise typer.Exit(EXIT_WRONG)
 
 

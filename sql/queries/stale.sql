@@ -24,6 +24,14 @@ WHERE r.shard IS NOT NULL AND r.fetched_at < least(l.listed_at, %(fetched_before
             l.active AND r.state IN ('synchronized', 'absent') AND r.status <> 'active'
             OR NOT l.active AND r.status = 'active' AND l.host = r.host));
 
+-- name: behind_listed
+-- Of this part of the listings: repositories that their host has at an older rev than we hold, though ours is an hour older than the
+-- listing; by host. The host went back, or serves what it should not: what we hold stays.
+SELECT l.host, count(*)
+FROM listed l JOIN repo r USING (actor_id)
+WHERE l.active AND l.host = r.host AND l.rev < r.rev AND to_timestamp((r.rev >> 10) / 1e6) < l.listed_at - interval '1 hour'
+GROUP BY 1;
+
 -- name: clear_listed
 -- Make room for the next part.
 TRUNCATE listed;
@@ -54,3 +62,7 @@ ORDER BY s.shard, a.did;
 -- In which shard each of some accounts is.
 SELECT a.did, r.shard FROM repo r JOIN actor a ON a.id = r.actor_id WHERE r.actor_id = ANY(%(actors)s) AND r.shard IS NOT NULL
 ORDER BY r.shard, a.did;
+
+-- name: accept_older
+-- Repositories of which whatever rev is loaded next is taken, by a person's decision.
+UPDATE repo SET (rev, state) = (0, 'desynchronized') WHERE actor_id = ANY(%(actors)s) AND rev IS NOT NULL;

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tests.backfill import QUIET, Backfill
 from tests.pipeline.tables import comparable_tables, fix_hash_key, network_settings
-from zeppelin_pipeline.atproto.tid import int_to_tid
+from zeppelin_pipeline.atproto.tid import int_to_tid, tid_to_int
 from zeppelin_pipeline.defs.code_location import build_resources
 from zeppelin_pipeline.defs.sensors import refetch_stale_shards
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
@@ -235,6 +235,31 @@ def test_the_command_fetches_accounts_and_what_is_stale_without_dagster(
     assert fetches(network) - before == 2
     with pytest.raises(ConfigurationError, match="in no shard"):
         run_refetch(backfill.settings, RefetchRequest(("did:plc:nobody",), None, is_stale=False), console)
+
+
+def test_a_host_that_went_back_is_told_and_taken_only_when_a_person_says_so(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str
+) -> None:
+    did = active_accounts(network)[0].did
+    listed = network.rev_of(did)
+    with psycopg.connect(postgres_url) as connection:  # as if we had seen a commit that its host has lost since
+        newer = "UPDATE repo SET rev = rev + (1 << 30) WHERE actor_id = (SELECT id FROM actor WHERE did = %s)"
+        assert connection.execute(newer, (did,)).rowcount == 1
+        unproven = "DELETE FROM post WHERE actor_id = (SELECT id FROM actor WHERE did = %s)"
+        connection.execute(unproven, (did,))
+    backfill.relist()
+    backfill.materialize("stale_repos")
+    found = backfill.metadata["stale_repos", None]
+    assert (found["dagster/row_count"], found["behind"]) == (0, 1)
+    console = Console(file=StringIO())
+    assert run_refetch(backfill.settings, RefetchRequest((did,), None, is_stale=False), console)
+    with psycopg.connect(postgres_url) as connection:
+        query = "SELECT r.rev FROM repo r JOIN actor a ON a.id = r.actor_id WHERE a.did = %s"
+        assert connection.execute(query, (did,)).fetchall() == [(tid_to_int(listed) + (1 << 30),)]
+    assert run_refetch(backfill.settings, RefetchRequest((did,), None, is_stale=False, accepts_older=True), console)
+    assert held_revs(postgres_url)[did] == listed
+    with pytest.raises(ConfigurationError, match="one by one"):
+        run_refetch(backfill.settings, RefetchRequest((), None, is_stale=True, accepts_older=True), console)
 
 
 def test_only_so_many_are_taken_in_a_night_and_none_that_is_young(

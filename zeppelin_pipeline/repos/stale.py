@@ -55,6 +55,7 @@ class StaleResult:
         chosen: of these, how many are in the files: the limit's, or all.
         by_shard: chosen ones of each shard that has any.
         by_reason: of the chosen.
+        behind: repositories by the host that lists an older rev than is held; they are not stale, what is held stays.
     """
 
     listed: int
@@ -62,6 +63,7 @@ class StaleResult:
     chosen: int
     by_shard: dict[str, int]
     by_reason: dict[str, int]
+    behind: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def find_stale(
     queries = load_queries()
     passes = complete_passes(lake)
     by_reason: Counter[str] = Counter()
+    behind: Counter[str] = Counter()
     by_shard: dict[str, int] = {}
     with connection.transaction():
         keys = BatchKeys(read_key_space(connection))
@@ -100,6 +103,7 @@ def find_stale(
         for part in _listed_parts(lake, passes, keys):
             listed += copy_batches(connection, "listed", part)
             connection.execute(queries["collect_listed"], {"fetched_before": now - settings.min_age})
+            behind.update(dict(connection.execute(queries["behind_listed"]).fetchall()))
             connection.execute(queries["clear_listed"])
         connection.execute(queries["collect_due"], {"due_before": now - settings.relook_after})
         row = connection.execute(queries["count_stale"]).fetchone()
@@ -112,7 +116,7 @@ def find_stale(
                 by_reason.update(one["reason"] for one in stale)
     for path in set(lake.list(layout.STALE)) - set(map(layout.stale, by_shard)):
         lake.delete(path)
-    return StaleResult(listed, row[0] if row else 0, by_reason.total(), by_shard, dict(by_reason))
+    return StaleResult(listed, row[0] if row else 0, by_reason.total(), by_shard, dict(by_reason), dict(behind))
 
 
 def stale_shards(lake: Lake) -> list[str]:

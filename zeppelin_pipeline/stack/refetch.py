@@ -28,16 +28,26 @@ from zeppelin_pipeline.warehouse.queries import load_queries
 
 @dataclass(frozen=True, slots=True)
 class RefetchRequest:
-    """Which repositories: of some accounts, of a whole shard, or the stale ones of a shard or of all."""
+    """Which repositories: of some accounts, of a whole shard, or the stale ones of a shard or of all.
+
+    Attributes:
+        dids: the accounts.
+        shard: its key.
+        is_stale: only those that are stale.
+        accepts_older: what the accounts' hosts give is taken though it is older than what is held.
+    """
 
     dids: tuple[str, ...]
     shard: str | None
     is_stale: bool
+    accepts_older: bool = False
 
     def check(self) -> None:
         """Raises ConfigurationError unless exactly one way of choosing is used."""
         if bool(self.dids) == (self.is_stale or self.shard is not None):
             raise ConfigurationError("give DIDs, or --stale, or --shard KEY, or both of these")
+        if self.accepts_older and not self.dids:
+            raise ConfigurationError("--accept-older is for accounts that are named one by one")
 
 
 def run_refetch(settings: Settings, request: RefetchRequest, console: Console) -> bool:
@@ -51,7 +61,9 @@ def run_refetch(settings: Settings, request: RefetchRequest, console: Console) -
         for shard, dids in _chosen(connection, lake, shards, request):
             result = asyncio.run(_refetch(settings, lake, shard, dids, network, shards))
             extract_shard(lake, shard, limits=shards.extract_limits())
-            loaded = load_shard_batches(connection, lake, shard)
+            if request.accepts_older and dids:
+                _accept_older(connection, dids)
+            loaded = load_shard_batches(connection, lake, shard, anew=request.accepts_older)
             failed += result.failed_repos
             console.print(
                 f"{shard}: {result.fetched} fetched, {sum(result.absent.values())} absent,"
@@ -77,6 +89,14 @@ def _chosen(
     if unknown:
         raise ConfigurationError(f"in no shard that was loaded: {', '.join(sorted(unknown))}")
     return [(shard, [did for did, _ in group]) for shard, group in groupby(rows, key=lambda row: row[1])]
+
+
+def _accept_older(connection: Connection[TupleRow], dids: list[str]) -> None:
+    """Has the next load take these repositories at any rev; when it does not come to that, they are due again."""
+    keys, queries = read_key_space(connection), load_queries()
+    with connection.transaction():
+        for query in ("accept_older", "forget_ahead_records_of_accounts", "forget_ahead_commits_of_accounts"):
+            connection.execute(queries[query], {"actors": [keys.actor_id(did) for did in dids]})
 
 
 async def _refetch(

@@ -49,6 +49,8 @@ def stale_repos(
             "left_for_later": result.found - result.chosen,
             "compared": result.listed,
             "shards": len(result.by_shard),
+            "behind": sum(result.behind.values()),
+            "behind_by_host": counts_table("host", result.behind),
             "by_reason": counts_table("reason", result.by_reason),
             "by_shard": markdown_table(["shard", "stale"], most),
             "seconds": round(seconds, 2),
