@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from zeppelin_api.db import Session
+from zeppelin_api.errors import invalid_request
 from zeppelin_api.hydration.keys import SELF_RKEY, STATUS, VERIFICATION, did_of, rkey_of, uri_of
 from zeppelin_api.hydration.records import least_time, read_record
 from zeppelin_api.hydration.state import Account, Hydration, JsonRecord, StoredRecord, Verification
@@ -66,6 +67,18 @@ async def resolve_identifiers(session: Session, identifiers: Iterable[str]) -> d
         by_handle = {row.handle: row.did for row in rows}
         dids |= {text: by_handle[handle] for text, handle in handles.items() if handle in by_handle}
     return dids
+
+
+async def resolve_actor(session: Session, identifier: str) -> str:
+    """The DID of a handle or DID.
+
+    Raises:
+        ApiError: `InvalidRequest`, nobody has the handle.
+    """
+    did = (await resolve_identifiers(session, [identifier])).get(identifier)
+    if did is None:
+        raise invalid_request("Profile not found")
+    return did
 
 
 async def uri_by_did(session: Session, uri: str) -> str:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from zeppelin_api.db import Session
 from zeppelin_api.errors import ApiError, invalid_request
-from zeppelin_api.hydration.accounts import load_accounts, load_profile_counts, resolve_identifiers
+from zeppelin_api.hydration.accounts import load_accounts, load_profile_counts, resolve_actor, resolve_identifiers
 from zeppelin_api.hydration.keys import STARTER_PACK, record_key
 from zeppelin_api.hydration.labels import hydrate_labels
 from zeppelin_api.hydration.records import load_records
@@ -33,9 +33,7 @@ async def get_profile(
     actor: Annotated[AtIdentifier, Query(description="Handle or DID of account to fetch profile of.")],
 ) -> Response:
     """Get detailed profile view of an actor."""
-    did = (await resolve_identifiers(session, [actor])).get(actor)
-    if did is None:
-        raise invalid_request("Profile not found")
+    did = await resolve_actor(session, actor)
     state = Hydration()
     await load_accounts(session, state, [did])
     account = state.accounts.get(did)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from zeppelin_api.db import Session
 from zeppelin_api.errors import invalid_request
-from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers, uri_by_did
+from zeppelin_api.hydration.accounts import load_accounts, resolve_actor, uri_by_did
 from zeppelin_api.hydration.feeds import FEED_FILTERS, FeedFilter, FeedItem, hydrate_author_feed
 from zeppelin_api.hydration.keys import LIST, POST, PostKey, did_of, post_key, record_key
 from zeppelin_api.hydration.labels import hydrate_labels
@@ -54,9 +54,7 @@ async def get_author_feed(
 ) -> Response:
     """Get a view of an actor's 'author feed' (post and reposts by the author)."""
     start = decode_cursor(cursor)
-    did = (await resolve_identifiers(session, [actor])).get(actor)
-    if did is None:
-        raise invalid_request("Profile not found")
+    did = await resolve_actor(session, actor)
     state = Hydration()
     await load_accounts(session, state, [did])
     await hydrate_labels(session, state)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from zeppelin_api.db import Session
 from zeppelin_api.errors import invalid_request
-from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers, uri_by_did
+from zeppelin_api.hydration.accounts import load_accounts, resolve_actor, uri_by_did
 from zeppelin_api.hydration.curation import (
     hydrate_lists,
     hydrate_members,
@@ -89,7 +89,7 @@ async def get_lists(
 ) -> Response:
     """Enumerates the lists created by a specified account (actor), newest first."""
     start = decode_cursor(cursor)
-    did = await _did_of(session, actor)
+    did = await resolve_actor(session, actor)
     wanted_purposes = sorted({_PURPOSES[name] for name in purposes or _PURPOSES if name in _PURPOSES})
     state = Hydration()
 
@@ -142,7 +142,7 @@ async def get_actor_starter_packs(
 ) -> Response:
     """Get a list of starter packs created by the actor, newest first."""
     start = decode_cursor(cursor)
-    did = await _did_of(session, actor)
+    did = await resolve_actor(session, actor)
     state = Hydration()
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
@@ -152,13 +152,6 @@ async def get_actor_starter_packs(
 
     page = await fill_page(start, limit, fetch)
     return json_response(present(starterPacks=page.items, cursor=page.cursor))
-
-
-async def _did_of(session: Session, actor: str) -> str:
-    did = (await resolve_identifiers(session, [actor])).get(actor)
-    if did is None:
-        raise invalid_request("Profile not found")
-    return did
 
 
 async def _load(session: Session, state: Hydration, collection: str, uris: list[str]) -> None:

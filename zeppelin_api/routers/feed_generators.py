@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from zeppelin_api.errors import invalid_request
 from zeppelin_api.feed_services import Skeleton
-from zeppelin_api.hydration.accounts import resolve_identifiers
+from zeppelin_api.hydration.accounts import resolve_actor
 from zeppelin_api.hydration.feeds import FeedItem, hydrate_feed_items
 from zeppelin_api.hydration.generators import hydrate_actor_feeds, hydrate_generators
 from zeppelin_api.hydration.identity import load_service_document
@@ -164,9 +164,7 @@ async def get_actor_feeds(
 ) -> Response:
     """Get a list of feeds (feed generator records) created by the actor, newest first."""
     start = decode_cursor(cursor)
-    did = (await resolve_identifiers(session, [actor])).get(actor)
-    if did is None:
-        raise invalid_request("Profile not found")
+    did = await resolve_actor(session, actor)
     state = Hydration()
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
