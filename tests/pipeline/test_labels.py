@@ -5,8 +5,10 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import LiteralString
 
 import dagster as dg
+import httpx2
 
 from tests.backfill import QUIET
 from tests.factories import WarehouseFactory
@@ -14,9 +16,12 @@ from tests.pipeline.tables import network_settings
 from zeppelin_pipeline.atproto.crypto import PrivateKey
 from zeppelin_pipeline.defs.code_location import build_resources
 from zeppelin_pipeline.defs.labels import FollowLabelsConfig, follow_labels, labels
+from zeppelin_pipeline.devnet.background import running_devnet
 from zeppelin_pipeline.devnet.labeler import DevnetLabeler
+from zeppelin_pipeline.devnet.model import DevnetConfig
 from zeppelin_pipeline.hosts.client import ClientSettings
 from zeppelin_pipeline.hosts.limits import RetryPolicy
+from zeppelin_pipeline.identity.documents import read_document
 from zeppelin_pipeline.labels.follower import FollowLimits
 from zeppelin_pipeline.labels.service import LabelReport, LabelSettings, follow_labelers
 
@@ -137,3 +142,33 @@ async def test_dagster_follows_labelers_for_the_time_of_a_run_and_tells_how_they
     assert told is not None
     assert [told.metadata[name].value for name in ("labelers", "down", "labels", "refused")] == [2, 1, 2, 0]
     assert warehouse.connection.execute("SELECT count(*) FROM label").fetchone() == (2,)
+
+
+async def test_the_devnet_s_own_labeler_is_found_by_its_documents_and_what_stands_of_it_is_what_it_says(
+    warehouse: WarehouseFactory, postgres_url: str
+):
+    with running_devnet(DevnetConfig(repos=8, hosts=1, mean_records=10, labels=9)) as network:
+        assert network.labeler is not None
+        document = read_document(httpx2.get(f"{network.plc_url}/{network.labeler}").json(), network.labeler)
+        warehouse.labeler(did=network.labeler)
+        warehouse.connection.execute(
+            "UPDATE identity SET labeler = %s, label_key = %s WHERE actor_id = %s",
+            (document.labeler, document.label_key, warehouse.keys.actor_id(network.labeler)),
+        )
+
+        def rows(condition: LiteralString) -> list[tuple[int, int, int, str]]:
+            return warehouse.connection.execute(
+                "SELECT actor_id, collection, rkey, value FROM label WHERE " + condition + " ORDER BY 1, 2, 3, 4"
+            ).fetchall()
+
+        expected = sorted(
+            (*subject, value)
+            for uri, values in network.labels.items()
+            if (subject := warehouse.keys.label_subject(uri)) is not None
+            for value in values
+        )
+        report = await follow_until(postgres_url, lambda: len(rows("true")) == 15)
+
+    assert len(expected) == 9
+    assert rows("NOT is_negated AND (expires_at IS NULL OR expires_at > now())") == expected
+    assert report.refused == {}

@@ -60,6 +60,16 @@ class DevnetHandle:
         """The PDS hosts."""
         return [HostHandle(host.number, host.url) for host in self._devnet.hosts]
 
+    @property
+    def labeler(self) -> str | None:
+        """DID of the network's labeler; None where nobody labels."""
+        return None if self._devnet.labeler is None else self._devnet.labeler.did
+
+    @property
+    def labels(self) -> dict[str, list[str]]:
+        """The labels that stand, values by subject."""
+        return self._devnet.labels
+
     def set_fault(self, host_number: int, fault: Fault) -> None:
         """Put a fault on a host, besides those that it has."""
         self._devnet.hosts[host_number].faults.append(StandingFault(fault))

@@ -18,9 +18,12 @@ def devnet_command(
     seed: Annotated[int, typer.Option(help="The same seed makes the same accounts, records and CIDs.")] = 1,
     mean_records: Annotated[float, typer.Option(min=1, help="Mean records of a repository.")] = 300.0,
     rate: Annotated[float, typer.Option(min=0, help="Live events a second on the relay's firehose.")] = 0.0,
+    labels: Annotated[
+        int, typer.Option(min=0, help="Accounts and posts that the first account, a labeler, labels. 0: no labeler.")
+    ] = 0,
     base_port: Annotated[
         int,
-        typer.Option(min=0, max=65_000, help="Port of the PLC directory; relay and hosts follow. 0: any free."),
+        typer.Option(min=0, max=65_000, help="Port of the PLC directory; relay, hosts, labeler follow. 0: any free."),
     ] = 0,
     data_dir: Annotated[
         Path | None, typer.Option(help="Keep made repositories here for the next run; else a temporary folder.")
@@ -52,6 +55,7 @@ def devnet_command(
             rate_limit=RateLimit(requests=requests_per_window),
             live=LiveConfig(events_per_second=rate, first_seq=wall_clock_seq()),
             faults=tuple(parse_fault_option(text) for text in fault or ()),
+            labels=labels,
             base_port=base_port,
             data_dir=data_dir,
         )

@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from zeppelin_pipeline.atproto.syntax import format_datetime, parse_datetime
+from zeppelin_pipeline.devnet.labeler import DevnetLabeler
 from zeppelin_pipeline.devnet.model import LAST_MICROS, Account
 from zeppelin_pipeline.devnet.operations import Operation, did_document, plc_data, signed_operation
 from zeppelin_pipeline.devnet.population import Population, rotation_key
@@ -28,8 +29,9 @@ class Directory:
     (two moves where a former host still lists the account).
     """
 
-    def __init__(self, population: Population, host_urls: list[str]) -> None:
+    def __init__(self, population: Population, host_urls: list[str], labeler: DevnetLabeler | None = None) -> None:
         self._population = population
+        self._labeler = labeler
         self._host_urls = host_urls
         self._logs: dict[str, list[Logged]] = {}
 
@@ -70,7 +72,7 @@ class Directory:
         hosts = [account.host] if account.former_host is None else [account.former_host, account.host]
         moved_micros = LAST_MICROS + account.index * MOVED_SPACING_MICROS
         for step, host in enumerate(hosts):
-            operation = self._operation(account.handle, self._host_urls[host], log[-1][2])
+            operation = self._operation(account, account.handle, self._host_urls[host], log[-1][2])
             log.append((moved_micros + step * 1000, account, operation))
         return log
 
@@ -78,7 +80,7 @@ class Directory:
         self, account: Account, micros: int, handle: str, endpoint: str, signing_key: str | None = None
     ) -> None:
         log = self.log(account)
-        log.append((micros, account, self._operation(handle, endpoint, log[-1][2], signing_key)))
+        log.append((micros, account, self._operation(account, handle, endpoint, log[-1][2], signing_key)))
 
     def _handle(self, account: Account) -> str:
         return str(self.current(account).content["alsoKnownAs"][0]).removeprefix("at://")
@@ -86,10 +88,14 @@ class Directory:
     def _endpoint(self, account: Account) -> str:
         return str(self.current(account).content["services"]["atproto_pds"]["endpoint"])
 
-    def _operation(self, handle: str, endpoint: str, previous: Operation, signing_key: str | None = None) -> Operation:
+    def _operation(
+        self, account: Account, handle: str, endpoint: str, previous: Operation, signing_key: str | None = None
+    ) -> Operation:
         key = signing_key or str(previous.content["verificationMethods"]["atproto"])
         operator = rotation_key(self._population.config.seed)
-        return signed_operation(operator, key, handle, endpoint, previous)
+        labeler = self._labeler
+        service = labeler.service if labeler is not None and labeler.did == account.did else None
+        return signed_operation(operator, key, handle, endpoint, previous, service)
 
 
 def directory_app(directory: Directory, population: Population) -> Starlette:

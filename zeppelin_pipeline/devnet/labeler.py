@@ -16,6 +16,7 @@ from zeppelin_pipeline.atproto.labels import sign_label
 from zeppelin_pipeline.atproto.syntax import format_datetime
 from zeppelin_pipeline.devnet.firehose import Firehose
 from zeppelin_pipeline.devnet.model import LiveConfig
+from zeppelin_pipeline.devnet.operations import LabelerService
 from zeppelin_pipeline.devnet.serving import listening_socket, make_server, socket_url
 
 SUBSCRIBE_PATH = "/xrpc/com.atproto.label.subscribeLabels"
@@ -30,16 +31,26 @@ class DevnetLabeler:
         url: of its service, once it is served.
     """
 
-    def __init__(self, did: str, key: PrivateKey | None = None) -> None:
+    def __init__(self, did: str, key: PrivateKey | None = None, url: str = "") -> None:
         self.did = did
         self.key = key or PrivateKey.generate("k256")
-        self.url = ""
+        self.url = url
         self._firehose = Firehose(LiveConfig())
 
     @property
     def last_seq(self) -> int:
         """The number of its newest message."""
         return self._firehose.last_seq
+
+    @property
+    def service(self) -> LabelerService:
+        """What the account's operations say of it."""
+        return LabelerService(self.key.public_key.to_did_key(), self.url)
+
+    @property
+    def app(self) -> Starlette:
+        """The stream, to be served."""
+        return Starlette(routes=[WebSocketRoute(SUBSCRIBE_PATH, self._firehose.serve)])
 
     def label(self, subject: str, val: str, *, key: PrivateKey | None = None, **fields: Any) -> dict[str, Any]:
         """A label; signed by another key, or with any field, it is as wrong as one likes."""
@@ -55,7 +66,7 @@ class DevnetLabeler:
         """Serve the stream on loopback; port 0 lets the system choose. Before and after it is down."""
         listener = listening_socket(port)
         self.url = socket_url(listener)
-        server = make_server(Starlette(routes=[WebSocketRoute(SUBSCRIBE_PATH, self._firehose.serve)]))
+        server = make_server(self.app)
         task = asyncio.create_task(server.serve(sockets=[listener]))
         await server.is_serving.wait()
         try:

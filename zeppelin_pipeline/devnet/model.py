@@ -83,7 +83,9 @@ class DevnetConfig:
         rate_limit: what each host allows one client.
         live: the firehose.
         faults: (host number, fault) pairs that stand from the start.
-        base_port: 0 lets the system choose; else the PLC directory has this port, the relay the next, then the hosts.
+        labels: how many accounts and posts are labelled by the first account, which is active then; 0 for no labeler.
+        base_port: 0 lets the system choose; else the PLC directory has this port, the relay the next, then the hosts,
+            then the labeler.
         data_dir: where made repositories are kept between runs; None is a temporary folder, removed at the end.
     """
 
@@ -97,6 +99,7 @@ class DevnetConfig:
     rate_limit: RateLimit = field(default_factory=RateLimit)
     live: LiveConfig = field(default_factory=LiveConfig)
     faults: tuple[tuple[int, Fault], ...] = ()
+    labels: int = 0
     base_port: int = 0
     data_dir: Path | None = None
 

@@ -20,6 +20,8 @@ from zeppelin_pipeline.devnet.directory import Directory, directory_app
 from zeppelin_pipeline.devnet.faults import FaultKind
 from zeppelin_pipeline.devnet.firehose import Firehose
 from zeppelin_pipeline.devnet.host import Host, RateLimiter, StandingFault
+from zeppelin_pipeline.devnet.labeler import DevnetLabeler
+from zeppelin_pipeline.devnet.labelling import label_network, make_labeler
 from zeppelin_pipeline.devnet.live import LiveFeed
 from zeppelin_pipeline.devnet.model import DevnetConfig
 from zeppelin_pipeline.devnet.names import NameServer, names_socket
@@ -39,15 +41,24 @@ class DevnetUrls:
     relay: str
     hosts: list[str] = field(default_factory=list[str])
     dns: str = ""
+    labeler: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The content of a description file."""
-        return {"plc_url": self.plc, "relay_url": self.relay, "hosts": self.hosts, "dns": self.dns, "pid": os.getpid()}
+        return {
+            "plc_url": self.plc,
+            "relay_url": self.relay,
+            "hosts": self.hosts,
+            "dns": self.dns,
+            "labeler_url": self.labeler,
+            "pid": os.getpid(),
+        }
 
     def lines(self) -> list[str]:
         """For a person to read."""
         hosts = [f"host {number}  {url}" for number, url in enumerate(self.hosts)]
-        return [f"plc     {self.plc}", f"relay   {self.relay}", f"dns     {self.dns} (UDP)", *hosts]
+        labeler = [] if self.labeler is None else [f"labeler {self.labeler}"]
+        return [f"plc     {self.plc}", f"relay   {self.relay}", f"dns     {self.dns} (UDP)", *hosts, *labeler]
 
 
 class Devnet:
@@ -60,6 +71,8 @@ class Devnet:
         hosts: the PDS hosts, once entered.
         feed: what makes events, once entered.
         urls: where everything is, once entered.
+        labeler: of the network, once entered; None where nobody labels.
+        labels: of it that stand, values by subject.
     """
 
     def __init__(self, config: DevnetConfig) -> None:
@@ -75,20 +88,27 @@ class Devnet:
         self.firehose = Firehose(config.live)
         self.hosts: list[Host] = []
         self.urls = DevnetUrls("", "")
+        self.labeler: DevnetLabeler | None = None
+        self.labels: dict[str, list[str]] = {}
         self._servers: list[tuple[LoopbackServer, asyncio.Task[None]]] = []
 
     async def __aenter__(self) -> Self:
         """Listen, then serve."""
         listeners = self._listen()
-        plc, relay, *hosts = [socket_url(listener) for listener in listeners]
-        self.urls = DevnetUrls(plc, relay, hosts, await self._serve_names())
-        directory = Directory(self.state.population, hosts)
+        plc, relay, *others = [socket_url(listener) for listener in listeners]
+        hosts, labelers = others[: self.config.hosts], others[self.config.hosts :]
+        self.urls = DevnetUrls(plc, relay, hosts, await self._serve_names(), *labelers)
+        for url in labelers:
+            self.labeler = make_labeler(self._index, url)
+            self.labels = label_network(self.labeler, self._index, self.config.labels)
+        directory = Directory(self.state.population, hosts, self.labeler)
         self.feed = LiveFeed(self.config.live, self.state, self._index, directory, self.firehose)
         self.hosts = [self._host(number, url) for number, url in enumerate(hosts)]
         apps: list[ASGIApp] = [
             directory_app(directory, self.state.population),
             relay_app(self.hosts, self.state, self.firehose),
             *(host_app(host, self.state, directory) for host in self.hosts),
+            *([] if self.labeler is None else [self.labeler.app]),
         ]
         for app, listener in zip(apps, listeners, strict=True):
             server = make_server(app)
@@ -127,7 +147,7 @@ class Devnet:
     def _listen(self) -> list[socket.socket]:
         listeners: list[socket.socket] = []
         try:
-            for place in range(self.config.hosts + 2):
+            for place in range(self.config.hosts + 2 + bool(self.config.labels)):
                 port = self.config.base_port + place if self.config.base_port else 0
                 listeners.append(listening_socket(port))
         except BaseException:
@@ -162,7 +182,7 @@ async def run_devnet(
         loop.add_signal_handler(number, stop.set)
     async with Devnet(config) as devnet:
         if description is not None:
-            _write_description(description, devnet.urls)
+            _write_description(description, devnet)
         if tell is not None:
             tell("\n".join(devnet.urls.lines()))
         await stop.wait()
@@ -179,8 +199,10 @@ def _remove_description(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _write_description(path: Path, urls: DevnetUrls) -> None:
+def _write_description(path: Path, devnet: Devnet) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(orjson.dumps(urls.to_json()))
+    labeler = None if devnet.labeler is None else devnet.labeler.did
+    content = devnet.urls.to_json() | {"labeler": labeler, "labels": devnet.labels}
+    temporary.write_bytes(orjson.dumps(content))
     temporary.replace(path)

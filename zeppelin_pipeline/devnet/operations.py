@@ -11,6 +11,14 @@ from zeppelin_pipeline.atproto.crypto import PrivateKey
 
 
 @dataclass(frozen=True, slots=True)
+class LabelerService:
+    """What an operation says of an account's labeler: the `did:key` of its labels, and the service's URL."""
+
+    key: str
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One signed operation of a DID's log: its content, and its CID as text."""
 
@@ -19,7 +27,12 @@ class Operation:
 
 
 def signed_operation(
-    rotation_key: PrivateKey, signing_key: str, handle: str, endpoint: str, previous: Operation | None
+    rotation_key: PrivateKey,
+    signing_key: str,
+    handle: str,
+    endpoint: str,
+    previous: Operation | None,
+    labeler: LabelerService | None = None,
 ) -> Operation:
     """A `plc_operation` (did:plc specification, v0.2), signed by the rotation key.
 
@@ -29,13 +42,19 @@ def signed_operation(
         handle: without `at://`.
         endpoint: URL of the account's PDS.
         previous: the operation before this one; None for the genesis.
+        labeler: for an account that is one.
     """
+    methods = {"atproto": signing_key}
+    services = {"atproto_pds": {"type": "AtprotoPersonalDataServer", "endpoint": endpoint}}
+    if labeler is not None:
+        methods["atproto_label"] = labeler.key
+        services["atproto_labeler"] = {"type": "AtprotoLabeler", "endpoint": labeler.endpoint}
     content: dict[str, Any] = {
         "type": "plc_operation",
         "rotationKeys": [rotation_key.public_key.to_did_key()],
-        "verificationMethods": {"atproto": signing_key},
+        "verificationMethods": methods,
         "alsoKnownAs": [f"at://{handle}"],
-        "services": {"atproto_pds": {"type": "AtprotoPersonalDataServer", "endpoint": endpoint}},
+        "services": services,
         "prev": previous.cid if previous else None,
     }
     signature = rotation_key.sign(dag_cbor.encode(content))
@@ -51,25 +70,26 @@ def plc_did(genesis: Operation) -> str:
 
 def did_document(did: str, operation: Operation) -> dict[str, Any]:
     """The DID document of an operation, member for member as the public directory writes it."""
-    method = operation.content["verificationMethods"]["atproto"]
-    service = operation.content["services"]["atproto_pds"]
+    methods: dict[str, str] = operation.content["verificationMethods"]
+    services: dict[str, dict[str, str]] = operation.content["services"]
+    suites = dict.fromkeys(f"https://w3id.org/security/suites/{_suite(key)}-2019/v1" for key in methods.values())
     return {
-        "@context": [
-            "https://www.w3.org/ns/did/v1",
-            "https://w3id.org/security/multikey/v1",
-            f"https://w3id.org/security/suites/{_suite(method)}-2019/v1",
-        ],
+        "@context": ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1", *suites],
         "id": did,
         "alsoKnownAs": operation.content["alsoKnownAs"],
         "verificationMethod": [
             {
-                "id": f"{did}#atproto",
+                "id": f"{did}#{name}",
                 "type": "Multikey",
                 "controller": did,
-                "publicKeyMultibase": method.removeprefix("did:key:"),
+                "publicKeyMultibase": key.removeprefix("did:key:"),
             }
+            for name, key in methods.items()
         ],
-        "service": [{"id": "#atproto_pds", "type": service["type"], "serviceEndpoint": service["endpoint"]}],
+        "service": [
+            {"id": f"#{name}", "type": service["type"], "serviceEndpoint": service["endpoint"]}
+            for name, service in services.items()
+        ],
     }
 
 

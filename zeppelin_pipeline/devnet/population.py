@@ -77,6 +77,8 @@ def make_population(config: DevnetConfig) -> Population:
     count = config.repos
     hosts = _hosts(rng, count, config.hosts)
     statuses = _statuses(rng, count, config.inactive_share)
+    if config.labels:
+        statuses[0] = AccountStatus.ACTIVE  # the labeler
     created = FIRST_MICROS + np.sort(rng.integers(0, (LAST_MICROS - FIRST_MICROS) // 2, count)) // 1000 * 1000
     is_p256 = rng.random(count) < config.p256_share
     operator = rotation_key(config.seed)
