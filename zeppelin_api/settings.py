@@ -59,7 +59,7 @@ class ApiSettings(BaseSettings):
     )
 
     image_url_pattern: str = Field(
-        default="https://cdn.bsky.app/img/{preset}/plain/{did}/{cid}@jpeg",
+        default="https://cdn.bsky.app/img/{preset}/plain/{did}/{cid}",
         description="URL of an image: {preset} is avatar, banner, feed_thumbnail or feed_fullsize.",
     )
     media_max_bytes: int = Field(default=10_000_000, ge=1, description="Largest blob that /img and /blob fetch.")

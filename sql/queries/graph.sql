@@ -44,11 +44,26 @@ ORDER BY least(follow.created_at, follow.indexed_at) DESC, follow.rkey DESC, fol
 LIMIT %(limit)s;
 
 -- name: get_blocked_pairs
--- Which of some pairs of accounts have a block between them, in either direction.
-SELECT wanted.one, wanted.other
-FROM unnest(%(ones)s::bigint[], %(others)s::bigint[]) AS wanted (one, other)
-WHERE EXISTS (SELECT FROM block WHERE block.actor_id = wanted.one AND block.subject_actor = wanted.other)
-    OR EXISTS (SELECT FROM block WHERE block.actor_id = wanted.other AND block.subject_actor = wanted.one);
+-- Which of some pairs of accounts have a block between them, in either direction: of the account, or of a moderation list that it is on.
+WITH wanted AS (
+    SELECT one, other, one AS blocker, other AS blocked
+    FROM unnest(%(ones)s::bigint[], %(others)s::bigint[]) AS pair (one, other)
+    UNION ALL
+    SELECT one, other, other, one
+    FROM unnest(%(ones)s::bigint[], %(others)s::bigint[]) AS pair (one, other)
+)
+SELECT DISTINCT wanted.one, wanted.other
+FROM wanted
+WHERE EXISTS (SELECT FROM block WHERE block.actor_id = wanted.blocker AND block.subject_actor = wanted.blocked)
+    OR EXISTS (
+        SELECT FROM list_block
+        JOIN list ON list.actor_id = list_block.subject_actor AND list.rkey = list_block.subject_rkey AND list.purpose = 1
+        JOIN list_item
+            ON list_item.subject_actor = wanted.blocked
+            AND list_item.actor_id = list.actor_id
+            AND list_item.list_rkey = list.rkey
+        WHERE list_block.actor_id = wanted.blocker
+    );
 
 -- name: get_relationships
 -- What stands between an account and others: follows and blocks in both directions, each by its first record, and lists of members

@@ -56,6 +56,47 @@ async def test_a_block_hides_a_member_where_the_operator_follows_blocks(postgres
         assert len((await open_api.get("app.bsky.graph.getList", list=curated.uri))["items"]) == 2
 
 
+async def test_a_block_by_a_moderation_list_hides_as_one_of_the_account_does(
+    postgres_url: str, warehouse: WarehouseFactory
+):
+    owner, other, curated, foe = (warehouse.account(f"{name}.test") for name in ("owner", "other", "curated", "foe"))
+    pests, friends = _list(warehouse, other, [foe], MODERATION), _list(warehouse, other, [curated])
+    for follower in (other, curated, foe):
+        warehouse.follow(follower, owner)
+    for blocked in (pests, friends):
+        warehouse.record(owner, "app.bsky.graph.listblock", {"subject": blocked.uri})
+
+    async with running_api(postgres_url, third_party_blocks_hide=True) as strict:
+        shown = (await strict.get("app.bsky.graph.getFollowers", actor=owner.did))["followers"]
+        assert [follower["handle"] for follower in shown] == ["curated.test", "other.test"]
+        (follower,) = (await strict.get("app.bsky.graph.getFollows", actor=curated.did))["follows"]
+        assert follower["handle"] == "owner.test"
+        assert (await strict.get("app.bsky.graph.getFollows", actor=foe.did))["follows"] == []
+
+
+async def test_labels_that_an_author_puts_on_a_list_are_not_shown_but_labelers_are(
+    api: ApiClient, warehouse: WarehouseFactory
+):
+    owner, labeler = warehouse.account("owner.test"), warehouse.labeler()
+    labels = {"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": "nudity"}]}
+    made = warehouse.record(owner, "app.bsky.graph.list", {**CURATED, "labels": labels})
+    warehouse.label(labeler, made.uri, "rude")
+
+    accept = {"atproto-accept-labelers": labeler.did}
+    view = (await api.get("app.bsky.graph.getList", accept, list=made.uri))["list"]
+
+    assert [label["val"] for label in view["labels"]] == ["rude"]
+
+
+async def test_an_empty_parameter_is_none(api: ApiClient, warehouse: WarehouseFactory):
+    owner = warehouse.account("owner.test")
+
+    assert len((await api.get("app.bsky.actor.getProfiles", actors=["", owner.did]))["profiles"]) == 1
+    assert (await api.get("app.bsky.graph.getLists", actor=owner.did, limit="", cursor=""))["lists"] == []
+    assert await api.error("app.bsky.actor.getProfiles", actors="") == (400, "InvalidRequest")
+    assert await api.error("app.bsky.actor.getProfile", actor="") == (400, "InvalidRequest")
+
+
 async def test_lists_are_told_apart_by_purpose(api: ApiClient, warehouse: WarehouseFactory):
     owner = warehouse.account("owner.test")
     for value in (CURATED, MODERATION, REFERENCE, CURATED):
@@ -139,7 +180,7 @@ async def test_relationships_are_told_in_both_directions(api: ApiClient, warehou
     blocked = warehouse.block(foe, me)
     pests = _list(warehouse, foe, [listed], MODERATION)
     warehouse.record(me, "app.bsky.graph.listblock", {"subject": pests.uri})
-    others = [friend.did, "foe.test", listed.did, "nobody.test", me.did]
+    others = [friend.did, foe.did, listed.did, "", "foe.test", me.did]
 
     body = await api.get("app.bsky.graph.getRelationships", actor="me.test", others=others)
 
@@ -150,7 +191,7 @@ async def test_relationships_are_told_in_both_directions(api: ApiClient, warehou
             {"$type": kind, "did": friend.did, "following": following.uri, "followedBy": followed.uri},
             {"$type": kind, "did": foe.did, "blockedBy": blocked.uri},
             {"$type": kind, "did": listed.did, "blockingByList": pests.uri},
-            {"$type": "app.bsky.graph.defs#notFoundActor", "actor": "nobody.test", "notFound": True},
+            {"$type": "app.bsky.graph.defs#notFoundActor", "actor": "foe.test", "notFound": True},
             {"$type": kind, "did": me.did},
         ],
     }

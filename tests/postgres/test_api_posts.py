@@ -94,7 +94,7 @@ async def test_media_are_shown_by_their_urls(api: ApiClient, warehouse: Warehous
         "external": {"uri": "https://example.test/", "title": "t", "description": "d", "thumb": image},
     }
     unknown = {"$type": "test.embed.unknown", "what": "ever"}
-    base = f"https://cdn.bsky.app/img/%s/plain/{alice.did}/{cid}@jpeg"
+    base = f"https://cdn.bsky.app/img/%s/plain/{alice.did}/{cid}"
 
     assert (await _post(api, warehouse.post(alice, embed=images)))["embed"] == {
         "$type": "app.bsky.embed.images#view",

@@ -19,6 +19,7 @@ from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import Service, ServiceDep, SessionDep
 from zeppelin_api.views.context import View, present, typed
 from zeppelin_api.views.profiles import profile
+from zeppelin_pipeline.atproto.syntax import is_did
 
 router: Final = XrpcRouter("app.bsky.graph")
 
@@ -70,14 +71,13 @@ async def get_relationships(
 ) -> Response:
     """Enumerates public relationships between one account, and a list of other accounts."""
     wanted = others or []
-    dids = await resolve_identifiers(session, [actor, *wanted])
-    did = dids.get(actor)
-    found = {} if did is None else await load_relationships(session, did, [dids[one] for one in wanted if one in dids])
+    did = (await resolve_identifiers(session, [actor])).get(actor)
+    found = {} if did is None else await load_relationships(session, did, filter(is_did, wanted))
 
     def view(other: str) -> View:
-        if did is None or other not in dids:
+        if did is None or not is_did(other):  # the official service takes DIDs only, too
             return typed("app.bsky.graph.defs#notFoundActor", {"actor": other, "notFound": True})
-        return typed("app.bsky.graph.defs#relationship", {"did": dids[other], **found.get(dids[other], {})})
+        return typed("app.bsky.graph.defs#relationship", {"did": other, **found.get(other, {})})
 
     return json_response(present(actor=did, relationships=[view(other) for other in wanted]))
 

@@ -14,14 +14,15 @@ from zeppelin_api.responses import documented
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Awaitable[Response]])
 
 
-class _LabelledRoute(APIRoute):
-    """A method whose answer says whose labels it shows."""
+class _XrpcRoute(APIRoute):
+    """A method: to it an empty parameter is none, as to the official service, and its answer says whose labels it shows."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """The method's handler, and the header."""
+        """The method's handler, without empty parameters and with the header."""
         handle = super().get_route_handler()
 
         async def handle_labelled(request: Request) -> Response:
+            request.scope["query_string"] = _without_empty(request.scope["query_string"])
             response = await handle(request)
             labelers: Labelers | None = getattr(request.state, "labelers", None)
             if labelers is not None:
@@ -31,11 +32,15 @@ class _LabelledRoute(APIRoute):
         return handle_labelled
 
 
+def _without_empty(query: bytes) -> bytes:
+    return b"&".join(pair for pair in query.split(b"&") if pair.partition(b"=")[2])
+
+
 class XrpcRouter(APIRouter):
     """The methods of one namespace."""
 
     def __init__(self, namespace: str) -> None:
-        super().__init__(tags=[namespace], route_class=_LabelledRoute)
+        super().__init__(tags=[namespace], route_class=_XrpcRoute)
         self._namespace = namespace
 
     def query(self, name: str, output: type[BaseModel], *errors: str, **options: Any) -> Callable[[HandlerT], HandlerT]:

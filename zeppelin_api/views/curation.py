@@ -1,6 +1,7 @@
 """Views of what accounts make for others: lists, feed generators, starter packs, labelers, threadgates.
 
-How many joined by a starter pack is left out: it is not counted yet, and zero would be wrong.
+How many joined by a starter pack is left out: it is not counted yet, and zero would be wrong. Of an author's own
+labels those on a labeler are shown; the official service shows none on lists, generators and starter packs.
 """
 
 from typing import Any
@@ -19,7 +20,7 @@ from zeppelin_api.hydration.keys import (
 from zeppelin_api.hydration.state import StoredRecord
 from zeppelin_api.times import iso
 from zeppelin_api.views.context import View, ViewContext, is_of_type, present, typed
-from zeppelin_api.views.labels import record_labels
+from zeppelin_api.views.labels import labels_on, record_labels
 from zeppelin_api.views.profiles import profile, profile_basic
 
 
@@ -58,7 +59,7 @@ def generator_view(context: ViewContext, stored: StoredRecord) -> View | None:
         avatar=context.urls.image("avatar", stored.did, record.get("avatar")),
         likeCount=stored.likes,
         acceptsInteractions=record.get("acceptsInteractions"),
-        labels=record_labels(context, stored.uri, stored.cid, stored.record),
+        labels=labels_on(context, stored.uri, stored.cid),
         contentMode=record.get("contentMode"),
         indexedAt=iso(stored.sort_at),
     )
@@ -74,7 +75,7 @@ def list_basic(context: ViewContext, stored: StoredRecord) -> View:
         purpose=record["purpose"],
         avatar=context.urls.image("avatar", stored.did, record.get("avatar")),
         listItemCount=stored.items,
-        labels=record_labels(context, stored.uri, stored.cid, stored.record),
+        labels=labels_on(context, stored.uri, stored.cid),
         indexedAt=iso(stored.sort_at),
     )
 
@@ -102,7 +103,7 @@ def starter_pack_basic(context: ViewContext, uri: str) -> View | None:
         cid=stored.cid,
         record=stored.record,
         creator=creator,
-        labels=record_labels(context, stored.uri, stored.cid, stored.record),
+        labels=labels_on(context, stored.uri, stored.cid),
         indexedAt=iso(stored.sort_at),
     )
 
