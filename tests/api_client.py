@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from zeppelin_api.app import create_app
 from zeppelin_api.db import Database
-from zeppelin_api.lexicon.configuration import AgeAssuranceConfig, GetConfigOutput
+from zeppelin_api.lexicon.configuration import AgeAssuranceConfig, GetConfigOutput, GetTaggedSuggestionsOutput
 from zeppelin_api.lexicon.curation import (
     GetFeedGeneratorOutput,
     GetFeedGeneratorsOutput,
@@ -75,6 +75,7 @@ OUTPUTS: Final[Mapping[str, type[BaseModel]]] = {
     "app.bsky.unspecced.getPopularFeedGenerators": PageOfGenerators,
     "app.bsky.ageassurance.getConfig": AgeAssuranceConfig,
     "app.bsky.unspecced.getConfig": GetConfigOutput,
+    "app.bsky.unspecced.getTaggedSuggestions": GetTaggedSuggestionsOutput,
     "app.bsky.labeler.getServices": GetServicesOutput,
     "app.bsky.graph.getList": GetListOutput,
     "app.bsky.graph.getLists": GetListsOutput,

@@ -75,6 +75,16 @@ def decode_cursor(cursor: str | None) -> Position:
         raise _malformed() from error
 
 
+def position_at(offset: int) -> Position:
+    """The position before which there are so many items, in a list whose items have no keys."""
+    return Position(START.at, offset, 0)
+
+
+def offset_of(position: Position) -> int:
+    """How many items are before a position of `position_at`; none before the start."""
+    return 0 if position is START else max(position.rkey, 0)
+
+
 def _malformed() -> ApiError:
     return invalid_request("Malformed cursor")
 

@@ -12,6 +12,7 @@ from zeppelin_api.db import Database, Session
 from zeppelin_api.feed_services import FeedServices
 from zeppelin_api.hydration.labels import hydrate_labels, load_labeler_dids
 from zeppelin_api.hydration.overview import OverviewReader
+from zeppelin_api.hydration.search_tables import SearchTables
 from zeppelin_api.hydration.state import Hydration
 from zeppelin_api.labelers import ACCEPT_HEADER, KnownLabelers, Labelers, accepted_labelers
 from zeppelin_api.media.blobs import Blobs
@@ -40,6 +41,7 @@ class Service:
     blobs: Blobs
     images: Images
     labelers: KnownLabelers = field(default_factory=KnownLabelers)
+    search_tables: SearchTables = field(default_factory=SearchTables)
 
     @classmethod
     def from_settings(cls, settings: ApiSettings, database: Database | None = None) -> "Service":

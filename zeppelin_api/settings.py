@@ -84,6 +84,11 @@ class ApiSettings(BaseSettings):
     suggested_feeds: tuple[str, ...] = Field(
         default=(), description="AT URIs of the feed generators that getSuggestedFeeds suggests, in their order."
     )
+    tagged_suggestions: tuple[dict[str, str], ...] = Field(
+        default=(),
+        description="What `getTaggedSuggestions` gives to clients: a list in JSON of objects with `tag`, `subjectType`"
+        " (actor or feed) and `subject` (a URI).",
+    )
     feed_timeout_seconds: float = Field(
         default=10.0, gt=0, description="How long the service of a custom feed may take to answer."
     )

@@ -3,7 +3,7 @@
 
 -- name: is_search_kept
 -- Whether a search table was made, and so is kept.
-SELECT EXISTS (SELECT FROM aggregate_range WHERE aggregate = %(aggregate)s);
+SELECT EXISTS (SELECT FROM aggregate_range WHERE aggregate = %(aggregate)s) AS is_kept;
 
 -- name: unsearched_posts
 -- Posts of a range of accounts that cannot be found yet.

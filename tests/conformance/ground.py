@@ -14,7 +14,7 @@ from typing import Any, Self
 from uuid import uuid4
 
 from tests.conformance.appview import Addresses, running_official_network
-from tests.conformance.ours import backfilled, begin_streams, settings_for, take_in_live
+from tests.conformance.ours import backfilled, begin_streams, make_searchable, settings_for, take_in_live
 from tests.conformance.questions import World, survey
 from tests.network.node import install_packages
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
@@ -107,6 +107,7 @@ def _made(home: Path, seeds: tuple[str, ...]) -> Generator[Ground]:
                 begin_streams(settings, network.addresses, begun)
                 reached = network.seed(LIVE_SEED)["heads"]
                 take_in_live(backfill, network.addresses, reached)
+                make_searchable(settings)
             yield Ground(network.addresses, url, survey(network.addresses))
 
 
@@ -115,8 +116,9 @@ def _ingested(home: Path, kept: Ground) -> Generator[Ground]:
     with (
         EmbeddedPostgres(home / "postgres") as postgres,
         _warehouse(home, postgres, f"conformance_{uuid4().hex}") as url,
-        backfilled(settings_for(kept.addresses, url, home / url.rsplit("/", 1)[1])),
+        backfilled(settings_for(kept.addresses, url, home / url.rsplit("/", 1)[1])) as backfill,
     ):
+        make_searchable(backfill.settings)
         yield Ground(kept.addresses, url, kept.world)
 
 

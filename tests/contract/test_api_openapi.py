@@ -94,10 +94,13 @@ PARAMETERS: Final[dict[str, dict[str, dict[str, Any]]]] = {
     },
     "app.bsky.unspecced.getPopularFeedGenerators": {"limit": LIMIT, "cursor": CURSOR, "query": TEXT},
     "app.bsky.unspecced.getConfig": {},
+    "app.bsky.unspecced.getTaggedSuggestions": {},
     "app.bsky.ageassurance.getConfig": {},
     "com.atproto.label.queryLabels": {
         "uriPatterns": {"type": "array", "maxItems": 25, "items": "string", "required": True},
         "sources": {"type": "array", "maxItems": 25, "items": "did"},
+        "limit": LIMIT | {"maximum": 250},
+        "cursor": CURSOR,
     },
     "app.bsky.unspecced.getPostThreadV2": {
         "anchor": URI,

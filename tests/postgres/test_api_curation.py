@@ -228,6 +228,8 @@ async def test_a_verification_counts_while_name_and_handle_are_those_that_were_v
 
 async def test_clients_are_told_how_the_service_is_configured(postgres_url: str):
     region = {"countryCode": "GB", "minAccessAge": 13, "rules": []}
-    async with running_api(postgres_url, age_assurance_regions=[region]) as api:
+    suggestion = {"tag": "cats", "subjectType": "feed", "subject": "at://did:plc:a/app.bsky.feed.generator/cats"}
+    async with running_api(postgres_url, age_assurance_regions=[region], tagged_suggestions=[suggestion]) as api:
+        assert await api.get("app.bsky.unspecced.getTaggedSuggestions") == {"suggestions": [suggestion]}
         assert (await api.get("app.bsky.unspecced.getConfig"))["checkEmailConfirmed"] is False
         assert await api.get("app.bsky.ageassurance.getConfig") == {"regions": [region]}

@@ -67,6 +67,28 @@ async def test_posts_are_found_by_all_that_is_asked_for(api: ApiClient, warehous
     assert await api.error(POSTS) == (400, "InvalidRequest")
 
 
+async def test_searching_is_not_implemented_while_its_index_is_not_made(
+    api: ApiClient, warehouse: WarehouseFactory, index: Any
+):
+    warehouse.post(warehouse.account("alice.test", {"displayName": "Alice"}), "cat")
+    starter_packs, popular = "app.bsky.graph.searchStarterPacks", "app.bsky.unspecced.getPopularFeedGenerators"
+    suggestions = "app.bsky.actor.getSuggestions"
+    asked: list[tuple[str, dict[str, Any]]] = [
+        (nsid, {"q": "a"}) for nsid in (POSTS, ACTORS, TYPEAHEAD, starter_packs)
+    ] + [
+        (popular, {}),
+        (suggestions, {}),
+    ]
+
+    assert {await api.error(nsid, **parameters) for nsid, parameters in asked} == {(501, "MethodNotImplemented")}
+    assert await api.error(POSTS) == (400, "InvalidRequest")
+    index()
+    for nsid, parameters in asked:
+        await api.get(nsid, **parameters)
+    await api.get(POSTS, q="none")
+    assert api.queries == 1
+
+
 @pytest.mark.parametrize("sort", ["latest", "top"])
 async def test_pages_of_posts_join_to_the_whole(api: ApiClient, warehouse: WarehouseFactory, index: Any, sort: str):
     users = [warehouse.account(f"user{number}.test") for number in range(3)]

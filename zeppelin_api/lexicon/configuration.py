@@ -11,6 +11,20 @@ class GetConfigOutput(LexiconObject):
     live_now: list[Unknown] | None = None
 
 
+class TaggedSuggestion(LexiconObject):
+    """`app.bsky.unspecced.getTaggedSuggestions#suggestion`."""
+
+    tag: str
+    subject_type: str
+    subject: str
+
+
+class GetTaggedSuggestionsOutput(LexiconObject):
+    """`app.bsky.unspecced.getTaggedSuggestions`."""
+
+    suggestions: list[TaggedSuggestion]
+
+
 class AgeAssuranceConfig(LexiconObject):
     """`app.bsky.ageassurance.defs#config`."""
 

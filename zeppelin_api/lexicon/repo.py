@@ -41,4 +41,5 @@ class SignedLabel(Label):
 class QueryLabelsOutput(LexiconObject):
     """`com.atproto.label.queryLabels`."""
 
+    cursor: str | None = None
     labels: list[SignedLabel]

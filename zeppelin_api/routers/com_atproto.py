@@ -13,7 +13,7 @@ from zeppelin_api.hydration.identity import load_plc_operation, load_web_data
 from zeppelin_api.hydration.keys import uri_of
 from zeppelin_api.hydration.labels import hydrate_labels, labels_for
 from zeppelin_api.hydration.repo import load_raw_record
-from zeppelin_api.hydration.state import Hydration
+from zeppelin_api.hydration.state import Hydration, Label
 from zeppelin_api.labelers import Labelers
 from zeppelin_api.lexicon.repo import (
     GetRecordOutput,
@@ -22,10 +22,12 @@ from zeppelin_api.lexicon.repo import (
     ResolveDidOutput,
     ResolveHandleOutput,
 )
-from zeppelin_api.parameters import MAX_IDENTIFIERS, AtIdentifier, CidText, Did, Handle, Nsid, RecordKeyText
+from zeppelin_api.pagination import Page, decode_cursor, offset_of, position_at
+from zeppelin_api.parameters import MAX_IDENTIFIERS, AtIdentifier, CidText, Cursor, Did, Handle, Nsid, RecordKeyText
 from zeppelin_api.responses import json_response
 from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import SessionDep
+from zeppelin_api.views.context import present
 from zeppelin_api.views.profiles import INVALID_HANDLE
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
@@ -126,12 +128,21 @@ async def query_labels(
         list[Did] | None,
         Query(max_length=MAX_IDENTIFIERS, description="DIDs of the labelers whose labels are asked for."),
     ] = None,
+    limit: Annotated[int, Query(ge=1, le=250)] = 50,
+    cursor: Cursor = None,
 ) -> Response:
-    """Find the labels that stand on subjects, with the labelers' signatures; all in one page."""
+    """Find the labels that stand on subjects, with the labelers' signatures."""
+    first = offset_of(decode_cursor(cursor))
     if not sources:
         raise invalid_request("Name the labelers: sources is required")
     if any("*" in pattern for pattern in uriPatterns):
         raise invalid_request("Wildcards are not supported")
     found = await labels_for(session, uriPatterns, Labelers(tuple(sources)))
-    labels = [label.fields for uri in dict.fromkeys(uriPatterns) for label in found.get(uri, [])]
-    return json_response({"labels": labels})
+    labels = [label for uri in dict.fromkeys(uriPatterns) for label in sorted(found.get(uri, []), key=_label_key)]
+    last = first + limit
+    page = Page(labels[first:last], position_at(last) if len(labels) > last else None)
+    return json_response(present(labels=[label.fields for label in page.items], cursor=page.cursor))
+
+
+def _label_key(label: Label) -> tuple[str, str, str]:
+    return label.src, label.value, label.cid or ""

@@ -1,10 +1,10 @@
-"""What clients are told about the service: `app.bsky.unspecced.getConfig` and `app.bsky.ageassurance.getConfig`."""
+"""What clients are told as the operator's settings have it."""
 
 from typing import Final
 
 from starlette.responses import Response
 
-from zeppelin_api.lexicon.configuration import AgeAssuranceConfig, GetConfigOutput
+from zeppelin_api.lexicon.configuration import AgeAssuranceConfig, GetConfigOutput, GetTaggedSuggestionsOutput
 from zeppelin_api.responses import json_response
 from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import ServiceDep
@@ -17,6 +17,12 @@ ageassurance_router: Final = XrpcRouter("app.bsky.ageassurance")
 async def get_config() -> Response:
     """Get miscellaneous runtime configuration: there are no e-mails to confirm here, and nobody curates topics."""
     return json_response({"checkEmailConfirmed": False, "topicsEnabled": False})
+
+
+@unspecced_router.query("getTaggedSuggestions", GetTaggedSuggestionsOutput)
+async def get_tagged_suggestions(service: ServiceDep) -> Response:
+    """Get a list of suggestions (feeds and users) tagged with categories: those of the operator's settings."""
+    return json_response({"suggestions": service.settings.tagged_suggestions})
 
 
 @ageassurance_router.query("getConfig", AgeAssuranceConfig)

@@ -14,7 +14,7 @@ from zeppelin_api.hydration.identity import load_service_document
 from zeppelin_api.hydration.state import Hydration
 from zeppelin_api.lexicon.curation import GetFeedGeneratorOutput, GetFeedGeneratorsOutput, PageOfGenerators
 from zeppelin_api.lexicon.posts import FeedOutput
-from zeppelin_api.pagination import START, Page, Position, decode_cursor, fill_page
+from zeppelin_api.pagination import Page, Position, decode_cursor, fill_page, offset_of, position_at
 from zeppelin_api.parameters import AtIdentifier, AtUriText, Cursor, Limit
 from zeppelin_api.responses import json_response
 from zeppelin_api.routers.xrpc import XrpcRouter
@@ -141,13 +141,13 @@ async def get_suggested_feeds(
     state = Hydration()
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
-        first = 0 if position is START else max(position.rkey, 0)
+        first = offset_of(position)
         uris = suggested[first : first + wanted]
         await hydrate_generators(session, state, uris)
         context = await service.view_context(session, state)
         found = [stored for uri in uris if (stored := state.shown_record(uri)) is not None]
         is_last = first + wanted >= len(suggested)
-        page = Page(found, None if is_last else Position(START.at, first + wanted, 0))
+        page = Page(found, None if is_last else position_at(first + wanted))
         return page.shown(lambda stored: generator_view(context, stored))
 
     page = await fill_page(decode_cursor(cursor), limit, fetch)

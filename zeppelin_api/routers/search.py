@@ -34,6 +34,7 @@ from zeppelin_api.views.context import View, present
 from zeppelin_api.views.curation import generator_view, starter_pack_basic
 from zeppelin_api.views.posts import post_view
 from zeppelin_api.views.profiles import profile, profile_basic
+from zeppelin_pipeline.warehouse.search import NAME_SEARCH, POST_SEARCH
 
 actor_router: Final = XrpcRouter("app.bsky.actor")
 feed_router: Final = XrpcRouter("app.bsky.feed")
@@ -54,6 +55,7 @@ async def search_actors(
     cursor: Cursor = None,
 ) -> Response:
     """Find actors (profiles) by words of their names and handles, those with the most followers first."""
+    await service.search_tables.require(session, NAME_SEARCH)
     query = NameQuery.read(q or term or "")
     page, state = await _accounts_page(session, query, decode_cursor(cursor), limit)
     context = await service.view_context(session, state)
@@ -70,6 +72,7 @@ async def search_actors_typeahead(
     limit: Limit = 10,
 ) -> Response:
     """Find actor suggestions for a prefix of names or of a handle, those with the most followers first."""
+    await service.search_tables.require(session, NAME_SEARCH)
     query = NameQuery.read(q or term or "")
     page, state = await _accounts_page(session, query, START, limit)
     context = await service.view_context(session, state)
@@ -81,6 +84,7 @@ async def get_suggestions(
     service: ServiceDep, session: SessionDep, limit: Limit = 50, cursor: Cursor = None
 ) -> Response:
     """Get a list of suggested actors: those with the most followers first."""
+    await service.search_tables.require(session, NAME_SEARCH)
     page, state = await _accounts_page(session, NameQuery("", ()), decode_cursor(cursor), limit)
     context = await service.view_context(session, state)
     shown = page.shown(lambda did: profile(context, did))
@@ -143,6 +147,7 @@ async def search_posts(
     cursor: Cursor = None,
 ) -> Response:
     """Find posts matching search criteria, returning views of those posts."""
+    await service.search_tables.require(session, POST_SEARCH)
     start = decode_cursor(cursor)
     parts = read_query(q)
     given = (("since", since), ("until", until), ("mentions", mentions), ("from", author), ("lang", lang))
@@ -180,6 +185,7 @@ async def search_starter_packs(
     service: ServiceDep, session: SessionDep, q: Text, limit: Limit = 25, cursor: Cursor = None
 ) -> Response:
     """Find starter packs by words of their names, newest first."""
+    await service.search_tables.require(session, NAME_SEARCH)
     state = Hydration()
     page = await _records_page(session, state, STARTER_PACKS, "name", NameQuery.read(q), decode_cursor(cursor), limit)
     context = await service.view_context(session, state)
@@ -196,6 +202,7 @@ async def get_popular_feed_generators(
     query: Annotated[str | None, Query(description="Words, of which each begins a word of the name.")] = None,
 ) -> Response:
     """An unspecced view of globally popular feed generators: those with the most likes first."""
+    await service.search_tables.require(session, NAME_SEARCH)
     state = Hydration()
     wanted = NameQuery.read(query or "")
     page = await _records_page(session, state, GENERATORS, "displayName", wanted, decode_cursor(cursor), limit)

@@ -15,7 +15,7 @@ HandlerT = TypeVar("HandlerT", bound=Callable[..., Awaitable[Response]])
 
 
 class _XrpcRoute(APIRoute):
-    """A method: to it an empty parameter is none, as to the official service, and its answer says whose labels it shows."""
+    """A method: an empty parameter is none, as to the official service; the answer says whose labels it shows."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The method's handler, without empty parameters and with the header."""
