@@ -115,6 +115,7 @@ class _Warehouse(Collector):
         yield _gauge("loaded_entries", "Record entries of the loaded shards.", overview.entries)
         yield _gauge("resync_repositories", "Repositories that wait to be fetched again.", overview.resyncs)
         yield from _streams(overview)
+        yield from _labelers(overview)
         yield from _aggregates(overview)
 
 
@@ -128,6 +129,13 @@ def _streams(overview: Overview) -> Generator[Metric]:
         ("stream_open_gaps", "Gaps not yet repaired.", [s.open_gaps for s in streams]),
     ):
         yield _family(name, text, "relay", zip((s.relay for s in streams), values, strict=True))
+
+
+def _labelers(overview: Overview) -> Generator[Metric]:
+    labels = [(one.did, one.labels) for one in overview.labelers]
+    yield _family("labeler_labels", "Labels held.", "labeler", labels)
+    states = [(one.did, float(one.failure is None)) for one in overview.labelers]
+    yield _family("labeler_up", "Whether its stream flows.", "labeler", states)
 
 
 def _aggregates(overview: Overview) -> Generator[Metric]:

@@ -76,6 +76,10 @@ UPDATE labeler_state SET (failure, failed_at) = (told.failure, CASE WHEN told.fa
 FROM unnest(%(actors)s::bigint[], %(failures)s::text[]) AS told (actor_id, failure)
 WHERE labeler_state.actor_id = told.actor_id AND labeler_state.failure IS DISTINCT FROM told.failure;
 
+-- name: overview_labelers
+-- Labelers with their labels, and since when and why their streams do not flow: those that do not first.
+SELECT did, rows, failure, failed_at FROM labeler_state ORDER BY failure IS NULL, rows DESC, did LIMIT %(limit)s;
+
 -- name: status_labels
 -- Labelers that are followed, those whose streams do not flow, their labels, and those refused.
 SELECT 'labelers', count(*) FROM labeler_state

@@ -82,6 +82,7 @@ OF_NO_PARAMETERS = {
     "get_labelers",
     "ping",
     "overview_aggregates",
+    "overview_labelers",
     "overview_rows",
     "resync_summary",
     "status_hosts",

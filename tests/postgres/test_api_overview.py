@@ -20,6 +20,12 @@ def _fill(postgres_url: str) -> int:
             (now - timedelta(seconds=2), now),
         )
         connection.execute("INSERT INTO aggregate_range VALUES ('post_counts', '00', 1, 2, %s)", (now,))
+        connection.execute(
+            "INSERT INTO labeler_state (actor_id, did, url, rows, failure, failed_at) VALUES "
+            "(1, 'did:plc:up', 'https://up.test', 9, NULL, NULL), "
+            "(2, 'did:plc:down', 'https://down.test', 4, 'http-502', %s)",
+            (now,),
+        )
         connection.execute("DELETE FROM dirty_range")
         connection.execute("INSERT INTO dirty_range (aggregate, key_range) VALUES ('post_counts', '00')")
         connection.execute("VACUUM ANALYZE")
@@ -41,6 +47,9 @@ async def test_the_overview_says_what_is_there(postgres_url: str):
             assert overview["records"][table] == row[0] > 0
     [stream] = overview["streams"]
     assert (stream["cursor"], stream["events"], round(stream["lag_seconds"])) == (7, 70, 2)
+    labelers = [(one["did"], one["labels"], one["failure"]) for one in overview["labelers"]]
+    assert labelers == [("did:plc:down", 4, "http-502"), ("did:plc:up", 9, None)]
+    assert overview["labelers"][0]["failed_at"] is not None
     [aggregate] = overview["aggregates"]
     assert (aggregate["name"], aggregate["ranges"], aggregate["changed_ranges"]) == ("post_counts", 1, 1)
 
@@ -64,6 +73,9 @@ async def test_prometheus_sees_the_pipeline(postgres_url: str):
     assert "zeppelin_api_warehouse_readable 1.0" in answer.text
     assert f"zeppelin_pipeline_loaded_entries {float(entries)}" in answer.text
     assert 'zeppelin_pipeline_stream_lag_seconds{relay="https://relay.test"} 2.0' in answer.text
+    assert 'zeppelin_pipeline_labeler_labels{labeler="did:plc:up"} 9.0' in answer.text
+    assert 'zeppelin_pipeline_labeler_up{labeler="did:plc:up"} 1.0' in answer.text
+    assert 'zeppelin_pipeline_labeler_up{labeler="did:plc:down"} 0.0' in answer.text
     assert 'zeppelin_pipeline_aggregate_changed_ranges{aggregate="post_counts"} 1.0' in answer.text
 
 

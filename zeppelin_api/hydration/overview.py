@@ -16,6 +16,8 @@ RECORD_TABLES: Final = (
     "like", "repost", "follow", "block", "post", "profile", "list", "list_item", "list_block", "starter_pack",
     "verification", "generator", "labeler", "threadgate", "postgate", "record",
 )  # fmt: skip
+#: Each is a row of the page and a series of the metrics.
+MOST_LABELERS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,23 @@ class AggregateOverview:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelerOverview:
+    """One labeler.
+
+    Attributes:
+        did: the account.
+        labels: that are held of it, those taken back among them.
+        failure: why its stream does not flow; null when it does.
+        failed_at: since when.
+    """
+
+    did: str
+    labels: int
+    failure: str | None
+    failed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Overview:
     """The whole in numbers; counts by name, the largest first.
 
@@ -69,6 +88,7 @@ class Overview:
         records: rows by table, as the server estimates them.
         rejected: entries by the reason for which they were set aside.
         streams: of relays.
+        labelers: those that are down first, then those with the most labels; at most `MOST_LABELERS`.
         resyncs: repositories that wait to be fetched again.
         aggregates: derived tables.
     """
@@ -82,6 +102,7 @@ class Overview:
     records: Mapping[str, int]
     rejected: Mapping[str, int]
     streams: Sequence[StreamOverview]
+    labelers: Sequence[LabelerOverview]
     resyncs: int
     aggregates: Sequence[AggregateOverview]
 
@@ -113,6 +134,7 @@ async def read_overview(session: Session, timeout_seconds: float) -> Overview:
             records=dict(await ask("overview_rows", tables=list(RECORD_TABLES))),
             rejected=dict(await ask("status_rejected")),
             streams=[_stream(row) for row in await ask("stream_summary")],
+            labelers=[LabelerOverview(*row) for row in await ask("overview_labelers", limit=MOST_LABELERS)],
             resyncs=(await ask("resync_summary"))[0][0],
             aggregates=[AggregateOverview(*row) for row in await ask("overview_aggregates")],
         )

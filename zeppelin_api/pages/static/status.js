@@ -3,6 +3,7 @@ import { ask, count, el } from "./dom.js";
 
 const PERIOD_MS = 10_000;
 const MOST_SAMPLES = 120;
+const MOST_LABELERS = 12; // of the card; all are in /status.json
 const samples = new Map(); // of each relay's lag, for its line
 
 const sum = (counts) => Object.values(counts).reduce((total, one) => total + one, 0);
@@ -57,6 +58,17 @@ function stream(one, now) {
     line(samples.get(one.relay)));
 }
 
+function labelers(now) {
+  const down = now.labelers.filter((one) => one.failure);
+  const all = sum(now.labelers.map((one) => one.labels));
+  const rows = now.labelers.slice(0, MOST_LABELERS).map((one) =>
+    el("p", {}, el("a", { href: `/profile/${one.did}` }, one.did), ` ${count(one.labels)} labels `,
+      el("span", { class: one.failure ? "bad" : "good" }, one.failure ? `${one.failure} for ${age(one.failed_at, now.read_at)}` : "up")));
+  return card("Labelers",
+    el("div", { class: `big ${down.length ? "bad" : "good"}` }, `${count(now.labelers.length - down.length)} of ${count(now.labelers.length)} up`),
+    el("p", { class: "soft" }, `${count(all)} labels`), ...rows);
+}
+
 function draw(now) {
   const ages = now.aggregates.map((one) =>
     el("p", {}, el("b", {}, one.name.replaceAll("_", " ")), ` ${age(one.oldest_at, now.read_at)} old `,
@@ -66,6 +78,7 @@ function draw(now) {
   document.getElementById("cards").replaceChildren(
     ...coverage(now),
     ...now.streams.map((one) => stream(one, now)),
+    ...(now.labelers.length ? [labelers(now)] : []),
     card("Counts", ...(ages.length ? ages : [el("p", { class: "soft" }, "Not counted yet.")])),
     card("Waiting to be fetched again", el("div", { class: "big" }, count(now.resyncs))),
     card("Set aside, by reason", ...bars(now.rejected)),
