@@ -91,6 +91,13 @@ class Settings(BaseSettings):
         ("bsky.social=https://bsky.social",),
         description="Hosts that are asked for all handles below a domain, `domain=URL`, separated by commas.",
     )
+    handle_in_flight: int = Field(100, ge=2, le=10_000, description="Handles that are asked for at once.")
+    handle_domain_per_second: float = Field(
+        10.0, gt=0, description="Handles that the host of one domain is asked for in a second; DNS has no such limit."
+    )
+    handle_domain_in_flight: int = Field(
+        4, ge=1, le=1_000, description="Handles that the host of one domain is asked for at once."
+    )
     handle_days: float = Field(30.0, gt=0, description="For how long a verified handle is believed.")
 
     # Listing and shards

@@ -98,3 +98,19 @@ async def test_a_handle_that_changes_while_it_is_asked_for_is_not_judged_by_the_
     result = await verify_due(connection, resolver, QueueSettings(most=1), now=lambda: NOW + timedelta(hours=2))
     assert result.checked == 1
     assert states(connection) == {ALICE: "pending"}
+
+
+async def test_a_host_with_many_handles_holds_up_no_other_domain(connection: psycopg.Connection, names: Names):
+    for number in range(5):
+        claim(connection, f"did:plc:{str(number + 2) * 24}", f"a{number}.many.com")
+    claim(connection, BOB, "bob.com")
+    names.dids = {"bob.com": BOB}
+    settings = HandleSettings({}, domain_per_second=1.0, domain_wait_seconds=0.0)
+    resolver = HandleResolver(names.look_up, names.get_url, settings)
+    result = await verify_due(connection, resolver, now=lambda: NOW)
+    assert (result.checked, result.deferred, result.due) == (2, 4, 0)
+    assert result.states == {"verified": 1, "invalid": 1, "pending": 4}
+    assert states(connection)[BOB] == "verified"
+    due = "SELECT count(*) FROM identity WHERE handle_state = 'pending' AND handle_check_at < %s"
+    assert connection.execute(due, (NOW + timedelta(seconds=2.5),)).fetchone() == (1,)
+    assert connection.execute(due, (NOW + timedelta(seconds=6),)).fetchone() == (4,)

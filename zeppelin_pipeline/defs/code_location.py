@@ -64,6 +64,9 @@ def build_resources(settings: Settings) -> dict[str, object]:
             plc_fresh_seconds=settings.plc_fresh_seconds,
             dns_servers=list(settings.dns_servers),
             handle_resolvers=list(settings.handle_resolvers),
+            handle_in_flight=settings.handle_in_flight,
+            handle_domain_per_second=settings.handle_domain_per_second,
+            handle_domain_in_flight=settings.handle_domain_in_flight,
             handle_days=settings.handle_days,
         ),
         "firehose_settings": FirehoseResource(

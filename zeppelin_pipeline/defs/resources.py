@@ -142,6 +142,9 @@ class IdentityResource(dg.ConfigurableResource["IdentityResource"]):
     plc_fresh_seconds: float
     dns_servers: list[str]
     handle_resolvers: list[str]
+    handle_in_flight: int
+    handle_domain_per_second: float
+    handle_domain_in_flight: int
     handle_days: float
 
     def follow_settings(self) -> FollowSettings:
@@ -153,7 +156,13 @@ class IdentityResource(dg.ConfigurableResource["IdentityResource"]):
         resolvers = dict(entry.split("=", 1) for entry in self.handle_resolvers)
         for url in resolvers.values():
             clients.keep(url)
-        settings = HandleSettings(resolvers, allow_test=network.allow_private_hosts)
+        settings = HandleSettings(
+            resolvers,
+            allow_test=network.allow_private_hosts,
+            max_in_flight=self.handle_in_flight,
+            domain_in_flight=self.handle_domain_in_flight,
+            domain_per_second=self.handle_domain_per_second,
+        )
         return HandleResolver(TxtLookup(self.dns_servers).look_up, clients.get_url, settings)
 
     def queue_settings(self) -> QueueSettings:

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.identity.handles import Claim, HandleResolver
+from zeppelin_pipeline.identity.handles import BUSY, Claim, HandleResolver
 from zeppelin_pipeline.warehouse.pauses import pause_after
 from zeppelin_pipeline.warehouse.queries import load_queries
 
@@ -72,9 +72,13 @@ class Verdict:
 
 @dataclass(slots=True)
 class HandlesResult:
-    """What a pass over the queue did; `states` and `due` count all handles afterwards, by state."""
+    """What a pass over the queue did; `states` and `due` count all handles afterwards, by state.
+
+    `deferred` ones were not asked for: the hosts of their domains have as many before them as they take.
+    """
 
     checked: int = 0
+    deferred: int = 0
     verdicts: Counter[str] = field(default_factory=Counter[str])
     reasons: Counter[str] = field(default_factory=Counter[str])
     dispossessed: int = 0
@@ -103,16 +107,20 @@ async def verify_due(
     bounds = settings or QueueSettings()
     started = time.monotonic()
     result = HandlesResult()
-    while result.checked < bounds.most and time.monotonic() - started < bounds.seconds:
-        parameters = {"now": now(), "limit": min(_BATCH, bounds.most - result.checked)}
+    while result.checked + result.deferred < bounds.most and time.monotonic() - started < bounds.seconds:
+        parameters = {"now": now(), "limit": min(_BATCH, bounds.most - result.checked - result.deferred)}
         due = [DueHandle(*row) for row in connection.execute(load_queries()["due_handles"], parameters)]
         if not due:
             break
         claims = await asyncio.gather(*(resolver.resolve(each.handle) for each in due))
         verdicts = [judge(each, claim, now(), bounds.reverify) for each, claim in zip(due, claims, strict=True)]
         result.dispossessed += _store(connection, verdicts, now())
-        result.checked += len(due)
-        result.verdicts.update(verdict.state for verdict in verdicts)
+        deferred = sum(claim.reason == BUSY for claim in claims)
+        result.deferred += deferred
+        result.checked += len(due) - deferred
+        result.verdicts.update(
+            verdict.state for verdict, claim in zip(verdicts, claims, strict=True) if claim.reason != BUSY
+        )
         result.reasons.update(claim.reason for claim in claims if claim.reason)
         report(result.checked)
     for state, handles, still_due in connection.execute(load_queries()["count_handles"], {"now": now()}):
@@ -123,7 +131,12 @@ async def verify_due(
 
 
 def judge(due: DueHandle, claim: Claim, at: datetime, reverify: timedelta) -> Verdict:
-    """What a domain's answer makes of a handle. Silence changes nothing until it has lasted for days."""
+    """What a domain's answer makes of a handle. Silence changes nothing until it has lasted for days.
+
+    One whose host has no time now is due when it will have: others are looked at meanwhile.
+    """
+    if claim.reason == BUSY:
+        return Verdict(due, due.state, None, at + timedelta(seconds=claim.wait_seconds), due.failures)
     if claim.did == due.did:
         spread = reverify * (_SPREAD * random.random())  # noqa: S311 - no secret
         return Verdict(due, "verified", at, at + reverify - spread, 0)

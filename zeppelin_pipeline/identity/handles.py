@@ -9,8 +9,7 @@ host answers for all of them anyway, by its wildcard.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias, cast
 from urllib.parse import quote
@@ -23,6 +22,9 @@ from zeppelin_pipeline.identity.resolver import GetUrl
 
 #: The texts of a name in DNS; raises UpstreamError.
 LookUpTxt: TypeAlias = Callable[[str], Awaitable[list[str]]]
+
+#: Of a handle that was not asked for, as too many others wait for the host of its domain.
+BUSY: Final = "domain-busy"
 
 _MAX_BODY_BYTES: Final = 4096
 _DID_PREFIX: Final = "did="
@@ -39,13 +41,19 @@ class Claim:
 
     Attributes:
         did: that the handle names; null for none.
-        reason: why it names none: `handle-none`, `handle-ambiguous`, `handle-reserved`, or a transport's reason.
+        reason: why it names none: `handle-none`, `handle-ambiguous`, `handle-reserved`, `domain-down`, `domain-busy`,
+            or a transport's reason.
         is_transient: nothing was said; asking later may tell.
+        wait_seconds: with `domain-busy`: when the domain's host, which was not asked, can be.
     """
 
     did: str | None
     reason: str | None = None
     is_transient: bool = False
+    wait_seconds: float = 0.0
+
+
+_DOWN: Final = Claim(None, "domain-down", is_transient=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +63,10 @@ class HandleSettings:
     Attributes:
         resolvers: URL of the host that answers for all handles below a domain (`resolveHandle`), by that domain.
         allow_test: whether handles below `.test` are asked for, in a test network only.
-        max_in_flight: handles asked for at once.
-        domain_in_flight: of these, below one domain.
-        domain_per_second: handles below one domain asked for in a second; hosts take about 10 from an address.
+        max_in_flight: handles asked for at once; below one domain at most half of them.
+        domain_in_flight: of these, requests to the host of one domain, or to its resolver; DNS has no such limit.
+        domain_per_second: such requests in a second; hosts take about 10 from an address.
+        domain_wait_seconds: a handle waits no longer for its turn at a host, but is `domain-busy`.
         breaker_failures: after so many failures in a row a domain is asked no more.
     """
 
@@ -66,6 +75,7 @@ class HandleSettings:
     max_in_flight: int = 100
     domain_in_flight: int = 4
     domain_per_second: float = 10.0
+    domain_wait_seconds: float = 5.0
     breaker_failures: int = 5
 
 
@@ -85,11 +95,32 @@ class HandleResolver:
         if not is_handle(handle) or top in _RESERVED or (top == _TEST and not self._settings.allow_test):
             return Claim(None, "handle-reserved")
         domain = self._domain(registrable_domain(handle))
-        async with domain.turn():
+        url = self._resolver_of(handle)
+        if url is not None:
+            return await self._at_its_turn(domain, lambda: self._ask_resolver(url, handle))
+        async with domain.share:
             if domain.is_broken:
-                return Claim(None, "domain-down", is_transient=True)
+                return _DOWN
             async with self._gate:
-                claim = await self._ask(handle)
+                by_dns = await self._ask_dns(handle)
+        if by_dns.did is not None or by_dns.reason == "handle-ambiguous":
+            domain.note(by_dns)
+            return by_dns
+        return await self._at_its_turn(domain, lambda: self._ask_https(handle, by_dns))
+
+    async def _at_its_turn(self, domain: "_Domain", ask: Callable[[], Awaitable[Claim]]) -> Claim:
+        """Asks a domain's host within its limits, unless it is down or too many wait for it."""
+        if domain.is_broken:
+            return _DOWN
+        wait_seconds = domain.reserve()
+        if wait_seconds > self._settings.domain_wait_seconds:
+            return Claim(None, BUSY, is_transient=True, wait_seconds=wait_seconds)
+        await asyncio.sleep(wait_seconds)
+        async with domain.slots:
+            if domain.is_broken:
+                return _DOWN
+            async with self._gate:
+                claim = await ask()
             domain.note(claim)
             return claim
 
@@ -97,16 +128,6 @@ class HandleResolver:
         if len(self._domains) >= _MOST_DOMAINS:
             self._domains = {name: domain for name, domain in self._domains.items() if domain.is_worth_keeping}
         return self._domains.setdefault(name, _Domain(self._settings))
-
-    async def _ask(self, handle: str) -> Claim:
-        resolver = self._resolver_of(handle)
-        if resolver is not None:
-            return await self._ask_resolver(resolver, handle)
-        by_dns = await self._ask_dns(handle)
-        if by_dns.did is not None or by_dns.reason == "handle-ambiguous":
-            return by_dns
-        by_https = await self._ask_https(handle)
-        return by_https if by_https.did is not None or not by_dns.is_transient else by_dns
 
     def _resolver_of(self, handle: str) -> str | None:
         """The resolver of the longest domain that the handle is below of."""
@@ -137,21 +158,25 @@ class HandleResolver:
         dids = {text.removeprefix(_DID_PREFIX).strip() for text in texts if text.startswith(_DID_PREFIX)}
         return Claim(None, "handle-ambiguous") if len(dids) > 1 else _named(next(iter(dids), ""))
 
-    async def _ask_https(self, handle: str) -> Claim:
+    async def _ask_https(self, handle: str, by_dns: Claim) -> Claim:
+        """What the host says; where it names nobody, and DNS may later, what became of DNS."""
         try:
             body = await self._get_url(f"https://{handle}/.well-known/atproto-did", _MAX_BODY_BYTES)
+            claim = _named(body.decode("utf-8", "replace").strip())
         except (UpstreamError, InvalidDataError) as error:
-            return _failed(error)
-        return _named(body.decode("utf-8", "replace").strip())
+            claim = _failed(error)
+        return claim if claim.did is not None or not by_dns.is_transient else by_dns
 
 
 class _Domain:
     """The limits of one registrable domain."""
 
     def __init__(self, settings: HandleSettings) -> None:
-        self._slots = asyncio.Semaphore(settings.domain_in_flight)
+        self.share = asyncio.Semaphore(max(1, settings.max_in_flight // 2))
+        self.slots = asyncio.Semaphore(settings.domain_in_flight)
         self._spacing_seconds = 1 / settings.domain_per_second
-        self._next_at = 0.0
+        self._longest_wait_seconds = settings.domain_wait_seconds
+        self._next_at = self._later_at = 0.0
         self._failures = 0
         self._most_failures = settings.breaker_failures
 
@@ -162,17 +187,17 @@ class _Domain:
     @property
     def is_worth_keeping(self) -> bool:
         """Whether a new one in its place would ask sooner than this one."""
-        return self._failures > 0 or self._next_at > time.monotonic()
+        return self._failures > 0 or max(self._next_at, self._later_at) > time.monotonic()
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncGenerator[None]:
-        async with self._slots:
-            if not self.is_broken:
-                now = time.monotonic()
-                start = max(now, self._next_at)
-                self._next_at = start + self._spacing_seconds
-                await asyncio.sleep(start - now)
-            yield
+    def reserve(self) -> float:
+        """Takes the next place at the host: in how many seconds. Places past the longest wait are given out too."""
+        now = time.monotonic()
+        start = max(now, self._next_at)
+        if start - now <= self._longest_wait_seconds:
+            self._next_at = start + self._spacing_seconds
+            return start - now
+        self._later_at = max(start, self._later_at) + self._spacing_seconds
+        return self._later_at - now
 
     def note(self, claim: Claim) -> None:
         self._failures = self._failures + 1 if claim.is_transient else 0

@@ -118,6 +118,32 @@ async def test_a_domain_is_asked_a_few_times_at_once(internet: FakeInternet):
     assert internet.most_at_once == 3
 
 
+async def test_handles_that_dns_answers_are_not_limited_as_those_of_one_host(internet: FakeInternet):
+    internet.txt = {f"_atproto.a{number}.many.com": [f"did={ALICE}"] for number in range(200)}
+    resolver = resolver_over(internet, domain_per_second=0.001, domain_in_flight=1)
+    claims = await asyncio.gather(*(resolver.resolve(f"a{number}.many.com") for number in range(200)))
+    assert claims == [Claim(ALICE)] * 200
+
+
+async def test_handles_that_a_host_has_no_time_for_are_put_off_one_after_another(internet: FakeInternet):
+    resolver = resolver_over(internet, domain_per_second=10.0, domain_wait_seconds=0.15, domain_in_flight=9)
+    internet.bodies["https://alice.com/.well-known/atproto-did"] = ALICE.encode()
+    handles = [f"a{number}.many.com" for number in range(30)]
+    *claims, other = await asyncio.gather(*map(resolver.resolve, [*handles, "alice.com"]))
+    busy = [claim for claim in claims if claim.reason == "domain-busy"]
+    assert (len(busy), other.did) == (28, ALICE)
+    assert sum(url.startswith("https://a") and "many.com" in url for url in internet.asked) == 2
+    waits = [claim.wait_seconds for claim in busy]
+    assert waits == sorted(waits)
+    assert 2.5 < waits[-1] - waits[0] < 2.9
+
+
+def test_a_handle_that_is_put_off_keeps_what_is_known_of_it():
+    claim = Claim(None, "domain-busy", is_transient=True, wait_seconds=60.0)
+    verdict = judge(due("verified", 2), claim, NOW, MONTH)
+    assert (verdict.state, verdict.failures, verdict.check_at) == ("verified", 2, NOW + timedelta(minutes=1))
+
+
 def test_the_limits_of_a_handle_are_those_of_its_last_two_labels():
     assert registrable_domain("a.b.example.com") == "example.com"
 

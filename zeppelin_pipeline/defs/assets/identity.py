@@ -136,6 +136,7 @@ def _handles_metadata(refreshed: RefreshResult, handles: HandlesResult) -> dict[
         "pending": handles.states.get("pending", 0),
         "due": handles.due,
         "checked": handles.checked,
+        "deferred": handles.deferred,
         "dispossessed": handles.dispossessed,
         "refreshed": refreshed.refreshed,
         "gone": refreshed.gone,
