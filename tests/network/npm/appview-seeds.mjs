@@ -105,13 +105,15 @@ async function writeOurs(world) {
   await crowd.write(world, ledger, people)
   people.olivia = await move(world.addresses, people.olivia, 'beta')
   await ledger.post('settled', people.olivia, { text: 'Written where I live now' })
-  await deactivate(people.grace)
-  await takeDown(world.addresses, people.ivan)
   return documentOf()
 }
 
 async function writeLive(world) {
   await crowd.writeLive(world, ledger, people)
+  // The AppView hears both hosts without a relay, which would have dropped what the old one said after the move.
+  await people.olivia.agent.com.atproto.server.activateAccount()
+  await deactivate(people.grace)
+  await takeDown(world.addresses, people.ivan)
   return documentOf()
 }
 
