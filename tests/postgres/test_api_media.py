@@ -51,6 +51,14 @@ async def test_an_image_is_resized_and_kept(warehouse: WarehouseFactory, postgre
     assert request.query == {"did": did, "cid": CID}
 
 
+async def test_an_image_of_no_format_is_a_jpeg(warehouse: WarehouseFactory, postgres_url: str):
+    async with _api(warehouse, postgres_url, lambda _: Reply(IMAGE)) as (http, did, _requests):
+        plain, named = [await http.get(f"/img/avatar/plain/{did}/{CID}{suffix}") for suffix in ("", "@jpeg")]
+
+    assert (plain.status_code, plain.headers["content-type"]) == (200, "image/jpeg")
+    assert plain.content == named.content
+
+
 async def test_a_blob_is_given_to_be_saved(warehouse: WarehouseFactory, postgres_url: str):
     async with _api(warehouse, postgres_url, lambda _: Reply(IMAGE)) as (http, did, _requests):
         answer = await http.get(f"/blob/{did}/{CID}")
