@@ -1,6 +1,7 @@
 """Repositories that change after they were fetched: found by the listings, fetched again alone, and reconciled."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories
 from zeppelin_pipeline.repos.marker import read_marker
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.stack.refetch import RefetchRequest, run_refetch
+from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.migrations import migrate
+from zeppelin_pipeline.warehouse.standing import Standing, set_standings
 
 NETWORK = DevnetConfig(repos=48, hosts=3, seed=13, mean_records=30, inactive_share=0.08)
 GET_REPO = "com.atproto.sync.getRepo"
@@ -184,6 +187,22 @@ def test_accounts_that_left_and_came_back_are_seen(
         query = "SELECT a.did, r.status FROM repo r JOIN actor a ON a.id = r.actor_id WHERE a.did = ANY(%s)"
         assert dict(connection.execute(query, ([left, back],)).fetchall()) == {left: "deactivated", back: "active"}
     assert held_revs(postgres_url)[back] == network.rev_of(back)
+
+
+def test_what_events_tell_after_a_listing_delays_no_refetch_and_is_not_doubted_by_it(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str
+) -> None:
+    writer, returned = (account.did for account in active_accounts(network)[:2])
+    network.write(writer, [follow(6)])
+    network.set_status(returned, AccountStatus.DEACTIVATED)
+    backfill.relist()
+    told = [Standing(did, "active", datetime.now(UTC)) for did in (writer, returned)]
+    with psycopg.connect(postgres_url) as connection:
+        assert set_standings(connection, read_key_space(connection), told) == 2
+    backfill.materialize("stale_repos")
+    assert backfill.metadata["stale_repos", None]["dagster/row_count"] == 1
+    refetch_by_sensor(backfill)
+    assert held_revs(postgres_url)[writer] == network.rev_of(writer)
 
 
 def test_a_host_that_fails_a_refetch_costs_nothing_that_is_held(
