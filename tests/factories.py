@@ -98,12 +98,11 @@ class WarehouseFactory:
         profile: Mapping[str, Any] | None = None,
         status: str | None = "active",
         handle_state: str = "verified",
-        did: str | None = None,
     ) -> Account:
         """A repository with its identity; with a profile record when one is given."""
         self._accounts += 1
         number = self._accounts
-        did = did or "did:plc:" + "".join(_DID_LETTERS[number >> shift & 31] for shift in range(115, -5, -5))
+        did = "did:plc:" + "".join(_DID_LETTERS[number >> shift & 31] for shift in range(115, -5, -5))
         actor = self.mention(did)
         self.insert("identity", actor_id=actor, resolved_at=_DAY_ONE, handle=handle, handle_state=handle_state)
         self.insert(
@@ -330,9 +329,9 @@ class WarehouseFactory:
         actor, _, rkey = self._subject(post.uri)
         self.insert("violation", actor_id=actor, rkey=rkey, kind=kind, ruler=self._actor(ruler))
 
-    def labeler(self, handle: str | None = None, did: str | None = None) -> Account:
+    def labeler(self, handle: str | None = None) -> Account:
         """An account that is a labeler."""
-        account = self.account(handle, {"displayName": "Labeler"}, did=did)
+        account = self.account(handle, {"displayName": "Labeler"})
         self.record(account, "app.bsky.labeler.service", {"policies": {"labelValues": ["spam"]}}, rkey="self")
         return account
 

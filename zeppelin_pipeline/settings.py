@@ -198,7 +198,7 @@ class Settings(BaseSettings):
     dagster_port: Port = Field(3000, description="Port of Dagster's webserver.")
     api_host: str = Field("127.0.0.1", min_length=1, description="Address that the API listens on.")
     api_port: Port = Field(2584, description="Port of the API.")
-    devnet_port: Port = Field(2600, description="First port of the demo's network: PLC, relay, then a port a host.")
+    devnet_port: Port = Field(2600, description="First port of the demo's network: PLC, relay, hosts, labeler.")
 
     @classmethod
     def load(cls, **given: Any) -> Self:

@@ -36,7 +36,7 @@ def environment() -> Iterator[dict[str, str]]:
         Path(folder).chmod(0o755)
         ours = {
             "ZEPPELIN_HOME": folder,
-            "ZEPPELIN_DEVNET_PORT": str(free_ports(HOSTS + 2)),
+            "ZEPPELIN_DEVNET_PORT": str(free_ports(HOSTS + 3)),
             "ZEPPELIN_DAGSTER_PORT": str(free_port()),
             "ZEPPELIN_API_PORT": str(free_port()),
             "PYTHONUNBUFFERED": "1",

@@ -5,25 +5,25 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import LiteralString
 
 import dagster as dg
-import httpx2
 
-from tests.backfill import QUIET
+from tests.api_client import running_api
+from tests.backfill import QUIET, Backfill
 from tests.factories import WarehouseFactory
 from tests.pipeline.tables import network_settings
 from zeppelin_pipeline.atproto.crypto import PrivateKey
 from zeppelin_pipeline.defs.code_location import build_resources
 from zeppelin_pipeline.defs.labels import FollowLabelsConfig, follow_labels, labels
-from zeppelin_pipeline.devnet.background import running_devnet
+from zeppelin_pipeline.defs.partitions import PLC_WINDOWS, window_key
+from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.labeler import DevnetLabeler
 from zeppelin_pipeline.devnet.model import DevnetConfig
 from zeppelin_pipeline.hosts.client import ClientSettings
 from zeppelin_pipeline.hosts.limits import RetryPolicy
-from zeppelin_pipeline.identity.documents import read_document
 from zeppelin_pipeline.labels.follower import FollowLimits
 from zeppelin_pipeline.labels.service import LabelReport, LabelSettings, follow_labelers
+from zeppelin_pipeline.warehouse.connection import connect
 
 SUBJECT = "did:plc:subject"
 DOWN = "http://127.0.0.1:9"
@@ -144,31 +144,35 @@ async def test_dagster_follows_labelers_for_the_time_of_a_run_and_tells_how_they
     assert warehouse.connection.execute("SELECT count(*) FROM label").fetchone() == (2,)
 
 
-async def test_the_devnet_s_own_labeler_is_found_by_its_documents_and_what_stands_of_it_is_what_it_says(
-    warehouse: WarehouseFactory, postgres_url: str
+def take_in(network: DevnetHandle, postgres_url: str, home: Path) -> None:
+    """The repositories and the documents of a network."""
+    settings = network_settings(home, postgres_url, network.relay_url, network.plc_url)
+    with dg.DagsterInstance.ephemeral(settings=QUIET) as instance:
+        backfill = Backfill(settings, instance)
+        backfill.plan()
+        backfill.take_in(backfill.shards)
+        instance.add_dynamic_partitions(str(PLC_WINDOWS.name), [window_key(0)])
+        backfill.materialize("plc_operations", partition=window_key(0))
+
+
+async def test_a_network_s_labeler_is_found_by_what_was_taken_in_and_what_stands_of_it_is_shown_by_default(
+    postgres_url: str, tmp_path: Path
 ):
     with running_devnet(DevnetConfig(repos=8, hosts=1, mean_records=10, labels=9)) as network:
         assert network.labeler is not None
-        document = read_document(httpx2.get(f"{network.plc_url}/{network.labeler}").json(), network.labeler)
-        warehouse.labeler(did=network.labeler)
-        warehouse.connection.execute(
-            "UPDATE identity SET labeler = %s, label_key = %s WHERE actor_id = %s",
-            (document.labeler, document.label_key, warehouse.keys.actor_id(network.labeler)),
-        )
+        await asyncio.to_thread(take_in, network, postgres_url, tmp_path)
+        with connect(postgres_url, autocommit=True) as connection:
+            of_all = "SELECT count(*), count(*) FILTER (WHERE is_negated), count(expires_at) FROM label"
+            report = await follow_until(postgres_url, lambda: connection.execute(of_all).fetchone() == (15, 3, 3))
 
-        def rows(condition: LiteralString) -> list[tuple[int, int, int, str]]:
-            return warehouse.connection.execute(
-                "SELECT actor_id, collection, rkey, value FROM label WHERE " + condition + " ORDER BY 1, 2, 3, 4"
-            ).fetchall()
-
-        expected = sorted(
-            (*subject, value)
-            for uri, values in network.labels.items()
-            if (subject := warehouse.keys.label_subject(uri)) is not None
-            for value in values
-        )
-        report = await follow_until(postgres_url, lambda: len(rows("true")) == 15)
-
-    assert len(expected) == 9
-    assert rows("NOT is_negated AND (expires_at IS NULL OR expires_at > now())") == expected
     assert report.refused == {}
+    shown: dict[str, list[str]] = {}
+    async with running_api(postgres_url, labelers=(network.labeler,)) as api:
+        for subject in network.labels:
+            if subject.startswith("at://"):
+                [view] = (await api.get("app.bsky.feed.getPosts", uris=subject))["posts"]
+            else:
+                view = await api.get("app.bsky.actor.getProfile", actor=subject)
+            shown[subject] = [label["val"] for label in view["labels"] if label["src"] == network.labeler]
+    assert shown == network.labels
+    assert {subject.startswith("at://") for subject in shown} == {True, False}

@@ -1,6 +1,7 @@
 """The demo's check of itself: the API's answers and the warehouse's totals against what the hosts hold."""
 
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, cast
 
@@ -16,6 +17,9 @@ SAMPLE: Final = 25
 FEED_ACCOUNTS: Final = 5
 PAGE: Final = 100
 TIMEOUT_SECONDS: Final = 30.0
+#: Labels come of themselves, once it is known who is a labeler; so long they are waited for.
+LABELS_SECONDS: Final = 150.0
+_LABELS_LOOK_SECONDS: Final = 2.0
 
 Json = dict[str, Any]
 Wrong = Iterator[str]
@@ -23,7 +27,7 @@ Wrong = Iterator[str]
 
 
 def check_answers(stack: RunningStack, truth: Truth, console: Console) -> list[str]:
-    """Check totals, profiles, posts and feeds; print the verdict and return what is wrong."""
+    """Check totals, profiles, posts, feeds and labels; print the verdict and return what is wrong."""
     chooser = random.Random(len(truth.posts))  # noqa: S311 - a sample, the same at each run over the same network
     status = read_status(stack.settings.require_postgres_url())
     with httpx2.Client(base_url=stack.api_url, timeout=TIMEOUT_SECONDS, trust_env=False) as http:
@@ -35,11 +39,14 @@ def check_answers(stack: RunningStack, truth: Truth, console: Console) -> list[s
             *(line for did in accounts for line in check_profile(api, truth, did)),
             *(line for uri in posts for line in check_post(api, truth, uri)),
             *(line for did in accounts[:FEED_ACCOUNTS] for line in check_feed(api, truth, did)),
+            *check_labels(api, truth, LABELS_SECONDS),
         ]
     for line in wrong:
         console.print(f"WRONG: {line}", style="red", highlight=False, markup=False, soft_wrap=True)
     feeds = min(FEED_ACCOUNTS, len(accounts))
-    checked = f"the totals, {len(accounts)} profiles, {len(posts)} posts and {feeds} whole feeds"
+    checked = (
+        f"the totals, {len(accounts)} profiles, {len(posts)} posts, {feeds} whole feeds and {len(truth.labels)} labels"
+    )
     console.print(f"Checked against the hosts: {checked}: {f'{len(wrong)} wrong' if wrong else 'all right'}.")
     return wrong
 
@@ -124,6 +131,24 @@ def check_feed(api: ApiClient, truth: Truth, did: str) -> Wrong:
     feed = api.pages("app.bsky.feed.getAuthorFeed", "feed", actor=did, filter="posts_with_replies")
     own = [item["post"]["uri"] for item in feed if "reason" not in item]
     yield from _differ(f"posts in the feed of {did}", sorted(own), sorted(truth.posts_of(did)))
+
+
+def check_labels(api: ApiClient, truth: Truth, patience_seconds: float) -> Wrong:
+    """What the labeler says of accounts and posts is shown to who names no labeler: what stands, and nothing else."""
+    until = time.monotonic() + patience_seconds
+    while next(_wrong_labels(api, truth), None) is not None and time.monotonic() < until:
+        time.sleep(_LABELS_LOOK_SECONDS)
+    yield from _wrong_labels(api, truth)
+
+
+def _wrong_labels(api: ApiClient, truth: Truth) -> Wrong:
+    for subject, values in truth.labels.items():
+        if subject.startswith("at://"):
+            views = api.get("app.bsky.feed.getPosts", uris=subject)["posts"]
+        else:
+            views = [api.get("app.bsky.actor.getProfile", actor=subject)]
+        labels = [label["val"] for view in views for label in view.get("labels", []) if label["src"] == truth.labeler]
+        yield from _differ(f"labels of {subject}", sorted(labels), sorted(values))
 
 
 def _differ(what: str, found: object, expected: object) -> Wrong:

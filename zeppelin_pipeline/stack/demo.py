@@ -27,6 +27,8 @@ SHARDS: Final = 12
 SMALLEST_SHARD: Final = 20
 REQUESTS_PER_REPOSITORY: Final = 4
 LEAST_REQUESTS: Final = 3_000
+#: Accounts and posts that the network's labeler labels.
+LABELS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +59,25 @@ def run_demo(settings: Settings, network: DemoNetwork, console: Console, *, is_o
         console.print(f"Demo: {network.repos:,} accounts on {network.hosts} hosts; everything is kept in {home}")
         urls = _start_network(settings, network, home, supervisor)
         demo = _settings_over(settings, network, home, urls)
-        with running_stack(demo, supervisor, console.print) as stack:
+        api_environment = {"ZEPPELIN_API_LABELERS": urls["labeler"]}
+        with running_stack(demo, supervisor, console.print, api_environment) as stack:
             report = backfill(stack, console)
             print_addresses(console, stack)
             wrong: list[str] = []
             if is_once:
-                wrong = check_answers(stack, read_truth(urls["hosts"]), console)
+                truth = read_truth(urls["hosts"], urls["labeler"], urls["labels"])
+                wrong = check_answers(stack, truth, console)
             else:
                 stay(stack, console)
             return not (wrong or report.shards_failed or report.hosts_failed)
 
 
 def _start_network(settings: Settings, network: DemoNetwork, home: Path, supervisor: Supervisor) -> dict[str, Any]:
-    """Start the network; its description, with the URLs of the PLC directory, the relay and the hosts.
+    """Start the network; its description, with the URLs of the PLC directory, the relay and the hosts, and the labels.
 
     The ports are fixed, so that the hosts keep their names between runs.
     """
-    ports = range(settings.devnet_port, settings.devnet_port + network.hosts + 2)
+    ports = range(settings.devnet_port, settings.devnet_port + network.hosts + 3)
     taken = [port for port in ports if not is_port_free(port)]
     if taken:
         raise ConfigurationError(f"port {taken[0]} for the demo's network is taken: set ZEPPELIN_DEVNET_PORT")
@@ -83,6 +87,7 @@ def _start_network(settings: Settings, network: DemoNetwork, home: Path, supervi
         "repos": network.repos,
         "hosts": network.hosts,
         "seed": network.seed,
+        "labels": LABELS,
         "base-port": settings.devnet_port,
         "data-dir": home / "devnet",
         "description": description,

@@ -1,7 +1,7 @@
 """A whole stack that runs: Postgres, Dagster, the API; each started in order, all stopped at the end of the block."""
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Final
@@ -68,13 +68,16 @@ def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
 
 
 @contextmanager
-def running_stack(settings: Settings, supervisor: Supervisor, say: Say) -> Generator[RunningStack]:
+def running_stack(
+    settings: Settings, supervisor: Supervisor, say: Say, api_environment: Mapping[str, str] | None = None
+) -> Generator[RunningStack]:
     """Start everything; the supervisor stops it when its own block ends.
 
     Args:
         settings: of the whole stack.
         supervisor: entered by the caller, so that programs of its own can stand below ours.
         say: told what is being started.
+        api_environment: settings of the API, before those of our environment.
     """
     say("starting Postgres" if settings.postgres_url is None else "connecting to Postgres")
     with warehouse_of(settings, supervisor) as with_warehouse:
@@ -84,7 +87,7 @@ def running_stack(settings: Settings, supervisor: Supervisor, say: Say) -> Gener
         sweep_lake(Lake(settings.lake_url, settings.lake_options), say)
         chosen = _choose_ports(with_warehouse, url)
         try:
-            yield _start(chosen, supervisor, say)
+            yield _start(chosen, supervisor, say, api_program(chosen, api_environment))
         finally:
             supervisor.stop()
 
@@ -106,7 +109,7 @@ def _choose_ports(settings: Settings, warehouse_url: str) -> Settings:
     )
 
 
-def _start(settings: Settings, supervisor: Supervisor, say: Say) -> RunningStack:
+def _start(settings: Settings, supervisor: Supervisor, say: Say, api: Program) -> RunningStack:
     say("starting Dagster and the API")
     home = settings.home / "home"
     plan = DagsterPlan(
@@ -117,12 +120,12 @@ def _start(settings: Settings, supervisor: Supervisor, say: Say) -> RunningStack
         web_port=settings.dagster_port,
         code_port=free_port(),
     )
-    dagster = start_dagster(supervisor, plan, beside=[api_program(settings)])
+    dagster = start_dagster(supervisor, plan, beside=[api])
     _settle(dagster, settings)
     return RunningStack(settings, supervisor, dagster, plan.url, f"http://{settings.api_host}:{settings.api_port}")
 
 
-def api_program(settings: Settings) -> Program:
+def api_program(settings: Settings, overriding: Mapping[str, str] | None = None) -> Program:
     """The API on its port; its DID is of the local host unless the environment names another."""
     environment = settings.environment()
     local = {
@@ -130,7 +133,9 @@ def api_program(settings: Settings) -> Program:
         "ZEPPELIN_API_SIGNING_KEY_FILE": str(settings.home / "api-signing-key"),
     }
     health = f"http://{settings.api_host}:{settings.api_port}/xrpc/_health"
-    return Program("api", (sys.executable, "-m", "zeppelin_api"), local | environment, answers(health))
+    return Program(
+        "api", (sys.executable, "-m", "zeppelin_api"), local | environment | dict(overriding or {}), answers(health)
+    )
 
 
 def _settle(dagster: DagsterClient, settings: Settings) -> None:

@@ -4,7 +4,7 @@ For the demo's check of its own answers; everything is held in memory, so networ
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -39,6 +39,8 @@ class Truth:
         members: of each list, by its URI.
         replies: that their threadgate allows, by the parent's URI.
         quotes: by the quoted post's URI.
+        labeler: DID of the network's labeler.
+        labels: of it that stand, values by subject.
     """
 
     active: set[str] = field(default_factory=set[str])
@@ -55,15 +57,17 @@ class Truth:
     members: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     replies: Counter[str] = field(default_factory=Counter)
     quotes: Counter[str] = field(default_factory=Counter)
+    labeler: str = ""
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
     def posts_of(self, did: str) -> set[str]:
         """The URIs of an account's posts."""
         return {uri for uri in self.posts if uri.startswith(f"at://{did}/")}
 
 
-def read_truth(hosts: Sequence[str]) -> Truth:
-    """Everything that the hosts at these URLs serve."""
-    truth = Truth()
+def read_truth(hosts: Sequence[str], labeler: str, labels: Mapping[str, Sequence[str]]) -> Truth:
+    """Everything that the hosts at these URLs serve, and what the network's labeler says."""
+    truth = Truth(labeler=labeler, labels=labels)
     for host in hosts:
         with httpx2.Client(base_url=host, timeout=TIMEOUT_SECONDS, trust_env=False) as http:
             for listed in _list_repos(http):

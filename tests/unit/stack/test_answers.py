@@ -6,7 +6,14 @@ from typing import Any
 import httpx2
 import pytest
 
-from zeppelin_pipeline.stack.answers import ApiClient, check_feed, check_post, check_profile, check_totals
+from zeppelin_pipeline.stack.answers import (
+    ApiClient,
+    check_feed,
+    check_labels,
+    check_post,
+    check_profile,
+    check_totals,
+)
 from zeppelin_pipeline.stack.tally import Status, Tally
 from zeppelin_pipeline.stack.truth import Truth
 
@@ -97,6 +104,25 @@ def test_a_feed_is_read_to_its_last_page_and_reposts_are_not_counted(truth: Trut
     assert list(check_feed(api_with(pages=[[repost], [{"post": POST}]]), truth, ANN)) == []
     assert len(list(check_feed(api_with(pages=[[{"post": POST}], [{"post": POST}]]), truth, ANN))) == 1
     assert len(list(check_feed(api_with(pages=[[]]), truth, ANN))) == 1
+
+
+def label(value: str, src: str = BOB) -> dict[str, str]:
+    return {"src": src, "uri": URI, "val": value, "cts": "2026-01-01T00:00:00.000Z"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"post": {"labels": [label("bread"), label("mine", ANN)]}}, 0),
+        ({}, 1),
+        ({"post": {"labels": [label("bread"), label("taken-back")]}}, 1),
+        ({"post": {"labels": [label("bread", ANN)]}}, 1),
+        ({"post": {"labels": [label("bread")]}, "profile": {"labels": [label("bread")]}}, 1),
+    ],
+)
+def test_labels_that_lack_or_should_not_be_there_are_found(changes: dict[str, Any], wrong: int) -> None:
+    truth = Truth(labeler=BOB, labels={URI: ["bread"], ANN: []})
+    assert len(list(check_labels(api_with(**changes), truth, 0.0))) == wrong
 
 
 def status(**changes: Any) -> Status:
