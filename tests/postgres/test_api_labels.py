@@ -160,7 +160,7 @@ async def test_labels_are_found_by_subject_and_source_with_their_signatures(
 
     assert [(label["uri"], label["val"]) for label in found] == [(alice.did, "bot"), (post.uri, "spam")]
     assert (found[1]["cid"], found[1]["ver"], len(found[1]["sig"]["$bytes"])) == (post.cid, 1, 86)
-    everything = {"uriPatterns": [alice.did, post.uri], "sources": [one.did, other.did]}
+    everything: dict[str, Any] = {"uriPatterns": [alice.did, post.uri], "sources": [one.did, other.did]}
     pages = await api.pages(ask, "labels", limit=1, **everything)
     assert [label for page in pages for label in page] == (await api.get(ask, **everything))["labels"]
     assert [len(page) for page in pages] == [1, 1, 1]
