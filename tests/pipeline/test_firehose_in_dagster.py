@@ -27,7 +27,7 @@ def network() -> Iterator[DevnetHandle]:
 
 
 def run_job(settings: Settings, relay: str, seconds: float, instance: dg.DagsterInstance) -> dg.ExecuteInProcessResult:
-    needed = ("warehouse", "lake", "network", "firehose_settings")
+    needed = ("warehouse", "lake", "network", "identity", "firehose_settings")
     resources = {name: resource for name, resource in build_resources(settings).items() if name in needed}
     config = dg.RunConfig(ops={"follow_relay": FollowConfig(relay=relay, seconds=seconds)})
     return follow_firehose.execute_in_process(run_config=config, resources=resources, instance=instance)

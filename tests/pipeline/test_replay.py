@@ -132,11 +132,11 @@ def refuse_some(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     refused: set[str] = set()
     verify: Callable[..., Any] = extract_rows.verify_repository
 
-    def verify_wrongly(car: Any, document: Any, fetched_at_micros: int) -> Any:
+    def verify_wrongly(car: Any, document: Any, *rest: Any) -> Any:
         if sum(document.did.encode()) % 4 == 0:
             refused.add(document.did)
             raise InvalidDataError("signature-invalid", "by mistake")
-        return verify(car, document, fetched_at_micros)
+        return verify(car, document, *rest)
 
     monkeypatch.setattr(extract_rows, "verify_repository", verify_wrongly)
     return refused
