@@ -1,7 +1,6 @@
 """`zeppelin firehose`: relays followed by a process of their own, as Dagster's runs would."""
 
 import asyncio
-import signal
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,10 +11,9 @@ from zeppelin_pipeline.firehose.cursors import StreamName, set_cursor
 from zeppelin_pipeline.firehose.rates import Rates
 from zeppelin_pipeline.firehose.service import FirehoseSettings, firehose_settings, follow
 from zeppelin_pipeline.firehose.stream import ENDPOINT
-from zeppelin_pipeline.hosts.client import ClientSettings, Timeouts
-from zeppelin_pipeline.hosts.limits import RetryPolicy
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.stack.following import client_settings, set_on_signals
 from zeppelin_pipeline.warehouse.connection import connect
 
 NOW: Final = "now"
@@ -54,13 +52,7 @@ def stream_settings(settings: Settings, relay: str) -> FirehoseSettings:
         lake=Lake(settings.lake_url, settings.lake_options),
         plc_url=settings.plc_url,
         plc_fresh_seconds=settings.plc_fresh_seconds,
-        clients=ClientSettings(
-            allow_private=settings.allow_private_hosts,
-            max_in_flight=settings.max_in_flight,
-            user_agent=settings.user_agent,
-            timeouts=Timeouts(read=settings.request_timeout_seconds),
-            retry=RetryPolicy(attempts=settings.fetch_attempts),
-        ),
+        clients=client_settings(settings),
         verifiers=settings.firehose_verifiers,
         batch_events=settings.firehose_batch_events,
         batch_seconds=settings.firehose_batch_seconds,
@@ -69,10 +61,7 @@ def stream_settings(settings: Settings, relay: str) -> FirehoseSettings:
 
 
 async def _follow_all(streams: Sequence[FirehoseSettings], console: Console) -> None:
-    until = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, until.set)
+    until = set_on_signals()
     async with asyncio.TaskGroup() as group:
         for stream in streams:
             group.create_task(_follow_one(stream, until, console))

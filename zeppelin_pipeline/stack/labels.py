@@ -1,14 +1,12 @@
 """`zeppelin labels`: every labeler followed by a process of its own."""
 
 import asyncio
-import signal
 
 from rich.console import Console
 
-from zeppelin_pipeline.hosts.client import ClientSettings, Timeouts
-from zeppelin_pipeline.hosts.limits import RetryPolicy
 from zeppelin_pipeline.labels.service import LabelReport, LabelSettings, follow_labelers, label_settings
 from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.stack.following import client_settings, set_on_signals
 
 
 def run_labels(settings: Settings, console: Console) -> None:
@@ -17,17 +15,10 @@ def run_labels(settings: Settings, console: Console) -> None:
     Raises:
         psycopg.Error: the warehouse is lost.
     """
-    clients = ClientSettings(
-        allow_private=settings.allow_private_hosts,
-        max_in_flight=settings.max_in_flight,
-        user_agent=settings.user_agent,
-        timeouts=Timeouts(read=settings.request_timeout_seconds),
-        retry=RetryPolicy(attempts=settings.fetch_attempts),
-    )
     following = label_settings(
         postgres_url=settings.require_postgres_url(),
         plc_url=settings.plc_url,
-        clients=clients,
+        clients=client_settings(settings),
         most_labelers=settings.labels_most_labelers,
         labels_per_second=settings.labels_per_second,
         bytes_per_second=settings.labels_bytes_per_second,
@@ -38,10 +29,7 @@ def run_labels(settings: Settings, console: Console) -> None:
 
 
 async def _follow(settings: LabelSettings, console: Console) -> None:
-    until = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, until.set)
+    until = set_on_signals()
     await follow_labelers(settings, until, lambda report: console.print(describe(report), highlight=False))
 
 
