@@ -3,7 +3,7 @@
 import base64
 import binascii
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
@@ -58,6 +58,11 @@ class Page(Generic[ItemT]):
     def shown(self, view: Callable[[ItemT], ViewT | None]) -> "Page[ViewT]":
         """The views of the items, without those that are not shown."""
         return Page([made for item in self.items if (made := view(item)) is not None], self.next)
+
+
+def last_of_page(rows: Sequence[ItemT], limit: int) -> ItemT | None:
+    """The row behind which the next page starts, of rows asked for with one more than the page has; None at the end."""
+    return rows[limit - 1] if len(rows) > limit else None
 
 
 def decode_cursor(cursor: str | None) -> Position:

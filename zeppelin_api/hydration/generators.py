@@ -9,7 +9,7 @@ from zeppelin_api.hydration.accounts import load_accounts
 from zeppelin_api.hydration.keys import GENERATOR, RecordKey, record_key
 from zeppelin_api.hydration.records import load_records
 from zeppelin_api.hydration.state import Hydration, StoredRecord
-from zeppelin_api.pagination import Page, Position
+from zeppelin_api.pagination import Page, Position, last_of_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ async def hydrate_actor_feeds(
     await load_records(session, state, keys)
     await load_accounts(session, state, state.dids())
     by_key = {record_key(session.keys, uri): stored for uri, stored in state.records.items()}
-    last = rows[limit - 1] if len(rows) > limit else None
+    last = last_of_page(rows, limit)
     return Page(
         [by_key[key] for key in keys if key in by_key],
         None if last is None else Position(last.sort_at, last.rkey, last.actor_id),

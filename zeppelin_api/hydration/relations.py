@@ -10,7 +10,7 @@ from zeppelin_api.hydration.accounts import load_actors
 from zeppelin_api.hydration.blocks import load_blocked_pairs
 from zeppelin_api.hydration.keys import RecordKey
 from zeppelin_api.hydration.state import Hydration
-from zeppelin_api.pagination import Page, Position
+from zeppelin_api.pagination import Page, Position, last_of_page
 from zeppelin_api.policy import Policy
 
 
@@ -118,5 +118,5 @@ async def _page(
     """Those of the rows that are shown; the page ends with the last row that it was made of."""
     dids = await load_actors(session, state, [row.other_actor for row in shown])
     items = [Relation(dids[row.other_actor], row.created_at, row.sort_at) for row in shown if row.other_actor in dids]
-    last = rows[limit - 1] if len(rows) > limit else None
+    last = last_of_page(rows, limit)
     return Page(items, None if last is None else Position(last.sort_at, last.rkey, last.actor_id))
