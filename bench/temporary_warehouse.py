@@ -1,5 +1,7 @@
 """A PostgreSQL server of the benches' own, and empty databases in it; nothing is measured here."""
 
+import signal
+import sys
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -16,10 +18,11 @@ from zeppelin_pipeline.warehouse.migrations import migrate
 
 @contextmanager
 def temporary_server() -> Generator[EmbeddedPostgres]:
-    """A server with the settings of the stack, all durability on, removed at the end.
+    """A server with the settings of the stack, all durability on, removed at the end, which SIGTERM brings as well.
 
     Its folder is open to all users: as root the server runs under another account.
     """
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="zeppelin-bench-") as folder:
         Path(folder).chmod(0o755)
         with EmbeddedPostgres(Path(folder) / "postgres") as server:
