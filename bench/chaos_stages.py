@@ -59,8 +59,8 @@ class Stages:
         self._shards = cast("ShardResource", resources["shards"])
         self._dice = random.SystemRandom()
 
-    def survey(self) -> int:
-        """Hosts found and listed, shards planned, stale repositories found; gives how many these are."""
+    def survey(self) -> dict[str, int]:
+        """Hosts found and listed, shards planned, stale repositories found; gives how many these are, by reason."""
 
         async def look(clients: HostClients) -> None:
             directory = await refresh_directory(self._lake, clients, self._network.witnesses(clients))
@@ -72,7 +72,7 @@ class Stages:
 
         self._run(look)
         with connect(self._url, application="zeppelin stale_repos", autocommit=True) as connection:
-            return find_stale(connection, self._lake, self._shards.stale_settings()).chosen
+            return find_stale(connection, self._lake, self._shards.stale_settings()).by_reason
 
     def fetch(self, *, asked_again: int = _ASKED_AGAIN) -> None:
         """What packs lack, what is stale, and a few more."""
@@ -122,10 +122,13 @@ class Stages:
             return len(dirty)
 
     def settle(self, rounds: int) -> int:
-        """All stages, until nothing is stale any more; gives what still is."""
+        """All stages, until no host lists what is not held; gives how many repositories are still stale.
+
+        Accounts that are not active, asked for again and again, are never all done.
+        """
         stale = 0
         for _ in range(rounds):
-            stale = self.survey()
+            stale = sum(count for reason, count in self.survey().items() if reason != "due")
             self.fetch(asked_again=0)
             self.extract()
             self.load()
