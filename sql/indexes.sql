@@ -44,6 +44,8 @@ CREATE INDEX IF NOT EXISTS list_item_list ON list_item (actor_id, list_rkey, (le
 CREATE INDEX IF NOT EXISTS list_item_subject ON list_item (subject_actor, actor_id, list_rkey);
 CREATE INDEX IF NOT EXISTS list_block_subject ON list_block (subject_actor, subject_rkey, actor_id) WHERE subject_actor IS NOT NULL;
 CREATE INDEX IF NOT EXISTS starter_pack_list ON starter_pack (list_actor, list_rkey) WHERE list_actor IS NOT NULL;
+-- Who joined by a starter pack, and of those the ones of the last days.
+CREATE INDEX IF NOT EXISTS profile_pack ON profile (pack_actor, pack_rkey, created_at) WHERE pack_actor IS NOT NULL;
 CREATE INDEX IF NOT EXISTS verification_subject ON verification (subject_actor, actor_id);
 
 -- What an account made for others, newest first.

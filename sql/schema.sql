@@ -258,7 +258,9 @@ CREATE TABLE profile (
     rkey       bigint NOT NULL,           -- of `self`
     created_at timestamptz,
     indexed_at timestamptz,
-    raw        bytea NOT NULL
+    raw        bytea NOT NULL,
+    pack_actor bigint,                    -- these two name the starter pack by which the account joined, if that is in its profile
+    pack_rkey  bigint
 );
 
 -- [D] What accounts make for others. Where a URI names no record of the collection that the columns speak of, they are null.
@@ -534,7 +536,7 @@ CREATE TABLE record_counts (
     rkey       bigint NOT NULL,
     collection smallint NOT NULL,         -- of records that are no posts
     likes      integer NOT NULL,
-    items      integer NOT NULL,          -- accounts on a list
+    items      integer NOT NULL,          -- accounts on a list, or that joined by a starter pack
     PRIMARY KEY (actor_id, collection, rkey)
 );
 

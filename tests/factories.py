@@ -132,11 +132,9 @@ class WarehouseFactory:
         value = {"$type": "app.bsky.actor.profile", **fields}
         if created_at is not None:
             value["createdAt"] = created_at
-        at = None if created_at is None else _time(created_at)
         raw = _encode(value)
-        self.insert(
-            "profile", actor_id=self._actor(account), rkey=self._rkey("self"), created_at=at, indexed_at=None, raw=raw
-        )
+        family = FAMILIES["app.bsky.actor.profile"]
+        self._insert_typed(account, family, "self", _read(family, raw))
         return _ref(account, "app.bsky.actor.profile", "self", raw, value)
 
     # Posts
@@ -274,9 +272,9 @@ class WarehouseFactory:
         whole = {"$type": collection, "createdAt": _format(at), **value}
         raw = _encode(whole)
         family = FAMILIES.get(collection)
-        columns = () if reason or family is None else family.read(dag_cbor.decode(raw), raw)
+        columns = {} if reason or family is None else _read(family, raw)
         if reason is None and family is not None and family.dataset != WHOLE:
-            self._insert_typed(account, family, rkey, {"raw": raw, **dict(zip(family.columns, columns, strict=True))})
+            self._insert_typed(account, family, rkey, columns)
         else:
             self._insert_whole(account, collection, rkey, raw, at, reason)
         return _ref(account, collection, rkey, raw, whole)
@@ -388,6 +386,11 @@ class WarehouseFactory:
         at = self.tick()
         tid = int_to_tid((int(at.timestamp() * 1_000_000) << 10) | self._accounts)
         return (at if created_at is None else _time(created_at)), rkey or tid
+
+
+def _read(family: Family, raw: bytes) -> dict[str, Any]:
+    """A record's columns, as extraction would read them."""
+    return {"raw": raw, **dict(zip(family.columns, family.read(dag_cbor.decode(raw), raw), strict=True))}
 
 
 def _time(text: str) -> datetime:

@@ -87,7 +87,8 @@ WITH followers AS (
 SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM written), (SELECT coalesce(sum(base), 0)::bigint FROM counted);
 
 -- name: recompute_record_counts
--- Likes of records that are no posts, and members of lists, of a range of accounts: rows that have counts, rows that were off, base rows.
+-- Likes of records that are no posts, members of lists, and who joined by starter packs, of a range of accounts: rows that have counts,
+-- rows that were off, base rows.
 WITH likes AS (
     SELECT subject_actor AS actor_id, subject_collection AS collection, subject_rkey AS rkey,
         count(DISTINCT actor_id)::integer AS n, count(*)::integer AS base
@@ -96,9 +97,13 @@ WITH likes AS (
     SELECT actor_id, 10::smallint AS collection, list_rkey AS rkey,
         count(DISTINCT subject_actor)::integer AS n, count(*)::integer AS base
     FROM list_item WHERE actor_id BETWEEN %(low)s AND %(high)s AND list_rkey IS NOT NULL GROUP BY 1, 2, 3
+), joined AS (
+    SELECT pack_actor AS actor_id, 13::smallint AS collection, pack_rkey AS rkey, count(*)::integer AS n, count(*)::integer AS base
+    FROM profile WHERE pack_actor BETWEEN %(low)s AND %(high)s GROUP BY 1, 2, 3
 ), parts AS (
     SELECT actor_id, collection, rkey, n AS likes, 0 AS items, base FROM likes
     UNION ALL SELECT actor_id, collection, rkey, 0, n, base FROM items
+    UNION ALL SELECT actor_id, collection, rkey, 0, n, base FROM joined
 ), counted AS (
     SELECT actor_id, collection, rkey, sum(likes) AS likes, sum(items) AS items, sum(base) AS base
     FROM parts GROUP BY 1, 2, 3

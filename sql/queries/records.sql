@@ -29,7 +29,14 @@ SELECT
     actor.did,
     record_key.text AS rkey_text,
     coalesce(record_counts.likes, 0) AS likes,
-    coalesce(record_counts.items, 0) AS items
+    coalesce(record_counts.items, 0) AS items,
+    (
+        SELECT count(*)::integer FROM profile
+        WHERE found.collection = 13
+            AND profile.pack_actor = found.actor_id
+            AND profile.pack_rkey = found.rkey
+            AND profile.created_at > now() - interval '7 days'
+    ) AS joined_lately
 FROM found
 JOIN actor ON actor.id = found.actor_id
 LEFT JOIN record_key ON record_key.id = found.rkey AND found.rkey < 0

@@ -149,6 +149,9 @@ def _random_record(dice: random.Random, collection: str, number: int, accounts: 
             value |= {"name": f"list {dice.randrange(100)}", "purpose": "app.bsky.graph.defs#curatelist"}
         case "listitem":
             value |= {"subject": other, "list": f"at://{did(number)}/app.bsky.graph.list/{_rkey(0)}"}
+        case "profile":
+            pack = f"at://{other}/app.bsky.graph.starterpack/{_rkey(dice.randrange(3))}"
+            value["joinedViaStarterPack"] = strong | {"uri": pack}
         case _:
             value["displayName"] = f"name {dice.randrange(1000)}"
     if dice.random() < 0.15:

@@ -1,5 +1,6 @@
 """Lists, starter packs, labelers, verifications and relationships over a real database."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.api_client import ApiClient, running_api
@@ -139,6 +140,27 @@ async def test_a_starter_pack_shows_its_list_its_feeds_and_who_of_it_is_followed
     assert await api.error("app.bsky.graph.getStarterPack", starterPack=missing) == (400, "InvalidRequest")
     basic = await api.get("app.bsky.graph.getStarterPacks", uris=[missing, pack.uri, feed.uri])
     assert [view["uri"] for view in basic["starterPacks"]] == [pack.uri]
+
+
+async def test_a_starter_pack_counts_who_joined_by_it_ever_and_in_the_last_week(
+    api: ApiClient, warehouse: WarehouseFactory
+):
+    owner = warehouse.account("owner.test")
+    pack, other = (
+        warehouse.record(owner, "app.bsky.graph.starterpack", {"name": name, "list": A_LIST}) for name in ("one", "two")
+    )
+    now = datetime.now(UTC)
+    for number, days in enumerate((1, 6, 8)):
+        joined = {"joinedViaStarterPack": pack.strong, "created_at": (now - timedelta(days=days)).isoformat()}
+        warehouse.account(f"user{number}.test", joined)
+    warehouse.record_counts(pack, items=3)
+
+    body = await api.get("app.bsky.graph.getStarterPacks", uris=[pack.uri, other.uri])
+    profile = await api.get("app.bsky.actor.getProfile", actor="user0.test")
+
+    counts = [(view["joinedAllTimeCount"], view["joinedWeekCount"]) for view in body["starterPacks"]]
+    assert counts == [(3, 2), (0, 0)]
+    assert profile["joinedViaStarterPack"]["joinedAllTimeCount"] == 3
 
 
 async def test_an_accounts_starter_packs_come_newest_first(api: ApiClient, warehouse: WarehouseFactory):

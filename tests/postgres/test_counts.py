@@ -15,7 +15,7 @@ from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
 from zeppelin_pipeline.warehouse.key_ranges import range_bounds, range_names
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
-POST, LIST = 1, 10
+POST, LIST, STARTER_PACK = 1, 10, 13
 #: Accounts at both ends of a range and of all keys.
 ACTORS = [-(2**63), -(2**63) + 1, -1, 0, 1, 2**63 - 1, *range_bounds("07"), *range_bounds("30")]
 
@@ -242,17 +242,21 @@ def test_only_what_was_computed_and_not_marked_since_counts_as_drift(
     assert not recompute(connection, "post_counts", "07").is_drift
 
 
-def test_likes_of_other_records_and_members_of_lists_are_counted_apart(connection: psycopg.Connection):
-    feed, members = (5, 7, 1), (5, LIST, 2)
+def test_likes_of_other_records_members_of_lists_and_who_joined_by_packs_are_counted_apart(
+    connection: psycopg.Connection,
+):
+    feed, members, pack = (5, 7, 1), (5, LIST, 2), (5, STARTER_PACK, 3)
     liked = {"subject_actor": 5, "subject_rkey": 1, "subject_collection": 7}
     likes = [{"actor_id": actor, "rkey": 1, "created_at": NOW, **liked} for actor in (1, 2, 3)]
     insert(connection, "like", [*likes, {**likes[0], "rkey": 2}])
     item = {"actor_id": 5, "created_at": NOW, "list_rkey": 2}
     insert(connection, "list_item", [{**item, "rkey": 10 + n, "subject_actor": n // 2} for n in range(4)])
+    joined = {"rkey": -1, "raw": b"", "pack_rkey": 3}
+    insert(connection, "profile", [{**joined, "actor_id": n, "pack_actor": 5 if n else None} for n in range(4)])
     connection.commit()
     recompute_all(connection)
     found = connection.execute("SELECT actor_id, collection, rkey, likes, items FROM record_counts").fetchall()
-    assert {row[:3]: row[3:] for row in found} == {feed: (3, 0), members: (0, 2)}
+    assert {row[:3]: row[3:] for row in found} == {feed: (3, 0), members: (0, 2), pack: (0, 3)}
     assert stored(connection) == ({}, {})
 
 

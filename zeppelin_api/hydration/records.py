@@ -24,6 +24,7 @@ class _RecordRow:
     raw: bytes
     likes: int
     items: int
+    joined_lately: int
 
 
 def read_record(raw: bytes) -> tuple[JsonRecord, str]:
@@ -46,7 +47,9 @@ async def load_records(session: Session, state: Hydration, keys: Iterable[Record
     for row in rows:
         uri = uri_of(row.did, nsid_of_number(row.collection) or "", rkey_of(row.rkey, row.rkey_text))
         record, cid = read_record(row.raw)
-        state.records[uri] = StoredRecord(uri, cid, row.did, record, row.sort_at, row.likes, row.items)
+        state.records[uri] = StoredRecord(
+            uri, cid, row.did, record, row.sort_at, row.likes, row.items, row.joined_lately
+        )
 
 
 def least_time(record: JsonRecord, indexed_at: datetime) -> datetime:

@@ -24,7 +24,8 @@ class StoredRecord:
     Attributes:
         sort_at: least(createdAt, first seen); views call it indexedAt, as the official service does.
         likes: accounts that like it; of generators and labelers.
-        items: accounts on it; of lists.
+        items: accounts on it, of lists; accounts that joined by it, of starter packs.
+        joined_lately: of these the ones of the last seven days.
     """
 
     uri: str
@@ -34,6 +35,7 @@ class StoredRecord:
     sort_at: datetime
     likes: int = 0
     items: int = 0
+    joined_lately: int = 0
 
 
 @dataclass(frozen=True, slots=True)

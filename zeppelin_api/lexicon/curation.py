@@ -83,6 +83,8 @@ class StarterPackViewBasic(UnionMember):
     cid: str
     record: Unknown
     creator: ProfileViewBasic
+    joined_week_count: int | None = None
+    joined_all_time_count: int | None = None
     labels: list[Label] | None = None
     indexed_at: str
 

@@ -1,7 +1,7 @@
 """Views of what accounts make for others: lists, feed generators, starter packs, labelers, threadgates.
 
-How many joined by a starter pack is left out: it is not counted yet, and zero would be wrong. Of an author's own
-labels those on a labeler are shown; the official service shows none on lists, generators and starter packs.
+Of an author's own labels those on a labeler are shown; the official service shows none on lists, generators and
+starter packs.
 """
 
 from typing import Any
@@ -103,6 +103,8 @@ def starter_pack_basic(context: ViewContext, uri: str) -> View | None:
         cid=stored.cid,
         record=stored.record,
         creator=creator,
+        joinedWeekCount=stored.joined_lately,
+        joinedAllTimeCount=stored.items,
         labels=labels_on(context, stored.uri, stored.cid),
         indexedAt=iso(stored.sort_at),
     )

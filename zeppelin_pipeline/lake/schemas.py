@@ -154,6 +154,8 @@ PROFILE: Final = pa.schema(
         pa.field("cid", pa.binary(36), nullable=False),
         pa.field("display_name", pa.string()),
         pa.field("description", pa.string()),
+        pa.field("pack_did", pa.string()),  # these two name the starter pack by which the account joined
+        pa.field("pack_rkey", pa.string()),
         pa.field("created_at", TIMESTAMP),
         pa.field("indexed_at", TIMESTAMP),
         _RAW,

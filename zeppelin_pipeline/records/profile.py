@@ -11,6 +11,7 @@ from zeppelin_pipeline.records.lexicon import (
     check_text,
     check_uri,
 )
+from zeppelin_pipeline.records.references import read_uri
 
 NSID: Final = "app.bsky.actor.profile"
 
@@ -18,11 +19,15 @@ NSID: Final = "app.bsky.actor.profile"
 RKEY: Final = b"self"
 
 #: Names of what `read_profile` gives, in order.
-COLUMNS: Final = ("display_name", "description", "created_at")
+COLUMNS: Final = ("display_name", "description", "pack_did", "pack_rkey", "created_at")
+
+_STARTER_PACK: Final = "app.bsky.graph.starterpack"
 
 
-def read_profile(record: dict[str, Any]) -> tuple[str | None, str | None, int | None]:
+def read_profile(record: dict[str, Any]) -> tuple[str | None, str | None, str | None, str | None, int | None]:
     """The columns of a profile, by `COLUMNS`; `created_at` is None where the record has no `createdAt`.
+
+    The starter pack by which its account joined has None for both parts where there is none, or the URI names none.
 
     Raises:
         InvalidDataError: the record breaks its lexicon.
@@ -34,7 +39,13 @@ def read_profile(record: dict[str, Any]) -> tuple[str | None, str | None, int | 
     check_picture(record, "avatar")
     check_picture(record, "banner")
     check_if_there(record, "labels", check_self_labels)
-    check_if_there(record, "joinedViaStarterPack", check_strong_ref, "joined-via-starter-pack")
+    pack_did, pack_rkey = _read_pack(record) if "joinedViaStarterPack" in record else (None, None)
     check_if_there(record, "pinnedPost", check_strong_ref, "pinned-post")
     created_at = check_created_at(record) if "createdAt" in record else None
-    return record.get("displayName"), record.get("description"), created_at
+    return record.get("displayName"), record.get("description"), pack_did, pack_rkey, created_at
+
+
+def _read_pack(record: dict[str, Any]) -> tuple[str, str] | tuple[None, None]:
+    field = "joined-via-starter-pack"
+    uri, _ = check_strong_ref(record["joinedViaStarterPack"], field)
+    return read_uri(uri, field, _STARTER_PACK) or (None, None)

@@ -19,7 +19,7 @@ from zeppelin_pipeline.repos.marker import ExtractResult, Marker, batch_files, r
 from zeppelin_pipeline.repos.pack import PartIdentity, pack_dids, pack_rows, part_identities
 
 #: Raised whenever the same pack would give other rows: what was extracted before is then extracted anew.
-EXTRACT_VERSION: Final = 3
+EXTRACT_VERSION: Final = 4
 
 _FINGERPRINT_DIGITS: Final = 12
 

@@ -27,6 +27,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "post": ("actor_id", "reply_parent_actor", "reply_parent_rkey", "quote_actor", "quote_rkey", "quote_collection"),
     "follow": ("actor_id", "subject_actor"),
     "list_item": ("actor_id", "list_rkey", "subject_actor"),
+    "profile": ("pack_actor", "pack_rkey"),
 }
 _POST_COUNTS: Final = ("likes", "reposts", "replies", "quotes")
 _ACTOR_COUNTS: Final = ("followers", "follows", "posts")
@@ -75,11 +76,13 @@ class CountDeltas:
         self._mark_records(connection)
 
     def _mark_records(self, connection: Connection[TupleRow]) -> None:
-        """Marks the ranges of what is liked but no post, and of lists: both are rare, and recomputed."""
+        """Marks the ranges of what is liked but no post, of lists, and of starter packs: rare, and recomputed."""
         likes = ((subject, collection) for (_, subject, _, collection), _ in self._net("like"))
         others = {subject for subject, collection in likes if subject and collection not in {None, _POST}}
         dirty = DirtyRanges()
-        dirty.add_accounts("record_counts", others | {owner for (owner, _, _), _ in self._net("list_item")})
+        lists = {owner for (owner, _, _), _ in self._net("list_item")}
+        packs = {owner for (owner, _), _ in self._net("profile") if owner is not None}
+        dirty.add_accounts("record_counts", others | lists | packs)
         dirty.mark(connection)
 
     def _net(self, table: str) -> list[tuple[tuple[Any, ...], int]]:

@@ -31,7 +31,7 @@ COUNTED: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "list_item": {"actor_id": ("record_counts",)},
     "threadgate": {"actor_id": ("violations",)},
     "postgate": {"actor_id": ("violations",)},
-    "profile": {"actor_id": ("name_search",)},
+    "profile": {"actor_id": ("name_search",), "pack_actor": ("record_counts",)},
     "generator": {"actor_id": ("name_search",)},
     "starter_pack": {"actor_id": ("name_search",)},
 }

@@ -89,7 +89,11 @@ def _to_purposes(purposes: pa.Array, _keys: BatchKeys) -> pa.Array:
 TABLES: Final[dict[str, TableMap]] = {
     made.table: made
     for made in (
-        _typed("app.bsky.actor.profile", "profile"),
+        _typed(
+            "app.bsky.actor.profile",
+            "profile",
+            {"pack_actor": Column("pack_did", to_actors), "pack_rkey": Column("pack_rkey", to_rkeys)},
+        ),
         _typed("app.bsky.feed.post", "post", _reply("reply_root") | _reply("reply_parent") | _POST),
         _typed("app.bsky.feed.like", "like", _ENGAGEMENT),
         _typed("app.bsky.feed.repost", "repost", _ENGAGEMENT),

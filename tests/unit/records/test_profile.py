@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.records.samples import (
+    BOB,
     CREATED_AT,
     FETCHED_AT_MICROS,
     PROFILE,
@@ -35,6 +36,13 @@ def test_an_empty_profile_is_valid_and_indexed_when_it_was_fetched():
     assert row["indexed_at"] == datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=FETCHED_AT_MICROS)
 
 
+def test_a_profile_names_the_starter_pack_by_which_its_account_joined():
+    pack = strong_ref(f"at://{BOB}/app.bsky.graph.starterpack/3kabcdefghij2")
+    joined, elsewhere = row_of(profile(joinedViaStarterPack=pack)), row_of(profile(joinedViaStarterPack=strong_ref()))
+    assert (joined["pack_did"], joined["pack_rkey"]) == (BOB, "3kabcdefghij2")
+    assert (elsewhere["pack_did"], elsewhere["pack_rkey"]) == (None, None)
+
+
 def test_a_legacy_blob_is_valid():
     legacy = {"cid": cid_to_text(RAW_CID), "mimeType": "image/jpeg"}
     assert row_of(profile(avatar=legacy))["display_name"] == "Alice"
@@ -62,6 +70,7 @@ def test_only_the_record_key_self_is_a_profile():
         ({"avatar": {"cid": "?", "mimeType": "image/png"}}, "avatar-not-a-blob"),
         ({"labels": ["porn"]}, "labels-without-type"),
         ({"pinnedPost": {}}, "pinned-post-not-strong-ref"),
+        ({"joinedViaStarterPack": {}}, "joined-via-starter-pack-not-strong-ref"),
         ({"createdAt": "2024"}, "created-at-invalid"),
     ],
 )

@@ -21,7 +21,7 @@ _DESCRIPTIONS: Final = {
     VIOLATIONS: "Replies and quotes that break a threadgate or a postgate, or stand in a thread that is not theirs.",
     "post_counts": "Likes, reposts, replies and quotes of each post.",
     "actor_counts": "Followers, follows and posts of each account.",
-    "record_counts": "Likes of feed generators and other records, members of lists.",
+    "record_counts": "Likes of feed generators and other records, members of lists, who joined by starter packs.",
     POST_SEARCH: "By which words posts are found. Optional: kept up to date once it was materialized.",
     NAME_SEARCH: "By which words accounts, feed generators and starter packs are found. Optional likewise.",
 }
