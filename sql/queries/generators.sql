@@ -5,8 +5,8 @@
 SELECT generator.actor_id, generator.rkey, least(generator.created_at, generator.indexed_at) AS sort_at
 FROM generator
 WHERE generator.actor_id = %(actor)s
-    AND (least(generator.created_at, generator.indexed_at), generator.rkey, generator.actor_id)
-    < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_actor)s::bigint)
+    AND (least(generator.created_at, generator.indexed_at), generator.rkey)
+    < (%(before_at)s::timestamptz, %(before_rkey)s::bigint)
 ORDER BY least(generator.created_at, generator.indexed_at) DESC, generator.rkey DESC
 LIMIT %(limit)s;
 

@@ -1,19 +1,36 @@
-"""What accounts make for others: pages of their lists and starter packs, and who is on a list."""
+"""What accounts make for others: their lists, starter packs and feed generators, and who is on a list."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from zeppelin_api.db import Session
 from zeppelin_api.hydration.accounts import load_accounts, load_actors
 from zeppelin_api.hydration.blocks import load_blocked_pairs
-from zeppelin_api.hydration.keys import LIST, LIST_ITEM, STARTER_PACK, RecordKey, did_of, record_key, rkey_of, uri_of
+from zeppelin_api.hydration.keys import (
+    GENERATOR,
+    LIST,
+    LIST_ITEM,
+    STARTER_PACK,
+    RecordKey,
+    did_of,
+    record_key,
+    rkey_of,
+    uri_of,
+)
 from zeppelin_api.hydration.records import load_records
-from zeppelin_api.hydration.state import Hydration
-from zeppelin_api.pagination import START, Page, Position
+from zeppelin_api.hydration.state import Hydration, StoredRecord
+from zeppelin_api.pagination import START, Page, Position, last_of_page
 from zeppelin_api.policy import Policy
 
 MODERATION_LIST: Final = "app.bsky.graph.defs#modlist"
+MadeQuery: TypeAlias = Literal["get_lists", "get_starter_packs", "get_actor_feeds"]
+_MADE: Final[Mapping[MadeQuery, str]] = {
+    "get_lists": LIST,
+    "get_starter_packs": STARTER_PACK,
+    "get_actor_feeds": GENERATOR,
+}
 #: A starter pack shows so many members, of the newest so many.
 _SAMPLE: Final = 12
 _SAMPLED: Final = 50
@@ -50,29 +67,19 @@ class _MemberRow:
     followers: int
 
 
-async def hydrate_lists(
-    session: Session, state: Hydration, did: str, purposes: list[int], start: Position, limit: int
-) -> Page[str]:
-    """The URIs of one page of an account's lists of those purposes, with what their views show put into the state."""
-    rows = await _rows(session, "get_lists", did, start, limit, purposes=purposes)
-    return await _page(session, state, LIST, rows, limit)
+async def hydrate_records(session: Session, state: Hydration, collection: str, uris: Iterable[str]) -> None:
+    """Put those records of a collection into the state that exist, with their accounts; two queries."""
+    number = session.keys.collection_id(collection)
+    keys = {key for uri in uris if (key := record_key(session.keys, uri)) is not None}
+    await load_records(session, state, [key for key in keys if key.collection == number])
+    await load_accounts(session, state, state.dids())
 
 
-async def hydrate_starter_packs(session: Session, state: Hydration, did: str, start: Position, limit: int) -> Page[str]:
-    """The URIs of one page of an account's starter packs, with what their views show put into the state."""
-    rows = await _rows(session, "get_starter_packs", did, start, limit)
-    return await _page(session, state, STARTER_PACK, rows, limit)
-
-
-async def _rows(
-    session: Session,
-    query: Literal["get_lists", "get_starter_packs"],
-    did: str,
-    start: Position,
-    limit: int,
-    **filters: object,
-) -> list[_KeyRow]:
-    return await session.rows(
+async def hydrate_made(
+    session: Session, state: Hydration, query: MadeQuery, did: str, start: Position, limit: int, **filters: object
+) -> Page[StoredRecord]:
+    """One page of what an account made of one kind, with what their views show put into the state."""
+    rows = await session.rows(
         _KeyRow,
         query,
         actor=session.keys.actor_id(did),
@@ -81,17 +88,17 @@ async def _rows(
         limit=limit + 1,
         **filters,
     )
-
-
-async def _page(session: Session, state: Hydration, collection: str, rows: list[_KeyRow], limit: int) -> Page[str]:
-    shown = rows[:limit]
-    number = session.keys.collection_id(collection)
-    await load_records(session, state, [RecordKey(row.actor_id, number, row.rkey) for row in shown])
+    collection = session.keys.collection_id(_MADE[query])
+    keys = [RecordKey(row.actor_id, collection, row.rkey) for row in rows[:limit]]
+    await load_records(session, state, keys)
     await load_accounts(session, state, state.dids())
-    by_key = {record_key(session.keys, uri): uri for uri in state.records}
-    uris = [by_key.get(RecordKey(row.actor_id, number, row.rkey)) for row in shown]
-    last = Position(shown[-1].sort_at, shown[-1].rkey, 0) if len(rows) > limit else None
-    return Page([uri for uri in uris if uri is not None], last)
+    by_key = {record_key(session.keys, uri): stored for uri, stored in state.records.items()}
+    return Page([by_key[key] for key in keys if key in by_key], _end(rows, limit))
+
+
+def _end(rows: Sequence[_KeyRow | _MemberRow], limit: int) -> Position | None:
+    last = last_of_page(rows, limit)
+    return None if last is None else Position(last.sort_at, last.rkey, 0)
 
 
 async def hydrate_starter_pack(session: Session, state: Hydration, uri: str, policy: Policy) -> list[Member]:
@@ -147,5 +154,4 @@ async def hydrate_members(
     if policy.third_party_blocks_hide and (stored is None or stored.record["purpose"] != MODERATION_LIST):
         await load_blocked_pairs(session, state, {frozenset((owner, member.did)) for member in members})
         members = [member for member in members if frozenset((owner, member.did)) not in state.blocked_pairs]
-    last = Position(shown[-1].sort_at, shown[-1].rkey, 0) if len(rows) > limit else None
-    return Page(members, last)
+    return Page(members, _end(rows, limit))

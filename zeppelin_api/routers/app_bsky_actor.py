@@ -8,9 +8,9 @@ from starlette.responses import Response
 from zeppelin_api.db import Session
 from zeppelin_api.errors import ApiError, invalid_request
 from zeppelin_api.hydration.accounts import load_accounts, load_profile_counts, resolve_actor, resolve_identifiers
-from zeppelin_api.hydration.keys import STARTER_PACK, record_key
+from zeppelin_api.hydration.curation import hydrate_records
+from zeppelin_api.hydration.keys import STARTER_PACK
 from zeppelin_api.hydration.labels import hydrate_labels
-from zeppelin_api.hydration.records import load_records
 from zeppelin_api.hydration.state import Account, Hydration
 from zeppelin_api.lexicon.profiles import GetProfilesOutput, ProfileViewDetailed
 from zeppelin_api.parameters import MAX_IDENTIFIERS, AtIdentifier
@@ -77,10 +77,7 @@ async def _detailed(service: Service, session: Session, state: Hydration, dids: 
     shown = [account for did in dids if (account := state.active_account(did)) is not None]
     counts = await load_profile_counts(session, [account.did for account in shown])
     packs = {account.did: uri for account in shown if (uri := starter_pack_uri(account)) is not None}
-    keys = [key for uri in packs.values() if (key := record_key(session.keys, uri)) is not None]
-    starter_packs = session.keys.collection_id(STARTER_PACK)
-    await load_records(session, state, [key for key in keys if key.collection == starter_packs])
-    await load_accounts(session, state, state.dids())
+    await hydrate_records(session, state, STARTER_PACK, packs.values())
     context = await service.view_context(session, state)
     views = [
         profile_detailed(

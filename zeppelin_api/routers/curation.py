@@ -5,18 +5,11 @@ from typing import Annotated, Final
 from fastapi import Query
 from starlette.responses import Response
 
-from zeppelin_api.db import Session
 from zeppelin_api.errors import invalid_request
-from zeppelin_api.hydration.accounts import load_accounts, resolve_actor, uri_by_did
-from zeppelin_api.hydration.curation import (
-    hydrate_lists,
-    hydrate_members,
-    hydrate_starter_pack,
-    hydrate_starter_packs,
-)
-from zeppelin_api.hydration.keys import LIST, STARTER_PACK, record_key
-from zeppelin_api.hydration.records import load_records
-from zeppelin_api.hydration.state import Hydration
+from zeppelin_api.hydration.accounts import uri_by_did
+from zeppelin_api.hydration.curation import hydrate_members, hydrate_records, hydrate_starter_pack
+from zeppelin_api.hydration.keys import LIST, STARTER_PACK
+from zeppelin_api.hydration.state import Hydration, StoredRecord
 from zeppelin_api.lexicon.curation import (
     GetListOutput,
     GetListsOutput,
@@ -27,9 +20,10 @@ from zeppelin_api.lexicon.curation import (
 from zeppelin_api.pagination import Page, Position, decode_cursor, fill_page
 from zeppelin_api.parameters import MAX_IDENTIFIERS, AtIdentifier, AtUriText, Cursor, Limit
 from zeppelin_api.responses import json_response
+from zeppelin_api.routers.made import made_page
 from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import ServiceDep, SessionDep
-from zeppelin_api.views.context import View, present
+from zeppelin_api.views.context import View, ViewContext, present
 from zeppelin_api.views.curation import list_view, member_view, starter_pack_basic, starter_pack_view
 
 router: Final = XrpcRouter("app.bsky.graph")
@@ -57,9 +51,10 @@ async def get_list(
     start = decode_cursor(cursor)
     uri = await uri_by_did(session, list)
     state = Hydration()
-    await _load(session, state, LIST, [uri])
-    stored = state.records.get(uri)
-    view = None if stored is None else list_view(await service.view_context(session, state), stored)
+    await hydrate_records(session, state, LIST, [uri])
+    context = await service.view_context(session, state)
+    stored = state.shown_record(uri)
+    view = None if stored is None else list_view(context, stored)
     if view is None:
         raise invalid_request("List not found")
 
@@ -88,17 +83,8 @@ async def get_lists(
     ] = None,
 ) -> Response:
     """Enumerates the lists created by a specified account (actor), newest first."""
-    start = decode_cursor(cursor)
-    did = await resolve_actor(session, actor)
-    wanted_purposes = sorted({_PURPOSES[name] for name in purposes or _PURPOSES if name in _PURPOSES})
-    state = Hydration()
-
-    async def fetch(position: Position, wanted: int) -> Page[View]:
-        page = await hydrate_lists(session, state, did, wanted_purposes, position, wanted)
-        context = await service.view_context(session, state)
-        return page.shown(lambda uri: list_view(context, state.records[uri]))
-
-    page = await fill_page(start, limit, fetch)
+    wanted = sorted({_PURPOSES[name] for name in purposes or _PURPOSES if name in _PURPOSES})
+    page = await made_page(service, session, "get_lists", actor, limit, cursor, list_view, purposes=wanted)
     return json_response(present(lists=page.items, cursor=page.cursor))
 
 
@@ -126,7 +112,7 @@ async def get_starter_packs(
 ) -> Response:
     """Get views for a list of starter packs; those that are not found are left out."""
     state = Hydration()
-    await _load(session, state, STARTER_PACK, uris)
+    await hydrate_records(session, state, STARTER_PACK, uris)
     context = await service.view_context(session, state)
     views = [starter_pack_basic(context, uri) for uri in uris]
     return json_response({"starterPacks": [view for view in views if view is not None]})
@@ -141,22 +127,9 @@ async def get_actor_starter_packs(
     cursor: Cursor = None,
 ) -> Response:
     """Get a list of starter packs created by the actor, newest first."""
-    start = decode_cursor(cursor)
-    did = await resolve_actor(session, actor)
-    state = Hydration()
 
-    async def fetch(position: Position, wanted: int) -> Page[View]:
-        page = await hydrate_starter_packs(session, state, did, position, wanted)
-        context = await service.view_context(session, state)
-        return page.shown(lambda uri: starter_pack_basic(context, uri))
+    def view(context: ViewContext, stored: StoredRecord) -> View | None:
+        return starter_pack_basic(context, stored.uri)
 
-    page = await fill_page(start, limit, fetch)
+    page = await made_page(service, session, "get_starter_packs", actor, limit, cursor, view)
     return json_response(present(starterPacks=page.items, cursor=page.cursor))
-
-
-async def _load(session: Session, state: Hydration, collection: str, uris: list[str]) -> None:
-    """Put records of that collection into the state, with their accounts."""
-    number = session.keys.collection_id(collection)
-    keys = {key for uri in uris if (key := record_key(session.keys, uri)) is not None}
-    await load_records(session, state, [key for key in keys if key.collection == number])
-    await load_accounts(session, state, state.dids())

@@ -7,16 +7,17 @@ from starlette.responses import Response
 
 from zeppelin_api.errors import invalid_request
 from zeppelin_api.feed_services import Skeleton
-from zeppelin_api.hydration.accounts import resolve_actor
+from zeppelin_api.hydration.curation import hydrate_records
 from zeppelin_api.hydration.feeds import FeedItem, hydrate_feed_items
-from zeppelin_api.hydration.generators import hydrate_actor_feeds, hydrate_generators
 from zeppelin_api.hydration.identity import load_service_document
+from zeppelin_api.hydration.keys import GENERATOR
 from zeppelin_api.hydration.state import Hydration
 from zeppelin_api.lexicon.curation import GetFeedGeneratorOutput, GetFeedGeneratorsOutput, PageOfGenerators
 from zeppelin_api.lexicon.posts import FeedOutput
 from zeppelin_api.pagination import Page, Position, decode_cursor, fill_page, offset_of, position_at
 from zeppelin_api.parameters import AtIdentifier, AtUriText, Cursor, Limit
 from zeppelin_api.responses import json_response
+from zeppelin_api.routers.made import made_page
 from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import Service, ServiceDep, SessionDep, Sessions, SessionsDep
 from zeppelin_api.views.context import View, present
@@ -25,7 +26,6 @@ from zeppelin_api.views.feeds import present_feed
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
 
 router: Final = XrpcRouter("app.bsky.feed")
-
 
 #: What of a request concerns the maker of a feed.
 _PASSED_ON: Final = ("accept-language", "x-bsky-topics")
@@ -48,7 +48,7 @@ async def get_feed(
     """
     state = Hydration()
     async with sessions() as session:
-        await hydrate_generators(session, state, [feed])
+        await hydrate_records(session, state, GENERATOR, [feed])
     stored = state.records.get(feed)
     if stored is None:
         raise invalid_request("could not find feed")
@@ -92,7 +92,7 @@ async def get_feed_generator(
     """Get information about a feed generator whose service is known; whether that answers now is not looked at."""
     state = Hydration()
     async with sessions() as session:
-        await hydrate_generators(session, state, [feed])
+        await hydrate_records(session, state, GENERATOR, [feed])
         context = await service.view_context(session, state)
     stored = state.shown_record(feed)
     view = None if stored is None else generator_view(context, stored)
@@ -126,7 +126,7 @@ async def get_feed_generators(
 ) -> Response:
     """Get information about a list of feed generators; those that are not found are left out."""
     state = Hydration()
-    await hydrate_generators(session, state, feeds)
+    await hydrate_records(session, state, GENERATOR, feeds)
     context = await service.view_context(session, state)
     found = [stored for uri in feeds if (stored := state.shown_record(uri)) is not None]
     return json_response({"feeds": [view for stored in found if (view := generator_view(context, stored)) is not None]})
@@ -143,7 +143,7 @@ async def get_suggested_feeds(
     async def fetch(position: Position, wanted: int) -> Page[View]:
         first = offset_of(position)
         uris = suggested[first : first + wanted]
-        await hydrate_generators(session, state, uris)
+        await hydrate_records(session, state, GENERATOR, uris)
         context = await service.view_context(session, state)
         found = [stored for uri in uris if (stored := state.shown_record(uri)) is not None]
         is_last = first + wanted >= len(suggested)
@@ -163,14 +163,5 @@ async def get_actor_feeds(
     cursor: Cursor = None,
 ) -> Response:
     """Get a list of feeds (feed generator records) created by the actor, newest first."""
-    start = decode_cursor(cursor)
-    did = await resolve_actor(session, actor)
-    state = Hydration()
-
-    async def fetch(position: Position, wanted: int) -> Page[View]:
-        page = await hydrate_actor_feeds(session, state, did, position, wanted)
-        context = await service.view_context(session, state)
-        return page.shown(lambda stored: None if stored.uri in state.taken_down else generator_view(context, stored))
-
-    page = await fill_page(start, limit, fetch)
+    page = await made_page(service, session, "get_actor_feeds", actor, limit, cursor, generator_view)
     return json_response(present(feeds=page.items, cursor=page.cursor))

@@ -5,9 +5,8 @@ from typing import Annotated, Final
 from fastapi import Query
 from starlette.responses import Response
 
-from zeppelin_api.hydration.accounts import load_accounts
-from zeppelin_api.hydration.keys import LABELER, SELF_RKEY, record_key, uri_of
-from zeppelin_api.hydration.records import load_records
+from zeppelin_api.hydration.curation import hydrate_records
+from zeppelin_api.hydration.keys import LABELER, SELF_RKEY, uri_of
 from zeppelin_api.hydration.state import Hydration
 from zeppelin_api.lexicon.curation import GetServicesOutput
 from zeppelin_api.parameters import Did
@@ -30,12 +29,10 @@ async def get_services(
     """Get information about a list of labeler services; accounts that are none are left out."""
     uris = [uri_of(did, LABELER, SELF_RKEY) for did in dids]
     state = Hydration()
-    keys = [record_key(session.keys, uri) for uri in uris]
-    await load_records(session, state, [key for key in keys if key is not None])
-    await load_accounts(session, state, state.dids())
+    await hydrate_records(session, state, LABELER, uris)
     context = await service.view_context(session, state)
     build, name = (labeler_detailed, "labelerViewDetailed") if detailed else (labeler_view, "labelerView")
-    views = [build(context, state.records[uri]) for uri in uris if uri in state.records]
+    views = [build(context, stored) for uri in uris if (stored := state.shown_record(uri)) is not None]
     return json_response(
         {"views": [typed(f"app.bsky.labeler.defs#{name}", view) for view in views if view is not None]}
     )
