@@ -3,21 +3,16 @@
  * indexing would change what it answers: an answer after what it answers, a quote after what it quotes.
  *
  *   official   the seeds of dev-env, each with accounts of its own
- *   ours       what seed.mjs writes, and the larger things of crowd.mjs
+ *   ours       what community.mjs writes, and the larger things of crowd.mjs
  *   live       what happens when the backfill is over
  */
 import { SeedClient, authorFeedSeed, followsSeed, quotesSeed, repostsSeed, seedThreadV2, usersBulkSeed, verificationsSeed } from '@atproto/dev-env'
 
-import * as conversations from './conversations.mjs'
+import * as community from './community.mjs'
 import * as crowd from './crowd.mjs'
-import * as curiosities from './curiosities.mjs'
 import { Ledger } from './ledger.mjs'
-import { deactivate, move, signUp, takeDown } from './people.mjs'
+import { deactivate, move, takeDown } from './people.mjs'
 
-const HOMES = {
-  alpha: ['alice', 'bob', 'carol', 'dan', 'erin', 'frank', 'grace', 'heidi', 'ivan', 'olivia', 'peggy', 'trent'],
-  beta: ['judy', 'mallory', 'niaj'],
-}
 const BULK_USERS = 60
 const BULK_POSTS = 130
 
@@ -86,22 +81,9 @@ let people
 let ledger
 
 async function writeOurs(world) {
-  people = {}
+  people = await community.gather(world.addresses)
   ledger = new SettledLedger(world.settle)
-  for (const [hostName, names] of Object.entries(HOMES)) {
-    for (const name of names) people[name] = await signUp(world.addresses, hostName, name)
-  }
-  await conversations.writeProfiles(ledger, people)
-  await conversations.writePosts(ledger, people)
-  await conversations.writeEmbeds(ledger, people)
-  await conversations.react(ledger, people)
-  await conversations.regret(ledger, people)
-  await conversations.editProfile(people.bob)
-  await curiosities.writeOtherCollections(ledger, people)
-  await curiosities.writeOddForms(ledger, people)
-  await curiosities.writeUnknownLexicon(ledger, people)
-  await curiosities.writeInvalid(ledger, people)
-  await curiosities.writeInBulk(people.peggy, BULK_POSTS)
+  await community.write(ledger, people, BULK_POSTS)
   await crowd.write(world, ledger, people)
   people.olivia = await move(world.addresses, people.olivia, 'beta')
   await ledger.post('settled', people.olivia, { text: 'Written where I live now' })

@@ -4,37 +4,18 @@
  *   node seed.mjs ADDRESSES        (the line of JSON that peer.mjs printed)
  *
  * When all is written, one JSON document goes to standard output: what was written, by whom (the fields of Ledger, and
- * `accounts`). The kinds of writing are in conversations.mjs and curiosities.mjs.
+ * `accounts`). What is written is in community.mjs.
  */
-import * as conversations from './conversations.mjs'
-import * as curiosities from './curiosities.mjs'
+import * as community from './community.mjs'
 import { Ledger } from './ledger.mjs'
-import { deactivate, move, signUp, takeDown } from './people.mjs'
+import { deactivate, move, takeDown } from './people.mjs'
 
-const HOMES = {
-  alpha: ['alice', 'bob', 'carol', 'dan', 'erin', 'frank', 'grace', 'heidi', 'ivan', 'olivia', 'peggy', 'trent'],
-  beta: ['judy', 'mallory', 'niaj'],
-}
 const BULK_POSTS = 900
 
 const network = JSON.parse(process.argv[2])
-const people = {}
-for (const [hostName, names] of Object.entries(HOMES)) {
-  for (const name of names) people[name] = await signUp(network, hostName, name)
-}
-
+const people = await community.gather(network)
 const ledger = new Ledger()
-await conversations.writeProfiles(ledger, people)
-await conversations.writePosts(ledger, people)
-await conversations.writeEmbeds(ledger, people)
-await conversations.react(ledger, people)
-await conversations.regret(ledger, people)
-await conversations.editProfile(people.bob)
-await curiosities.writeOtherCollections(ledger, people)
-await curiosities.writeOddForms(ledger, people)
-await curiosities.writeUnknownLexicon(ledger, people)
-await curiosities.writeInvalid(ledger, people)
-await curiosities.writeInBulk(people.peggy, BULK_POSTS)
+await community.write(ledger, people, BULK_POSTS)
 
 // Both move; the first commit after a move is the first that the new key signs, and trent makes none.
 people.olivia = await move(network, people.olivia, 'beta')
