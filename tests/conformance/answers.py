@@ -4,18 +4,19 @@ What is normalised, because two services that are both right may differ in it:
 
 - `indexedAt`: when a service took a record in;
 - `cursor`: opaque to clients, so that only whole walks are compared, not where their pages end;
-- the order of `labels`, and of lists that are sets;
+- the order of `labels`, and of items that have the same time;
 - the text of an error, which is for people: its status and its name are compared;
 - the version and the DID of the service.
 
 Pictures and videos need nothing: both services are told the same patterns.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import httpx2
 
+from tests.conformance.items import settled
 from tests.conformance.questions import Question
 
 TIMEOUT_SECONDS = 60.0
@@ -23,6 +24,22 @@ TIMEOUT_SECONDS = 60.0
 MAX_PAGES: Final = 400
 _DROPPED: Final = frozenset({"indexedAt", "cursor", "version"})
 _SETS: Final = frozenset({"labels"})
+#: What a web client sends of itself, and what a browser asks before it lets one send more.
+_HEADERS: Final[dict[str, dict[str, str]]] = {
+    "GET": {"origin": "https://client.example.com"},
+    "OPTIONS": {
+        "origin": "https://client.example.com",
+        "access-control-request-method": "GET",
+        "access-control-request-headers": "atproto-accept-labelers,authorization",
+    },
+}
+#: What a browser must be told.
+_TOLD: Final = (
+    "content-type",
+    "access-control-allow-origin",
+    "access-control-allow-headers",
+    "access-control-max-age",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +49,12 @@ class Answer:
     Attributes:
         status: of HTTP, of the first page that was refused, else 200.
         body: normalised.
+        headers: of the first page, those that matter to browsers; of types of content the type alone.
     """
 
     status: int
     body: Any
+    headers: dict[str, str] = field(default_factory=dict[str, str])
 
 
 class Asker:
@@ -49,37 +68,39 @@ class Asker:
 
     def ask(self, question: Question) -> Answer:
         """One call, or all pages of a walk with their items in one list."""
-        return self._walk(question, question.walks) if question.walks else self._call(question)[0]
+        answer = self._walk(question, question.walks) if question.walks else self._call(question)
+        return replace(answer, body=_normalised(answer.body))
 
-    def _call(self, question: Question, *more: tuple[str, str]) -> tuple[Answer, str | None]:
-        """An answer, and the cursor of the page after it."""
-        answer = self._http.get(question.method, params=[*question.parameters, *more])
+    def _call(self, question: Question, *more: tuple[str, str]) -> Answer:
+        """An answer as it was given."""
+        answer = self._http.request(
+            question.verb,
+            question.method,
+            params=[*question.parameters, *more],
+            headers=_HEADERS[question.verb],
+        )
+        told = {name: answer.headers[name].partition(";")[0] for name in _TOLD if name in answer.headers}
         try:
             body = answer.json()
         except ValueError:
-            return Answer(answer.status_code, answer.text), None
-        if answer.status_code != 200:
-            return Answer(answer.status_code, {"error": body.get("error")}), None
-        return Answer(200, _normalised(body)), body.get("cursor")
+            return Answer(answer.status_code, answer.text, told)
+        return Answer(answer.status_code, body if answer.status_code == 200 else {"error": body.get("error")}, told)
 
     def _walk(self, question: Question, items: str) -> Answer:
-        first, cursor = self._call(question)
-        if first.status != 200:
-            return first
+        first = page = self._call(question)
         limit = int(dict(question.parameters).get("limit", "100"))
-        found: list[Any] = list(first.body.get(items, []))
-        pages = 1
-        while cursor is not None:
-            page, cursor = self._call(question, ("cursor", cursor))
+        found: list[Any] = []
+        for pages in range(MAX_PAGES):
             if page.status != 200:
-                return Answer(page.status, {"page": pages, **page.body})
+                return page if page is first else Answer(page.status, {"page": pages, **page.body})
             if len(page.body[items]) > limit + 1:  # a pinned post is given beyond the limit
                 return Answer(200, {"overfull": len(page.body[items])})
             found += page.body[items]
-            pages += 1
-            if pages > MAX_PAGES:
-                return Answer(200, {"endless": pages})
-        return Answer(200, {**first.body, items: found})
+            cursor = page.body.get("cursor")
+            if cursor is None:
+                return Answer(200, {**first.body, items: list(settled(found))}, first.headers)
+            page = self._call(question, ("cursor", cursor))
+        return Answer(200, {"endless": MAX_PAGES})
 
 
 def _normalised(value: Any) -> Any:

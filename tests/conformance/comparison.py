@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.conformance.answers import Answer
+from tests.conformance.items import name_of
 
-#: By what items of a list are known, so that one that is missing does not make all after it differ.
-_NAMES: Final = ("uri", "did", "post", "actor", "subject", "creator", "val", "list")
 ABSENT: Final = "(absent)"
 LONGEST_VALUE: Final = 400
 
@@ -31,7 +30,7 @@ def differences(official: Answer, ours: Answer) -> list[Difference]:
     """All places where the answers differ; none when they are equal."""
     if official.status != ours.status:
         return [Difference("(status)", _outcome(official), _outcome(ours))]
-    return list(_compare("", official.body, ours.body))
+    return [*_compare("", official.body, ours.body), *_compare("(headers)", official.headers, ours.headers)]
 
 
 def _outcome(answer: Answer) -> str:
@@ -53,7 +52,7 @@ def _compare(path: str, official: Any, ours: Any) -> Iterator[Difference]:
 
 
 def _compare_lists(path: str, official: list[Any], ours: list[Any]) -> Iterator[Difference]:
-    names, our_names = ([_name(item) for item in items] for items in (official, ours))
+    names, our_names = ([name_of(item) for item in items] for items in (official, ours))
     are_named = all(names) and all(our_names) and len(set(names)) == len(names) and len(set(our_names)) == len(ours)
     if not are_named:
         for number in range(max(len(official), len(ours))):
@@ -76,21 +75,6 @@ def _compare_lists(path: str, official: list[Any], ours: list[Any]) -> Iterator[
     for name, item in zip(names, official, strict=True):
         if name in by_name:
             yield from _compare(path, item, by_name[name])
-
-
-def _name(item: Any) -> str | None:
-    """What tells an item of a list from the others: what it is about, and why it is there."""
-    if not isinstance(item, dict):
-        return None
-    found = [str(_inner_name(item[name])) for name in _NAMES if name in item]
-    reason = item.get("reason")
-    if isinstance(reason, dict):
-        found.append(f"{reason.get('$type')} {reason.get('uri')}")
-    return " ".join(found) or None
-
-
-def _inner_name(value: Any) -> Any:
-    return value.get("uri", value.get("did")) if isinstance(value, dict) else value
 
 
 def shortened(value: Any) -> Any:

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from tests.conformance.appview import Addresses, running_official_network
 from tests.conformance.ours import backfilled, begin_streams, make_searchable, settings_for, take_in_live
-from tests.conformance.questions import World, survey
+from tests.conformance.world import World, survey
 from tests.network.node import install_packages
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 

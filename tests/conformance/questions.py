@@ -1,11 +1,10 @@
 """What is asked of both services: every method with hundreds of sets of parameters, made from what the hosts hold."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
-from tests.conformance.appview import Addresses
-from tests.network.truth import RepositoryReader
+from tests.conformance.world import World
 
 Parameters = tuple[tuple[str, str], ...]
 
@@ -21,7 +20,7 @@ NO_KEY: Final = "3jzfcijpj2z2a"
 #: Of every format, what breaks it.
 BAD_ACTORS: Final = ("", "nobody", "did:plc", "@alice.test", "nobody.alpha.test", NOBODY)
 BAD_URIS: Final = ("", "at://", "https://example.com", "at://nobody", f"at://{NOBODY}/app.bsky.feed.post/{NO_KEY}")
-BAD_PAGES: Final = (("limit", "0"), ("limit", "101"), ("limit", "many"), ("limit", "-1"))
+BAD_PAGES: Final = (("limit", "0"), ("limit", "101"), ("limit", "many"), ("limit", "-1"), ("cursor", "bad"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,50 +31,13 @@ class Question:
         method: NSID, or the path of a plain route.
         parameters: of the query, names repeated for lists.
         walks: the field whose items are collected over all pages; None for one call.
+        verb: GET, or OPTIONS: what a browser asks before a call.
     """
 
     method: str
     parameters: Parameters = ()
     walks: str | None = None
-
-
-@dataclass(slots=True)
-class World:
-    """What there is to ask about.
-
-    Attributes:
-        dids: every account of every host, whatever its state.
-        handles: that the accounts claim.
-        uris: of every record, by collection, in their order on the hosts.
-        values: of every record, by URI.
-    """
-
-    dids: list[str] = field(default_factory=list[str])
-    handles: list[str] = field(default_factory=list[str])
-    uris: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    values: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
-
-    def authors_of(self, collection: str) -> list[str]:
-        """Who has written records of a collection."""
-        return list(dict.fromkeys(uri.split("/")[2] for uri in self.uris[collection]))
-
-
-def survey(addresses: Addresses) -> World:
-    """Reads what the hosts hold, by the protocol's public methods."""
-    world = World()
-    for url in addresses.pds_urls.values():
-        host = RepositoryReader(url)
-        for did, state in host.repositories().items():
-            if did not in world.dids:
-                world.dids.append(did)
-            if state != "active":
-                continue
-            world.handles.append(host.handle(did))
-            for uri, record in host.records(did).items():
-                world.uris.setdefault(uri.split("/")[3], []).append(uri)
-                world.values[uri] = record.value
-        host.close()
-    return world
+    verb: str = "GET"
 
 
 def all_questions(world: World) -> Iterator[Question]:
@@ -347,8 +309,21 @@ def _labelers(world: World) -> Iterator[Question]:
     yield Question(method, (("dids", "nobody"),))
     yield Question(method, (("dids", labelers[0]), ("detailed", "perhaps")))
     yield Question(method)
+    yield from _labels(world, labelers)
+
+
+def _labels(world: World, labelers: list[str]) -> Iterator[Question]:
+    """Of labelers that have said nothing."""
     method = "com.atproto.label.queryLabels"
-    yield from (Question(method, (("uriPatterns", pattern),)) for pattern in ("*", "at://*", world.dids[0], "a*b"))
+    sources = tuple(("sources", did) for did in labelers)
+    for pattern in ("*", "at://*", world.dids[0], "a*b", world.uris["app.bsky.feed.post"][0], "no uri", ""):
+        yield Question(method, (("uriPatterns", pattern),))
+        yield Question(method, (("uriPatterns", pattern), *sources))
+        yield Question(method, (("uriPatterns", world.dids[0]), ("uriPatterns", pattern), *sources))
+    yield Question(method, (("uriPatterns", world.dids[0]), ("sources", "nobody")))
+    for limit in ("0", "1", "250", "251"):
+        yield Question(method, (("uriPatterns", world.dids[0]), *sources, ("limit", limit)))
+    yield Question(method, sources)
     yield Question(method)
 
 
@@ -393,3 +368,5 @@ def _plain() -> Iterator[Question]:
     yield Question("app.bsky.feed.noSuchMethod")
     yield Question("com.example.noSuchMethod")
     yield Question("_health")
+    for method in ("app.bsky.actor.getProfile", "app.bsky.feed.getTimeline", "app.bsky.feed.noSuchMethod"):
+        yield Question(method, verb="OPTIONS")
