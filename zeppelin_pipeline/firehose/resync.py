@@ -20,12 +20,12 @@ from psycopg.rows import TupleRow
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
 from zeppelin_pipeline.firehose.application import ACCOUNT_DELETED
 from zeppelin_pipeline.hosts.client import HostClients
-from zeppelin_pipeline.hosts.host import Host, parse_host
 from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.fetch import FetchSettings, RowsFetch
 from zeppelin_pipeline.repos.load import read_batches
+from zeppelin_pipeline.repos.named_host import named_host
 from zeppelin_pipeline.repos.plan import ManifestRow
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.load import load_repositories
@@ -107,7 +107,11 @@ async def _placed(due: Sequence[_Due], resolver: DidResolver) -> tuple[list[Mani
     async def place(each: _Due) -> None:
         async with gate:
             try:
-                placed.append(ManifestRow(each.did, await _host_of(each.did, resolver), None, True, None))
+                host = await named_host(resolver, each.did)
+                if host is None:
+                    unplaced[each.actor] = "did-no-pds"
+                else:
+                    placed.append(ManifestRow(each.did, host, None, True, None))
             except (UpstreamError, InvalidDataError) as error:
                 unplaced[each.actor] = error.reason
 
@@ -115,13 +119,6 @@ async def _placed(due: Sequence[_Due], resolver: DidResolver) -> tuple[list[Mani
         for each in due:
             group.create_task(place(each))
     return placed, unplaced
-
-
-async def _host_of(did: str, resolver: DidResolver) -> Host:
-    pds = (await resolver.resolve(did)).document.pds
-    if pds is None:
-        raise InvalidDataError("did-no-pds", did)
-    return parse_host(pds)
 
 
 async def _refetch(

@@ -16,13 +16,14 @@ from typing import Final
 import polars as pl
 
 from zeppelin_pipeline.errors import CorruptStateError
-from zeppelin_pipeline.hosts.host import Host, parse_host
+from zeppelin_pipeline.hosts.host import Host
 from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.schemas import MANIFEST
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.candidates import PLANNED, Candidates, ResolveHost
 from zeppelin_pipeline.repos.listing import CompletePass, complete_passes
+from zeppelin_pipeline.repos.named_host import named_host
 
 SHARD_REPOS: Final = 10_000
 TAIL_LIMIT: Final = 200
@@ -123,8 +124,8 @@ def current_host(resolver: DidResolver) -> ResolveHost:
     """The usual way to tell an account's host: the PDS that its DID document names."""
 
     async def resolve(did: str) -> str | None:
-        pds = (await resolver.resolve(did)).document.pds
-        return None if pds is None else parse_host(pds).key
+        host = await named_host(resolver, did)
+        return None if host is None else host.key
 
     return resolve
 

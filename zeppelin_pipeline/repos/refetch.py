@@ -8,18 +8,20 @@ says nothing of what is held: it is counted, not stored, and the repository stay
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
 from zeppelin_pipeline.errors import ConfigurationError, InvalidDataError, UpstreamError
 from zeppelin_pipeline.hosts.client import HostClients
-from zeppelin_pipeline.hosts.host import Host, parse_host
+from zeppelin_pipeline.hosts.host import Host
 from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.fetch import FetchSettings, Progress, RowsFetch
 from zeppelin_pipeline.repos.fetch_outcome import FetchResult
+from zeppelin_pipeline.repos.named_host import named_host
 from zeppelin_pipeline.repos.pack import FAILED, Outcome, latest_outcomes
 from zeppelin_pipeline.repos.plan import ManifestRow, read_manifest
 from zeppelin_pipeline.repos.stale import StaleRow, read_stale
@@ -95,7 +97,9 @@ async def _placed(stale: list[StaleRow], manifest: dict[str, ManifestRow], resol
 
     async def resolve_some() -> None:
         for row in waiting:
-            found = await _current_host(row.did, resolver) or row.host
+            found = row.host
+            with suppress(UpstreamError, InvalidDataError):  # as the fetch itself will then say
+                found = await named_host(resolver, row.did) or row.host
             if found is not None:
                 placed[row.did] = found
 
@@ -103,12 +107,3 @@ async def _placed(stale: list[StaleRow], manifest: dict[str, ManifestRow], resol
         for _ in range(_RESOLUTIONS_AT_ONCE):
             group.create_task(resolve_some())
     return [replace(manifest[row.did], host=placed.get(row.did, manifest[row.did].host)) for row in stale]
-
-
-async def _current_host(did: str, resolver: DidResolver) -> Host | None:
-    """The host that the account's document names; null when it cannot tell, as the fetch itself will then say."""
-    try:
-        pds = (await resolver.resolve(did)).document.pds
-        return None if pds is None else parse_host(pds)
-    except (UpstreamError, InvalidDataError):
-        return None

@@ -22,9 +22,8 @@ from zeppelin_pipeline.atproto.cid import cid_of
 from zeppelin_pipeline.atproto.datetimes import micros_of
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.records.pending import Pending, Source
-from zeppelin_pipeline.records.reading import read_family
 from zeppelin_pipeline.records.registry import FAMILIES, WHOLE
-from zeppelin_pipeline.records.whole import read_whole
+from zeppelin_pipeline.records.sorting import pending_key, read_pending
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.copying import copy_batches
@@ -153,18 +152,13 @@ def _judge(page: list[_SetAside]) -> _Verdicts:
     for record in page:
         by_collection[record.nsid].append(record)
     for nsid, records in by_collection.items():
-        pending = _pending(records)
-        family = FAMILIES.get(nsid)
-        if family is None:
-            _, faults = read_whole(pending)
-        else:
-            reading = read_family(family, pending)
-            faults = reading.faults
-            if family.dataset != WHOLE:
-                rows[family.dataset].append(reading.rows)
-        dataset = WHOLE if family is None else family.dataset
-        reasons |= {records[fault.position].key: fault.reason for fault in faults}
-        datasets |= {record.key: dataset for record in records if record.key not in reasons}
+        read = read_pending(pending_key(nsid), _pending(records))
+        for dataset, batch in read.rows:
+            if dataset != WHOLE:
+                rows[dataset].append(batch)
+        reasons |= {records[fault.position].key: fault.reason for fault in read.faults}
+        valid = FAMILIES[nsid].dataset if nsid in FAMILIES else WHOLE
+        datasets |= {record.key: valid for record in records if record.key not in reasons}
     return _Verdicts(rows, datasets, reasons)
 
 

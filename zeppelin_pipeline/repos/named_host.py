@@ -1,0 +1,14 @@
+"""Which host an account is on, by its DID document. How documents are had is `identity`'s business."""
+
+from zeppelin_pipeline.hosts.host import Host, parse_host
+from zeppelin_pipeline.identity.resolver import DidResolver
+
+
+async def named_host(resolver: DidResolver, did: str) -> Host | None:
+    """The PDS that an account's document names; null when it names none.
+
+    Raises:
+        InvalidDataError, UpstreamError: as `DidResolver.resolve`; also for a PDS that is no host (`parse_host`).
+    """
+    pds = (await resolver.resolve(did)).document.pds
+    return None if pds is None else parse_host(pds)
