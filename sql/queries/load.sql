@@ -95,7 +95,8 @@ UPDATE repo r SET
         SELECT r.status, r.reason WHERE i.fetched_at <= r.told_at
     ),
     fetched_at = i.fetched_at,
-    (host, shard) = (coalesce(r.host, i.host), coalesce(r.shard, %(shard)s::text))
+    host = CASE WHEN i.rev >= r.rev OR r.host IS NULL THEN i.host ELSE r.host END,
+    shard = coalesce(r.shard, %(shard)s::text)
 FROM incoming i
 WHERE r.actor_id = i.actor_id AND i.state IN ('synchronized', 'absent')
     AND (r.state IN ('failed', 'invalid') OR i.fetched_at > r.fetched_at);

@@ -10,6 +10,7 @@ CREATE TEMPORARY TABLE stale (
     actor_id bigint NOT NULL, shard text NOT NULL, place integer, rev bigint, reason text NOT NULL, since timestamptz NOT NULL,
     fetched_at timestamptz NOT NULL
 ) ON COMMIT DROP;
+CREATE TEMPORARY TABLE listed_ever (actor_id bigint NOT NULL, place integer NOT NULL) ON COMMIT DROP;
 
 -- name: collect_listed
 -- Of this part of the listings: repositories whose rev moved, and accounts that are not what they were. A host other than the one that
@@ -33,8 +34,20 @@ WHERE l.active AND l.host = r.host AND l.rev < r.rev AND to_timestamp((r.rev >> 
 GROUP BY 1;
 
 -- name: clear_listed
--- Make room for the next part.
+-- Make room for the next part; who was in it is remembered.
+INSERT INTO listed_ever SELECT actor_id, place FROM listed;
 TRUNCATE listed;
+
+-- name: collect_unlisted
+-- Accounts that are shown and that their host lists no more, in a list that was begun after they were last heard of. They may be gone or
+-- have moved; absence alone says neither, so they are asked for.
+INSERT INTO stale (actor_id, shard, place, rev, reason, since, fetched_at)
+SELECT r.actor_id, r.shard, NULL, NULL, 'unlisted', passed.began_at, r.fetched_at
+FROM unnest(%(hosts)s::text[], %(places)s::integer[], %(began_at)s::timestamptz[]) AS passed (host, place, began_at)
+JOIN repo r USING (host)
+WHERE r.shard IS NOT NULL AND r.status = 'active'
+    AND greatest(r.fetched_at, r.told_at) < passed.began_at AND r.fetched_at < %(fetched_before)s
+    AND NOT EXISTS (SELECT FROM listed_ever l WHERE l.actor_id = r.actor_id AND l.place = passed.place);
 
 -- name: collect_due
 -- Repositories that could not be had or verified, or whose account is not active, and that were last asked for long ago; those that missed

@@ -297,3 +297,30 @@ def test_only_so_many_are_taken_in_a_night_and_none_that_is_young(
         backfill.settings = settings.model_copy(update={"refetch_min_age_hours": 1.0})
         backfill.materialize("stale_repos")
         assert backfill.metadata["stale_repos", None]["found"] == 0
+
+
+def statuses(url: str, dids: set[str]) -> dict[str, str]:
+    query = "SELECT did, status FROM repo JOIN actor ON id = actor_id WHERE did = ANY(%s)"
+    with psycopg.connect(url) as connection:
+        return dict(connection.execute(query, [list(dids)]).fetchall())
+
+
+def test_an_account_that_its_host_lists_no_more_is_asked_for_and_only_then_hidden(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str
+):
+    gone, moved, *_ = (account for account in active_accounts(network) if account.host == 0)
+    network.set_status(gone.did, AccountStatus.DELETED)
+    network.steal_away(moved.did)
+    held_before = held_revs(postgres_url)
+    backfill.relist()
+    backfill.materialize("stale_repos")
+    assert statuses(postgres_url, {gone.did, moved.did}) == {gone.did: "active", moved.did: "active"}
+    before = fetches(network)
+    refetch_by_sensor(backfill)
+
+    assert statuses(postgres_url, {gone.did, moved.did}) == {gone.did: "not-found", moved.did: "active"}
+    assert fetches(network) == before + 2
+    assert held_revs(postgres_url) == held_before, "absence removes nothing"
+    backfill.relist()
+    backfill.materialize("stale_repos")
+    assert refetch_by_sensor(backfill) == [], "it is known where the one is, and that the other is gone"

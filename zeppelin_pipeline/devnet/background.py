@@ -164,6 +164,10 @@ class DevnetHandle:
         self._devnet.feed.rename(self._account(did))
         return self.handle_of(did)
 
+    def steal_away(self, did: str) -> None:
+        """Have an account go to the next host, and nobody be told but the directory."""
+        self._devnet.feed.steal_away(self._account(did))
+
     def change_key(self, did: str) -> str:
         """Give an account a new signing key, and tell of it on the firehose; its multibase.
 

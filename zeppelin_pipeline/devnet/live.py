@@ -129,12 +129,21 @@ class LiveFeed:
 
     def move(self, account: Account) -> int:
         """Have the account go on at the next host, by the directory too, and tell of it as the new host does."""
+        self._move(account)
+        self._publish("#identity", lambda: {"did": account.did, "handle": self._state.handle(account)})
+        return self._publish("#account", lambda: {"did": account.did, "active": True})
+
+    def steal_away(self, account: Account) -> None:
+        """Have the account go on at the next host, by the directory too; the former forgets it, and nobody is told."""
+        former = self._state.home(account)
+        self._move(account)
+        self._state.forget(account, former)
+
+    def _move(self, account: Account) -> None:
         host = (self._state.home(account) + 1) % self._state.population.config.hosts
         self._state.live(account)
         self._state.move(account, host)
         self._directory.move(account, host, self._now_micros() // 1000 * 1000)
-        self._publish("#identity", lambda: {"did": account.did, "handle": self._state.handle(account)})
-        return self._publish("#account", lambda: {"did": account.did, "active": True})
 
     def delete(self, account: Account) -> int:
         """Have the account be gone for ever, and tell of it."""

@@ -98,6 +98,10 @@ class NetworkState:
         arrived = {**self._on_host[host], account.did: account}
         self._on_host[host] = dict(sorted(arrived.items(), key=lambda entry: entry[1].index))
 
+    def forget(self, account: Account, host: int) -> None:
+        """Have a host know nothing any more of an account that has moved away."""
+        self._on_host[host] = {did: each for did, each in self._on_host[host].items() if each is not account}
+
     def on_host(self, host: int) -> dict[str, Account]:
         """The accounts that a host lists, by DID in the order of their numbers: those that moved away among them."""
         return self._on_host[host]

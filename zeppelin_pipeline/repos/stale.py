@@ -1,9 +1,10 @@
 """Which repositories are stale: what the hosts list now against what the warehouse holds. Fetching them is elsewhere.
 
 A repository is stale when a host lists a higher rev of it, when its account's status is another than the one we know,
-or when it could not be had or verified, or was not active, and was last asked for long ago. (That last look is a
-getRepo: for an account without a repository its answer is the same error as getRepoStatus's, and one request less when
-there is one again.) The stale ones of a shard are in one file; memory is bounded by a part of the listings, or a shard.
+when its host does not list it any more, or when it could not be had or verified, or was not active, and was last asked
+for long ago. (That last look is a getRepo: for an account without a repository its answer is the same error as
+getRepoStatus's, and one request less when there is one again.) The stale ones of a shard are in one file; memory is
+bounded by a part of the listings, or a shard.
 """
 
 from collections import Counter
@@ -105,6 +106,7 @@ def find_stale(
             connection.execute(queries["collect_listed"], {"fetched_before": now - settings.min_age})
             behind.update(dict(connection.execute(queries["behind_listed"]).fetchall()))
             connection.execute(queries["clear_listed"])
+        _collect_unlisted(connection, lake, passes, now - settings.min_age)
         connection.execute(queries["collect_due"], {"due_before": now - settings.relook_after})
         row = connection.execute(queries["count_stale"]).fetchone()
         with connection.cursor(name="chosen_stale") as cursor:
@@ -117,6 +119,22 @@ def find_stale(
     for path in set(lake.list(layout.STALE)) - set(map(layout.stale, by_shard)):
         lake.delete(path)
     return StaleResult(listed, row[0] if row else 0, by_reason.total(), by_shard, dict(by_reason), dict(behind))
+
+
+def _collect_unlisted(
+    connection: Connection[TupleRow], lake: Lake, passes: list[CompletePass], fetched_before: datetime
+) -> None:
+    """Accounts that are missing in the newest complete list of their host."""
+    began_at = [datetime.fromisoformat(lake.read_metadata(each.pages[0])["listed_at"]) for each in passes]
+    connection.execute(
+        load_queries()["collect_unlisted"],
+        {
+            "hosts": [each.host.key for each in passes],
+            "places": list(range(len(passes))),
+            "began_at": began_at,
+            "fetched_before": fetched_before,
+        },
+    )
 
 
 def stale_shards(lake: Lake) -> list[str]:
