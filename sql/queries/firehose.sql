@@ -82,6 +82,12 @@ WHERE r.actor_id = ANY(%(actors)s::bigint[]) AND r.status = 'active' AND r.state
 ORDER BY r.actor_id
 ON CONFLICT (actor_id) DO NOTHING;
 
+-- name: hosts_of_accounts
+-- The hosts that the documents of some accounts name, where a stream is that of a host; none where it is a relay's.
+SELECT actor_id, pds FROM identity
+WHERE actor_id = ANY(%(actors)s::bigint[]) AND pds IS NOT NULL
+    AND EXISTS (SELECT FROM pds_host WHERE host = %(host)s AND last_seen_at IS NOT NULL);
+
 -- name: insert_stream_segment
 -- A file of events that wait.
 INSERT INTO stream_segment (relay, endpoint, first_seq, last_seq, path, events)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from zeppelin_pipeline.atproto.dag_cbor import encode
 from zeppelin_pipeline.atproto.frames import MAX_FRAME_BYTES, encode_error_frame, encode_frame
@@ -51,13 +52,18 @@ silence = sending(then=60)
 
 @asynccontextmanager
 async def followed(
-    relay: Relay, cursor: int | None = 5, *, idle_seconds: float = 30.0, limits: QueueLimits | None = None
+    relay: Relay,
+    cursor: int | None = 5,
+    *,
+    idle_seconds: float = 30.0,
+    limits: QueueLimits | None = None,
+    settings: StreamSettings | None = None,
 ) -> AsyncGenerator[tuple[RelayStream, FrameQueue, "asyncio.Task[None]"]]:
     """A stream that reads from the relay, until the end of the block."""
     async with serve(relay.play, "127.0.0.1", 0, compression=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         queue = FrameQueue(limits or QueueLimits())
-        settings = StreamSettings(allow_private=True, idle_seconds=idle_seconds, retry=QUICK)
+        settings = settings or StreamSettings(allow_private=True, idle_seconds=idle_seconds, retry=QUICK)
         stream = RelayStream(f"http://127.0.0.1:{port}", cursor, queue, settings)
         task = asyncio.create_task(stream.run())
         try:
@@ -73,6 +79,16 @@ async def taken(queue: FrameQueue, events: int) -> list[bytes]:
     async with asyncio.timeout(20):
         while len(frames) < events:
             batch = await queue.take(events - len(frames), 1 << 20, 0.01)
+            assert batch is not None
+            frames += batch.frames
+    return frames
+
+
+async def taken_until(queue: FrameQueue, last: bytes) -> list[bytes]:
+    frames: list[bytes] = []
+    async with asyncio.timeout(20):
+        while last not in frames:
+            batch = await queue.take(1_000, 1 << 20, 0.01)
             assert batch is not None
             frames += batch.frames
     return frames
@@ -130,6 +146,41 @@ async def test_a_frame_beyond_the_limit_breaks_the_connection() -> None:
     async with followed(relay) as (stream, queue, _):
         assert await taken(queue, 1) == [frame(6)]
         assert stream.endings["frame-size"] == 1
+
+
+async def test_more_empty_frames_than_a_message_has_room_for_break_the_connection() -> None:
+    async def flood(connection: ServerConnection) -> None:
+        connection.transport.write(b"\x82\x00" * 50_000)
+        await connection.wait_closed()
+
+    relay = Relay(flood, sending(frame(6), then=60))
+    bounded = StreamSettings(allow_private=True, retry=QUICK, receive_bytes=20_000, most_at_once=500)
+    async with followed(relay, limits=QueueLimits(events=10), settings=bounded) as (stream, queue, _):
+        got = await taken_until(queue, frame(6))
+        assert len(got) < 1_000
+        assert stream.endings["frame-flood"] == 1
+
+
+async def test_a_relay_that_sends_elsewhere_is_not_followed_there_and_asked_again() -> None:
+    asked: list[str] = []
+
+    def redirect(connection: ServerConnection, request: Request) -> Response:
+        asked.append(request.path)
+        answer = connection.respond(302, "elsewhere")
+        answer.headers["Location"] = "ws://127.0.0.1:9/"
+        return answer
+
+    async with serve(silence, "127.0.0.1", 0, process_request=redirect) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        settings = StreamSettings(allow_private=True, retry=QUICK)
+        stream = RelayStream(f"http://127.0.0.1:{port}", None, FrameQueue(QueueLimits()), settings)
+        task = asyncio.create_task(stream.run())
+        async with asyncio.timeout(20):
+            while len(asked) < 3:  # noqa: ASYNC110 - it is the relay that is waited for
+                await asyncio.sleep(0.01)
+        assert not task.done()
+        task.cancel()
+    assert stream.ended_by == "handshake-failed"
 
 
 async def test_a_text_breaks_the_connection() -> None:

@@ -1,6 +1,6 @@
 """A batch of events into the warehouse, with the cursor, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -8,8 +8,9 @@ from typing import Final
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.firehose.batches import EventBatch
-from zeppelin_pipeline.firehose.cursors import HeldStream, advance
+from zeppelin_pipeline.firehose.batches import EventBatch, Refusal
+from zeppelin_pipeline.firehose.cursors import HeldStream, StreamName, advance
+from zeppelin_pipeline.firehose.foreign_accounts import without_foreign_accounts
 from zeppelin_pipeline.firehose.frame_queue import Outdated
 from zeppelin_pipeline.identity.store import refresh_identity
 from zeppelin_pipeline.records.live import apply_commits
@@ -58,6 +59,7 @@ def apply_batch(
     Raises:
         FencedError: another consumer has the stream; nothing is written.
     """
+    batch = without_foreign_accounts(connection, keys, held.name.relay, batch)
     return apply_events(connection, keys, batch, lambda inner: note_stream(inner, held, batch, gap))
 
 
@@ -77,23 +79,27 @@ def apply_events(
 
 def note_stream(connection: Connection[TupleRow], held: HeldStream, batch: EventBatch, gap: Gap | None) -> None:
     """What a batch says of its stream: refusals, a gap, and the cursor last; in the caller's transaction."""
-    queries, name = load_queries(), held.name.parameters
-    if batch.refusals:
-        connection.execute(
-            queries["count_rejected_events"],
-            {
-                **name,
-                "reasons": [each.reason for each in batch.refusals],
-                "events": [each.events for each in batch.refusals],
-                "dids": [each.did for each in batch.refusals],
-                "seqs": [each.seq for each in batch.refusals],
-                "details": [each.detail for each in batch.refusals],
-            },
-        )
+    count_refusals(connection, held.name, batch.refusals)
     if gap is not None:
         places = {"after_seq": gap.after_seq, "before_seq": gap.before_seq, "reason": gap.reason}
-        connection.execute(queries["insert_stream_gap"], {**name, **places})
+        connection.execute(load_queries()["insert_stream_gap"], {**held.name.parameters, **places})
     advance(connection, held, batch.seq, batch.events, batch.event_at)
+
+
+def count_refusals(connection: Connection[TupleRow], name: StreamName, refusals: Sequence[Refusal]) -> None:
+    """Counts the events of a stream that broke a rule, with the last of each."""
+    if refusals:
+        connection.execute(
+            load_queries()["count_rejected_events"],
+            {
+                **name.parameters,
+                "reasons": [each.reason for each in refusals],
+                "events": [each.events for each in refusals],
+                "dids": [each.did for each in refusals],
+                "seqs": [each.seq for each in refusals],
+                "details": [each.detail for each in refusals],
+            },
+        )
 
 
 def queue_resyncs(connection: Connection[TupleRow], keys: KeySpace, reasons: dict[str, str]) -> int:

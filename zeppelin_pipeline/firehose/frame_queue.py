@@ -46,6 +46,7 @@ class FrameQueue:
         self._items: deque[bytes | Outdated] = deque()
         self.bytes = 0
         self._is_closed = False
+        self._is_taken = False
         self._changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -55,6 +56,16 @@ class FrameQueue:
     def is_full(self) -> bool:
         """Whether a writer has to wait."""
         return len(self._items) >= self._limits.events or self.bytes >= self._limits.bytes
+
+    @property
+    def has_unfinished(self) -> bool:
+        """Whether frames wait, or the reader has not come back since it took some."""
+        return not self._is_closed and (bool(self._items) or self._is_taken)
+
+    async def wait_finished(self) -> None:
+        """Waits until nothing is unfinished."""
+        while self.has_unfinished:
+            await self._wait()
 
     async def put(self, item: bytes | Outdated) -> None:
         """Adds an item; waits while the queue is full."""
@@ -75,6 +86,8 @@ class FrameQueue:
 
         A gap is before its batch: a batch ends where one begins.
         """
+        self._is_taken = False
+        self._changed.set()
         while not self._items:
             if self._is_closed:
                 return None
@@ -99,6 +112,7 @@ class FrameQueue:
             if self._is_closed or not await self._wait_until(closes_at):
                 break
         self._changed.set()
+        self._is_taken = True
         return batch
 
     async def _wait(self) -> None:

@@ -16,8 +16,8 @@ from zeppelin_pipeline.atproto.syntax import is_did, is_tid
 from zeppelin_pipeline.atproto.tid import tid_to_int
 from zeppelin_pipeline.firehose.application import queue_resyncs
 from zeppelin_pipeline.firehose.cursors import StreamName
+from zeppelin_pipeline.firehose.stream import relay_host
 from zeppelin_pipeline.hosts.client import HostClients
-from zeppelin_pipeline.hosts.host import parse_host
 from zeppelin_pipeline.hosts.paging import CursorTrail, next_page
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.keys import KeySpace
@@ -67,7 +67,7 @@ async def repair_gaps(connection: Connection[TupleRow], clients: HostClients, na
 
 async def _compare(connection: Connection[TupleRow], clients: HostClients, relay: str) -> tuple[int, int]:
     keys = read_key_space(connection)
-    client = clients.client(parse_host("http" + relay.removeprefix("ws") if relay.startswith("ws") else relay))
+    client = clients.client(relay_host(relay))
     queries, trail = load_queries(), CursorTrail()
     listed = queued = 0
     connection.execute(queries["create_told"])

@@ -5,18 +5,20 @@ cursor passes them, and those that come meanwhile wait behind them.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import pyarrow as pa
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.firehose.application import Gap, apply_events, note_stream
-from zeppelin_pipeline.firehose.batches import EventBatch, sort_events
+from zeppelin_pipeline.firehose.application import Gap, apply_events, count_refusals, note_stream
+from zeppelin_pipeline.firehose.batches import EventBatch, Refusal, sort_events
 from zeppelin_pipeline.firehose.cursors import HeldStream, check_fence
 from zeppelin_pipeline.firehose.events import EVENTS
+from zeppelin_pipeline.firehose.foreign_accounts import without_foreign_accounts
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
@@ -157,8 +159,11 @@ class Spool:
         with self._lake.open_parquet(path) as file:
             rows = file.metadata.num_rows
             for group in range(file.num_row_groups):
-                batch = sort_events(file.read_row_group(group), received_micros)
-                apply_events(connection, keys, batch, lambda inner: check_fence(inner, held))
+                read = sort_events(file.read_row_group(group), received_micros)
+                batch = without_foreign_accounts(connection, keys, held.name.relay, read)
+                # The other refusals were counted when the file was written.
+                foreign = batch.refusals[len(read.refusals) :]
+                apply_events(connection, keys, batch, partial(_note_part, held=held, refusals=foreign))
         with connection.transaction():
             check_fence(connection, held)
             connection.execute(
@@ -166,3 +171,8 @@ class Spool:
             )
         self._lake.delete(path)
         return rows
+
+
+def _note_part(connection: Connection[TupleRow], held: HeldStream, refusals: Sequence[Refusal]) -> None:
+    check_fence(connection, held)
+    count_refusals(connection, held.name, refusals)

@@ -8,19 +8,24 @@ import asyncio
 import contextlib
 import ssl
 from collections import Counter, deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Final
+from functools import cache, partial
+from typing import Any, Final, TypeAlias, cast
 from urllib.parse import urlencode, urlsplit
 
 import httpx2
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from zeppelin_pipeline.atproto.frames import MAX_FRAME_BYTES, OP_ERROR, Frame, decode_frame
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError, ZeppelinError
 from zeppelin_pipeline.firehose.frame_queue import FrameQueue, Outdated
+from zeppelin_pipeline.firehose.messages import read_seq
+from zeppelin_pipeline.firehose.watched_connection import WatchedConnection
 from zeppelin_pipeline.hosts.guard import GuardedBackend
+from zeppelin_pipeline.hosts.host import Host, parse_host
 from zeppelin_pipeline.hosts.limits import RetryPolicy
 
 ENDPOINT: Final = "com.atproto.sync.subscribeRepos"
@@ -33,6 +38,15 @@ _USUAL_HEADS: Final = tuple(
 _REMEMBERED_FRAMES: Final = 16
 _SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _PORTS: Final = {"ws": 80, "wss": 443}
+
+
+#: Lets a connection be made, and says how large its messages may be; asked with why the one before it ended.
+AdmitConnection: TypeAlias = Callable[[str | None], AbstractAsyncContextManager[int]]
+
+
+@asynccontextmanager
+async def _of_any_size(_ended_by: str | None) -> AsyncGenerator[int]:
+    yield MAX_FRAME_BYTES
 
 
 class FutureCursorError(ZeppelinError):
@@ -48,6 +62,9 @@ class StreamSettings:
         idle_seconds: silence after which the connection is taken for dead.
         connect_seconds: for name, connection and handshake, each.
         retry: how patiently a connection is tried again; its number of attempts does not count.
+        receive_bytes: of the socket's own buffer, of which all may be read at once; null leaves it to the system.
+        most_at_once: frames that may come at once, before the queue: a connection that brings more, as of empty ones,
+            ends. Null for any number.
     """
 
     allow_private: bool = False
@@ -55,6 +72,8 @@ class StreamSettings:
     idle_seconds: float = 30.0
     connect_seconds: float = 10.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    receive_bytes: int | None = None
+    most_at_once: int | None = None
 
 
 class RelayStream:
@@ -64,6 +83,7 @@ class RelayStream:
         connections: how often it was connected.
         endings: why connections ended, by reason.
         received: frames put into the queue.
+        ended_by: why the last connection ended; null before that.
     """
 
     def __init__(
@@ -73,19 +93,22 @@ class RelayStream:
         queue: FrameQueue,
         settings: StreamSettings,
         endpoint: str = ENDPOINT,
+        admit: AdmitConnection = _of_any_size,
     ) -> None:
+        self._admit = admit
         self._url = websocket_url(relay_url, endpoint)
         self._cursor = cursor
         self._queue = queue
         self._settings = settings
         self._backend = GuardedBackend(allow_private=settings.allow_private)
         self._last: deque[bytes] = deque(maxlen=_REMEMBERED_FRAMES)
-        self._connection: ClientConnection | None = None
+        self._connection: WatchedConnection | None = None
         self._heard_at = 0.0
         self._dropped_for: str | None = None
         self.connections = 0
         self.received = 0
         self.endings: Counter[str] = Counter()
+        self.ended_by: str | None = None
 
     async def run(self) -> None:
         """Reads until cancelled; connects again whenever the connection ends.
@@ -98,7 +121,8 @@ class RelayStream:
         while True:
             before = self.received
             try:
-                await self._read_connection()
+                async with self._admit(self.ended_by) as most_bytes:
+                    await self._read_connection(most_bytes)
             except UpstreamError as error:
                 if not error.is_transient:
                     raise
@@ -122,14 +146,12 @@ class RelayStream:
         """The number of the last frame that was received and can be read."""
         for data in reversed(self._last):
             with contextlib.suppress(InvalidDataError):
-                seq = decode_frame(data).body.get("seq")
-                if type(seq) is int:
-                    return max(seq, self._cursor or 0)
+                return max(read_seq(decode_frame(data).body), self._cursor or 0)
         return self._cursor
 
-    async def _read_connection(self) -> None:
+    async def _read_connection(self, most_bytes: int) -> None:
         self._cursor = self.cursor()
-        connection = await self._connect()
+        connection = await self._connect(most_bytes)
         self._connection, self._dropped_for = connection, None
         self.connections += 1
         self._heard_at = asyncio.get_running_loop().time()
@@ -137,28 +159,30 @@ class RelayStream:
         try:
             await self._read(connection)
         except ConnectionClosed as error:
-            reason = self._dropped_for or ("frame-size" if _is_too_big(error) else "connection-closed")
+            reason = self._dropped_for or connection.reason_of(error)
             raise UpstreamError(reason, str(error), is_transient=True) from error
         finally:
             self._connection = None
             watching.cancel()
             connection.transport.abort()
 
-    async def _connect(self) -> ClientConnection:
+    async def _connect(self, most_bytes: int) -> WatchedConnection:
         parts = urlsplit(self._url)
         host = parts.hostname or ""
         seconds = self._settings.connect_seconds
-        socket = await self._backend.connect_socket(host, parts.port or _PORTS[parts.scheme], seconds)
+        port = parts.port or _PORTS[parts.scheme]
+        socket = await self._backend.connect_socket(host, port, seconds, self._settings.receive_bytes)
         query = "" if self._cursor is None else "?" + urlencode({"cursor": self._cursor})
         is_secure = parts.scheme == "wss"
         try:
-            return await connect(
+            connection = await connect(
                 self._url + query,
                 sock=socket,
                 ssl=_tls() if is_secure else None,
                 server_hostname=host if is_secure else None,
                 compression=None,
-                max_size=MAX_FRAME_BYTES,
+                max_size=most_bytes,
+                create_connection=cast("Any", partial(WatchedConnection, most_at_once=self._settings.most_at_once)),
                 open_timeout=seconds,
                 ping_interval=None,  # silence is watched for, whatever pings say
                 close_timeout=1,
@@ -166,18 +190,21 @@ class RelayStream:
                 proxy=None,
                 process_exception=lambda error: error,
             )
-        except (OSError, InvalidHandshake, EOFError) as error:
+            return cast("WatchedConnection", connection)
+        except (OSError, EOFError, ValueError, WebSocketException) as error:  # a redirect elsewhere is a ValueError
             socket.close()
             raise UpstreamError("handshake-failed", str(error)[:500], is_transient=True) from error
 
-    async def _read(self, connection: ClientConnection) -> None:
+    async def _read(self, connection: WatchedConnection) -> None:
         loop = asyncio.get_running_loop()
         async for data in connection:
             self._heard_at = loop.time()
             if isinstance(data, str):
                 raise UpstreamError("frame-text", data[:200], is_transient=True)
-            if data.startswith(_USUAL_HEADS) or self._is_message(data):
+            is_usual = data.startswith(_USUAL_HEADS)
+            if is_usual:
                 self._last.append(data)
+            if is_usual or self._is_message(data):
                 await self._queue.put(data)
                 self.received += 1
             elif (gap := self._gap_of(data)) is not None:
@@ -198,7 +225,14 @@ class RelayStream:
             return True
         if frame.op == OP_ERROR:
             raise _stream_error(frame, self._cursor)
-        return frame.op == 1 and frame.t != "#info"
+        is_message = frame.op == 1 and frame.t != "#info"
+        if is_message:
+            self._note_seq(frame)
+        return is_message
+
+    def _note_seq(self, frame: Frame) -> None:
+        with contextlib.suppress(InvalidDataError):  # counted where messages are read
+            self._cursor = max(read_seq(frame.body), self._cursor or 0)
 
     def _gap_of(self, data: bytes) -> Outdated | None:
         """What an info frame tells; others than that of an old cursor tell nothing that matters."""
@@ -206,7 +240,7 @@ class RelayStream:
         self.endings[f"info-{str(name)[:100]}"] += 1
         return Outdated(self._cursor or 0, "outdated-cursor") if name == "OutdatedCursor" else None
 
-    async def _watch(self, connection: ClientConnection) -> None:
+    async def _watch(self, connection: WatchedConnection) -> None:
         """Ends a connection over which nothing comes."""
         loop = asyncio.get_running_loop()
         while True:
@@ -218,6 +252,7 @@ class RelayStream:
             await asyncio.sleep(max(left, 0.1))
 
     def _note_ending(self, reason: str) -> None:
+        self.ended_by = reason
         self.endings[reason] += 1
 
 
@@ -225,6 +260,11 @@ def websocket_url(relay_url: str, endpoint: str = ENDPOINT) -> str:
     """The stream's URL of a relay that is named by its authority, of whichever scheme."""
     parts = urlsplit(relay_url)
     return f"{_SCHEMES[parts.scheme]}://{parts.netloc}/xrpc/{endpoint}"
+
+
+def relay_host(relay_url: str) -> Host:
+    """The host of a relay, for its other methods."""
+    return parse_host("http" + relay_url.removeprefix("ws") if relay_url.startswith("ws") else relay_url)
 
 
 def _stream_error(frame: Frame, cursor: int | None) -> ZeppelinError:
@@ -235,10 +275,6 @@ def _stream_error(frame: Frame, cursor: int | None) -> ZeppelinError:
             f" followed. `zeppelin firehose --cursor` sets where to go on"
         )
     return UpstreamError(f"stream-{name}", message, is_transient=True)
-
-
-def _is_too_big(error: ConnectionClosed) -> bool:
-    return error.sent is not None and error.sent.code == 1009
 
 
 @cache

@@ -95,8 +95,16 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
                 last_error = error
         raise last_error or httpcore2.ConnectError(f"{host} has no address")
 
-    async def connect_socket(self, host: str, port: int, seconds: float) -> socket.socket:
+    async def connect_socket(
+        self, host: str, port: int, seconds: float, receive_bytes: int | None = None
+    ) -> socket.socket:
         """Resolves, judges and connects, for a protocol that is not HTTP; the caller closes the socket.
+
+        Args:
+            host: name.
+            port: of it.
+            seconds: for the name, and for the connection to each address.
+            receive_bytes: of the socket's buffer; null leaves it to the system.
 
         Raises:
             UpstreamError: `address-refused`; `connect-failed`, which may pass.
@@ -108,7 +116,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         last_error: OSError | None = None
         for address in addresses[:_MOST_ATTEMPTS]:
             try:
-                return await _connected(address, port, seconds)
+                return await _connected(address, port, seconds, receive_bytes)
             except OSError as error:  # a timeout is one too
                 last_error = error
         raise UpstreamError("connect-failed", f"{host}: {last_error or 'no address'}", is_transient=True)
@@ -133,10 +141,12 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         return public
 
 
-async def _connected(address: Address, port: int, seconds: float) -> socket.socket:
+async def _connected(address: Address, port: int, seconds: float, receive_bytes: int | None) -> socket.socket:
     family = socket.AF_INET6 if isinstance(address, IPv6Address) else socket.AF_INET
     connecting = socket.socket(family, socket.SOCK_STREAM)
     connecting.setblocking(False)
+    if receive_bytes is not None:  # before it connects, as the window is told then
+        connecting.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
     try:
         async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().sock_connect(connecting, (str(address), port))
