@@ -500,8 +500,9 @@ CREATE TABLE labeler_state (
     did        text NOT NULL,
     url        text NOT NULL,
     rows       bigint NOT NULL DEFAULT 0, -- of label
-    failure    text,                      -- why its stream ended last; null when it flows
-    failed_at  timestamptz
+    failure    text,                      -- why its stream does not flow; null when it does
+    failed_at  timestamptz,               -- since when
+    looked_at  timestamptz                -- as of when; null: it was never followed
 );
 
 -- [D] Labels that were refused, the first of each labeler up to a limit; all are counted in stream_rejected.

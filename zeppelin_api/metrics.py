@@ -135,7 +135,11 @@ def _labelers(overview: Overview) -> Generator[Metric]:
     labels = [(one.did, one.labels) for one in overview.labelers]
     yield _family("labeler_labels", "Labels held.", "labeler", labels)
     states = [(one.did, float(one.failure is None)) for one in overview.labelers]
-    yield _family("labeler_up", "Whether its stream flows.", "labeler", states)
+    yield _family("labeler_up", "Whether its stream flowed when it was last looked at.", "labeler", states)
+    looks = [
+        (one.did, (overview.read_at - one.looked_at).total_seconds()) for one in overview.labelers if one.looked_at
+    ]
+    yield _family("labeler_look_age_seconds", "Since it was last looked at.", "labeler", looks)
 
 
 def _aggregates(overview: Overview) -> Generator[Metric]:

@@ -183,6 +183,9 @@ class Settings(BaseSettings):
         60.0, gt=0, le=1_440, description="How long one of Dagster's runs follows labelers before the next takes over."
     )
     labels_most_labelers: int = Field(2_000, ge=1, le=100_000, description="Labelers that are followed at most.")
+    labels_memory_bytes: int = Field(
+        768 * MEBIBYTE, ge=1, description="Bytes of labels that wait in memory, of all labelers together."
+    )
     labels_per_second: float = Field(
         5_000.0, gt=0, description="Labels of one labeler taken in a second; a flood waits at the labeler."
     )

@@ -62,23 +62,32 @@ INSERT INTO labeler_state (actor_id, did, url) VALUES (%(actor)s, %(did)s, %(url
 ON CONFLICT (actor_id) DO UPDATE SET (did, url) = (excluded.did, excluded.url);
 
 -- name: find_labelers
--- Accounts that are shown and say by a record that they are labelers, with what their documents say of it.
+-- Accounts that are shown and say by a record that they are labelers, with what their documents say of it. Where they are too many, those
+-- that have been followed go first, unless they have been down for long, and those whose documents are silent last: anybody can make more.
 SELECT actor.did, identity.labeler, identity.label_key FROM labeler
 JOIN actor ON actor.id = labeler.actor_id
 LEFT JOIN identity ON identity.actor_id = labeler.actor_id
 LEFT JOIN repo ON repo.actor_id = labeler.actor_id
+LEFT JOIN labeler_state AS known ON known.actor_id = labeler.actor_id
 WHERE repo.status IS NULL OR repo.status = 'active'
-ORDER BY labeler.actor_id LIMIT %(limit)s;
+ORDER BY
+    identity.labeler IS NULL OR identity.label_key IS NULL,
+    known.actor_id IS NULL OR coalesce(known.failed_at < now() - interval '3 days', false),
+    labeler.actor_id
+LIMIT %(limit)s;
 
 -- name: note_labeler_failures
--- Why labelers' streams do not flow; null for those that do.
-UPDATE labeler_state SET (failure, failed_at) = (told.failure, CASE WHEN told.failure IS NOT NULL THEN now() END)
+-- Why labelers' streams do not flow, null for those that do, and since when; that it was looked at is noted now and then.
+UPDATE labeler_state l SET
+    (failure, failed_at, looked_at) =
+    (told.failure, CASE WHEN told.failure IS NOT NULL THEN coalesce(l.failed_at, now()) END, now())
 FROM unnest(%(actors)s::bigint[], %(failures)s::text[]) AS told (actor_id, failure)
-WHERE labeler_state.actor_id = told.actor_id AND labeler_state.failure IS DISTINCT FROM told.failure;
+WHERE l.actor_id = told.actor_id
+    AND (l.failure IS DISTINCT FROM told.failure OR l.looked_at IS NULL OR l.looked_at < now() - interval '30 seconds');
 
 -- name: overview_labelers
--- Labelers with their labels, and since when and why their streams do not flow: those that do not first.
-SELECT did, rows, failure, failed_at FROM labeler_state ORDER BY failure IS NULL, rows DESC, did LIMIT %(limit)s;
+-- Labelers with their labels, and since when and why their streams do not flow, as of when: those that do not first.
+SELECT did, rows, failure, failed_at, looked_at FROM labeler_state ORDER BY failure IS NULL, rows DESC, did LIMIT %(limit)s;
 
 -- name: status_labels
 -- Labelers that are followed, those whose streams do not flow, their labels, and those refused.

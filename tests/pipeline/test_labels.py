@@ -1,7 +1,6 @@
 """Labelers followed: from 0, verified, merged with the cursor; one in trouble holds up no other."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,56 +10,16 @@ import dagster as dg
 from tests.api_client import running_api
 from tests.backfill import QUIET, Backfill
 from tests.factories import WarehouseFactory
+from tests.pipeline.labelers import DOWN, SUBJECT, follow_until, make_labeler, tell_url
 from tests.pipeline.tables import network_settings
 from zeppelin_pipeline.atproto.crypto import PrivateKey
 from zeppelin_pipeline.defs.code_location import build_resources
 from zeppelin_pipeline.defs.labels import FollowLabelsConfig, follow_labels, labels
 from zeppelin_pipeline.defs.partitions import PLC_WINDOWS, window_key
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
-from zeppelin_pipeline.devnet.labeler import DevnetLabeler
 from zeppelin_pipeline.devnet.model import DevnetConfig
-from zeppelin_pipeline.hosts.client import ClientSettings
-from zeppelin_pipeline.hosts.limits import RetryPolicy
 from zeppelin_pipeline.labels.follower import FollowLimits
-from zeppelin_pipeline.labels.service import LabelReport, LabelSettings, follow_labelers
 from zeppelin_pipeline.warehouse.connection import connect
-
-SUBJECT = "did:plc:subject"
-DOWN = "http://127.0.0.1:9"
-
-
-def make_labeler(warehouse: WarehouseFactory) -> DevnetLabeler:
-    """A labeler in the warehouse, whose document names its key and, so far, a service that is down."""
-    labeler = DevnetLabeler(warehouse.labeler().did)
-    warehouse.connection.execute(
-        "UPDATE identity SET labeler = %s, label_key = %s WHERE actor_id = %s",
-        (DOWN, labeler.key.public_key.to_multibase(), warehouse.keys.actor_id(labeler.did)),
-    )
-    return labeler
-
-
-def tell_url(warehouse: WarehouseFactory, labeler: DevnetLabeler) -> None:
-    """Have the labeler's document name where it is now."""
-    warehouse.connection.execute(
-        "UPDATE identity SET labeler = %s WHERE actor_id = %s",
-        (labeler.url, warehouse.keys.actor_id(labeler.did)),
-    )
-
-
-async def follow_until(url: str, is_there: Callable[[], bool], limits: FollowLimits | None = None) -> LabelReport:
-    """Follows all labelers until something is so; gives the last report."""
-    quick = RetryPolicy(attempts=1, base_seconds=0.05, cap_seconds=0.2)
-    settings = LabelSettings(
-        url, "http://127.0.0.1:9", ClientSettings(True, retry=quick), limits or FollowLimits(), look_seconds=0.1
-    )
-    until, reports = asyncio.Event(), list[LabelReport]()
-    following = asyncio.create_task(follow_labelers(settings, until, reports.append))
-    async with asyncio.timeout(60):
-        while not is_there() and not following.done():  # noqa: ASYNC110 - it looks at a database
-            await asyncio.sleep(0.05)
-    until.set()
-    await following
-    return reports[-1]
 
 
 async def test_labelers_are_followed_and_those_in_trouble_hold_up_no_other(

@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 from itertools import permutations
 from typing import Any
 
+import cbor2
 import psycopg
 import pytest
 
 from zeppelin_pipeline.atproto.crypto import PrivateKey
+from zeppelin_pipeline.atproto.dag_cbor import encode
 from zeppelin_pipeline.atproto.frames import encode_frame
 from zeppelin_pipeline.atproto.labels import sign_label
 from zeppelin_pipeline.firehose.cursors import FencedError, HeldStream, StreamName, take_stream
@@ -102,6 +104,27 @@ def test_what_is_refused_is_counted_and_kept_with_its_reason_and_the_cursor_pass
     assert dict(labeler.rows("SELECT reason, events FROM stream_rejected")) == reasons
     assert len(labeler.rows("SELECT reason FROM label_rejected")) == 3
     assert labeler.rows("SELECT seq FROM stream") == [(5,)]
+
+
+@pytest.mark.parametrize("seq", [1 << 63, -1, True, None])
+def test_a_number_that_no_cursor_can_be_refuses_its_message_alone(labeler: Labeler, seq: object):
+    # Written by hand, as our own encoder refuses what is no number of the data model.
+    head = encode({"op": 1, "t": "#labels"})
+    frames = [head + cbor2.dumps({"seq": number, "labels": [label(1)]}, canonical=True) for number in (seq, 7)]
+
+    batch = read_batch(frames, DID, KEY.public_key, NOW)
+    result = merge_batch(labeler.connection, labeler.keys, labeler.held, labeler.actor, batch, LIMITS)
+
+    assert (result.written, result.refused) == (1, {"message-shape": 1})
+    assert labeler.rows("SELECT seq FROM stream") == [(7,)]
+
+
+def test_more_labels_than_a_message_has_room_for_are_not_looked_at_one_by_one(labeler: Labeler):
+    frame = encode_frame(1, "#labels", {"seq": 1, "labels": [None] * 1_000_000})
+
+    batch = read_batch([frame], DID, KEY.public_key, NOW)
+
+    assert [(each.reason, len(each.raw)) for each in batch.refused] == [("frame-shape", 65_536)]
 
 
 def test_a_labeler_that_is_full_can_still_take_back_what_it_said(labeler: Labeler):

@@ -66,12 +66,14 @@ class LabelerOverview:
         labels: that are held of it, those taken back among them.
         failure: why its stream does not flow; null when it does.
         failed_at: since when.
+        looked_at: as of when; null when it was never followed.
     """
 
     did: str
     labels: int
     failure: str | None
     failed_at: datetime | None
+    looked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ def build_resources(settings: Settings) -> dict[str, object]:
             is_enabled=settings.labels_enabled,
             run_seconds=settings.labels_run_minutes * 60,
             most_labelers=settings.labels_most_labelers,
+            memory_bytes=settings.labels_memory_bytes,
             labels_per_second=settings.labels_per_second,
             bytes_per_second=settings.labels_bytes_per_second,
             rows=settings.labels_rows,

@@ -206,6 +206,7 @@ class LabelsResource(dg.ConfigurableResource["LabelsResource"]):
     is_enabled: bool
     run_seconds: float
     most_labelers: int
+    memory_bytes: int
     labels_per_second: float
     bytes_per_second: float
     rows: int
@@ -218,6 +219,7 @@ class LabelsResource(dg.ConfigurableResource["LabelsResource"]):
             plc_url=network.plc_url,
             clients=network.client_settings(),
             most_labelers=self.most_labelers,
+            memory_bytes=self.memory_bytes,
             labels_per_second=self.labels_per_second,
             bytes_per_second=self.bytes_per_second,
             rows=self.rows,

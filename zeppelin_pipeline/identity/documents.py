@@ -109,7 +109,8 @@ def _service(document: dict[str, Any], did: str, fragment: str, kind: str) -> st
     if not isinstance(url, str) or len(url) > _LONGEST_TEXT or not url.startswith(("https://", "http://")):
         return None
     try:
-        has_host = bool(urlsplit(url).hostname)
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return None
     return url.rstrip("/") if has_host else None

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from psycopg import Connection
@@ -14,38 +15,37 @@ from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
 from zeppelin_pipeline.firehose.cursors import FencedError, HeldStream
-from zeppelin_pipeline.firehose.frame_queue import FrameQueue, QueueLimits
+from zeppelin_pipeline.firehose.frame_queue import FrameQueue
 from zeppelin_pipeline.firehose.stream import FutureCursorError, RelayStream, StreamSettings
 from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.labels.labelers import ENDPOINT, Labeler, labeler_of
+from zeppelin_pipeline.labels.memory import LabelMemory
 from zeppelin_pipeline.labels.merge import LabelLimits, MergeResult, merge_batch
 from zeppelin_pipeline.labels.messages import LabelBatch, read_batch
 from zeppelin_pipeline.warehouse.keys import KeySpace
 
+#: Its stream began anew.
+FUTURE_CURSOR: Final = "future-cursor"
 #: A document is asked for again at most this often, however many labels do not verify.
 _RESOLVE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class FollowLimits:
-    """What one labeler may take of us.
+    """What one labeler may take of us, beside its share of the memory.
 
     Attributes:
         labels_per_second: that are read; a flood waits at the labeler.
         bytes_per_second: likewise.
         frames: of one transaction.
-        batch_bytes: likewise.
         seconds: that a frame waits for others.
-        queue: frames that wait.
         table: rows.
     """
 
     labels_per_second: float = 5_000.0
     bytes_per_second: float = 4_000_000.0
     frames: int = 500
-    batch_bytes: int = 1_000_000
     seconds: float = 0.2
-    queue: QueueLimits = field(default_factory=lambda: QueueLimits(events=1_000, bytes=6_000_000))
     table: LabelLimits = field(default_factory=LabelLimits)
 
 
@@ -82,6 +82,7 @@ class LabelerFollower:
         resolver: DidResolver,
         stream: StreamSettings,
         limits: FollowLimits,
+        memory: LabelMemory,
     ) -> None:
         self.labeler = labeler
         self.held = held
@@ -95,15 +96,17 @@ class LabelerFollower:
         self._key = labeler.public_key
         self._resolved_at = float("-inf")
         self._is_stopping = asyncio.Event()
-        self._queue = FrameQueue(limits.queue)
-        self._stream = RelayStream(labeler.url, held.seq or 0, self._queue, stream, ENDPOINT)
+        self._memory = memory
+        self._queue = FrameQueue(memory.limits.queue)
+        admit = partial(memory.admit, queue=self._queue)
+        self._stream = RelayStream(labeler.url, held.seq or 0, self._queue, stream, ENDPOINT, admit)
 
     @property
     def failure(self) -> str | None:
         """Why its stream does not flow; null when it does."""
         if self._ended_by is not None:
             return self._ended_by
-        return None if self._stream.is_connected else next(reversed(self._stream.endings), "connecting")
+        return None if self._stream.is_connected else self._stream.ended_by or "connecting"
 
     def stop(self) -> None:
         """Ends after the batch that is at hand; what waits comes again, as the cursor is before it."""
@@ -123,33 +126,59 @@ class LabelerFollower:
             self._ended_by = "taken-over"
         finally:
             reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            with contextlib.suppress(asyncio.CancelledError):
+                await reading
 
     async def _read(self) -> None:
         try:
             await self._stream.run()
         except FutureCursorError:
-            self._ended_by = "future-cursor"
+            self._ended_by = FUTURE_CURSOR
         except UpstreamError as error:
             self._ended_by = error.reason
-        self._queue.close()
+        finally:
+            self._queue.close()
 
     async def _consume(self) -> None:
-        limits = self._limits
-        while (taken := await self._queue.take(limits.frames, limits.batch_bytes, limits.seconds)) is not None:
+        limits, part_bytes = self._limits, self._memory.limits.part_bytes
+        while (taken := await self._queue.take(limits.frames, part_bytes, limits.seconds)) is not None:
             started = time.monotonic()
-            batch = await self._verify(taken.frames)
-            result = await asyncio.to_thread(self._writer.merge, self.held, self.labeler, batch, limits.table)
-            self.written += result.written
-            self.refused.update(result.refused)
-            if batch.labels:
-                newest_micros = max(label.created_micros for label in batch.labels)
-                self.lag_seconds = max(time.time() - newest_micros / 1_000_000, 0.0)
             size = sum(map(len, taken.frames))
-            count = len(batch.labels) + len(batch.refused)
+            count = await self._take_in(taken.frames)
+            del taken  # nothing is kept while it waits
             least_seconds = max(count / limits.labels_per_second, size / limits.bytes_per_second)
             if await self._is_stopped_within(least_seconds - (time.monotonic() - started)):
                 return
+
+    async def _take_in(self, frames: Sequence[bytes]) -> int:
+        """Verifies and merges frames; gives how many labels they had.
+
+        When one does not verify the document is asked for once, and the key that it names decides; others go on while
+        the directory is waited for.
+        """
+        async with self._memory.working:
+            batch = await self._read_with_key(frames)
+            is_settled = not batch.has_unverified or time.monotonic() - self._resolved_at <= _RESOLVE_SECONDS
+            if is_settled:
+                return await self._merge(batch)
+        del batch
+        await self._resolve()
+        async with self._memory.working:
+            return await self._merge(await self._read_with_key(frames))
+
+    async def _merge(self, batch: LabelBatch) -> int:
+        result = await asyncio.to_thread(self._writer.merge, self.held, self.labeler, batch, self._limits.table)
+        self.written += result.written
+        self.refused.update(result.refused)
+        if batch.labels:
+            newest_micros = max(label.created_micros for label in batch.labels)
+            self.lag_seconds = max(time.time() - newest_micros / 1_000_000, 0.0)
+        return len(batch.labels) + len(batch.refused)
+
+    async def _resolve(self) -> None:
+        self._resolved_at = time.monotonic()
+        with contextlib.suppress(UpstreamError, InvalidDataError):  # then the key that is known decides
+            self._key = labeler_of((await self._resolver.resolve(self.labeler.did)).document).public_key
 
     async def _is_stopped_within(self, seconds: float) -> bool:
         """Waits, so that no labeler is read faster than it may be; true when it is to end instead."""
@@ -157,18 +186,6 @@ class LabelerFollower:
             async with asyncio.timeout(max(seconds, 0.0)):
                 await self._is_stopping.wait()
         return self._is_stopping.is_set()
-
-    async def _verify(self, frames: Sequence[bytes]) -> LabelBatch:
-        """The labels; when one does not verify the document is asked for once, and the key that it names decides."""
-        batch = await self._read_with_key(frames)
-        if batch.has_unverified and time.monotonic() - self._resolved_at > _RESOLVE_SECONDS:
-            self._resolved_at = time.monotonic()
-            key_before = self._key
-            with contextlib.suppress(UpstreamError, InvalidDataError):  # then the key that is known decides
-                self._key = labeler_of((await self._resolver.resolve(self.labeler.did)).document).public_key
-            if self._key != key_before:
-                batch = await self._read_with_key(frames)
-        return batch
 
     async def _read_with_key(self, frames: Sequence[bytes]) -> LabelBatch:
         now_micros = time.time_ns() // 1_000

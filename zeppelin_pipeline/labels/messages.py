@@ -1,23 +1,28 @@
 """A labeler's frames to verified labels, and to what is refused of them, with the reason. No database, no network."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from zeppelin_pipeline.atproto.crypto import PublicKey
 from zeppelin_pipeline.atproto.dag_cbor import encode
 from zeppelin_pipeline.atproto.frames import decode_frame
 from zeppelin_pipeline.atproto.labels import Label, read_label
 from zeppelin_pipeline.errors import InvalidDataError
+from zeppelin_pipeline.firehose.messages import read_seq
 
 #: How far ahead of us a labeler's clock may be.
 FUTURE_MICROS: Final = 300_000_000
 UNVERIFIED: Final = "label-signature"
+#: No signed label is smaller: a message with more of them than fit is not looked into.
+_LEAST_LABEL_BYTES: Final = 100
+#: Of what is refused so much is kept.
+_LONGEST_RAW_BYTES: Final = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedLabel:
-    """A label that is not taken, as it came."""
+    """A label that is not taken, or a message, as it came; of a long one the beginning."""
 
     seq: int
     position: int
@@ -61,23 +66,27 @@ def read_batch(frames: Sequence[bytes], did: str, key: PublicKey, now_micros: in
         try:
             seq, values = _read_frame(data)
         except InvalidDataError as error:
-            batch.refused.append(RefusedLabel(batch.seq or 0, -batch.frames, error.reason, data))
+            position = -1 - len(batch.refused)  # a place that no label of a frame has
+            batch.refused.append(RefusedLabel(batch.seq or 0, position, error.reason, data[:_LONGEST_RAW_BYTES]))
             continue
         batch.seq = max(seq, batch.seq or 0)
         for position, value in enumerate(values):
             try:
                 batch.labels.append(_accept(value, did, key, now_micros))
             except InvalidDataError as error:
-                batch.refused.append(RefusedLabel(seq, position, error.reason, encode(value)))
+                batch.refused.append(RefusedLabel(seq, position, error.reason, encode(value)[:_LONGEST_RAW_BYTES]))
     return batch
 
 
-def _read_frame(data: bytes) -> tuple[int, Iterable[Any]]:
+def _read_frame(data: bytes) -> tuple[int, list[Any]]:
     frame = decode_frame(data)
-    seq, values = frame.body.get("seq"), frame.body.get("labels")
-    if frame.t != "#labels" or type(seq) is not int or not isinstance(values, list):
-        raise InvalidDataError("frame-shape", f"{frame.t!r} without seq or labels"[:200])
-    return seq, values
+    seq, values = read_seq(frame.body), frame.body.get("labels")
+    if frame.t != "#labels" or not isinstance(values, list):
+        raise InvalidDataError("frame-shape", f"{frame.t!r} without labels"[:200])
+    labels = cast("list[Any]", values)
+    if len(labels) * _LEAST_LABEL_BYTES > len(data):
+        raise InvalidDataError("frame-shape", f"{len(labels)} labels in {len(data)} bytes")
+    return seq, labels
 
 
 def _accept(value: Any, did: str, key: PublicKey, now_micros: int) -> Label:

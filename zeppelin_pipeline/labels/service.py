@@ -1,8 +1,10 @@
 """All labelers followed, from settings to followers: the same whoever starts it. New ones are found while it runs."""
 
 import asyncio
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from zeppelin_pipeline.firehose.cursors import release_stream, set_cursor, take_stream
 from zeppelin_pipeline.firehose.service import resolver_of
@@ -10,11 +12,15 @@ from zeppelin_pipeline.firehose.stream import StreamSettings
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients
 from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.identity.store import refresh_identity
-from zeppelin_pipeline.labels.follower import FollowLimits, LabelerFollower, LabelWriter
+from zeppelin_pipeline.labels.follower import FUTURE_CURSOR, FollowLimits, LabelerFollower, LabelWriter
 from zeppelin_pipeline.labels.labelers import Labeler, find_labelers
+from zeppelin_pipeline.labels.memory import MOST_AT_ONCE, LabelMemory, MemoryLimits
 from zeppelin_pipeline.labels.merge import LabelLimits
 from zeppelin_pipeline.warehouse.connection import connect, read_key_space
 from zeppelin_pipeline.warehouse.queries import load_queries
+
+#: Files that a process has open beside its labelers' connections.
+_OTHER_FILES: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class LabelSettings:
         plc_url: the directory.
         clients: how hosts are asked; streams are connected to alike.
         limits: of each labeler.
-        most_labelers: that are followed.
+        memory: of all together; as many labelers are followed as have a share in it.
         look_seconds: how often it is asked who is a labeler.
         report_seconds: how often the numbers are told.
         idle_seconds: silence after which a connection is made anew; labelers are often silent.
@@ -36,7 +42,7 @@ class LabelSettings:
     plc_url: str
     clients: ClientSettings
     limits: FollowLimits = field(default_factory=FollowLimits)
-    most_labelers: int = 2_000
+    memory: MemoryLimits = field(default_factory=MemoryLimits)
     look_seconds: float = 5.0
     report_seconds: float = 30.0
     idle_seconds: float = 300.0
@@ -48,15 +54,21 @@ def label_settings(
     plc_url: str,
     clients: ClientSettings,
     most_labelers: int,
+    memory_bytes: int,
     labels_per_second: float,
     bytes_per_second: float,
     rows: int,
     quarantine: int,
 ) -> LabelSettings:
-    """The settings of following, from those of a deployment; the bounds are of each labeler."""
+    """The settings of following, from those of a deployment; the other bounds are of each labeler.
+
+    Raises:
+        ConfigurationError: the memory is too little for so many labelers.
+    """
     table = LabelLimits(rows=rows, quarantine=quarantine)
     limits = FollowLimits(labels_per_second=labels_per_second, bytes_per_second=bytes_per_second, table=table)
-    return LabelSettings(postgres_url, plc_url, clients, limits, most_labelers)
+    memory = MemoryLimits(memory_bytes, most_labelers)
+    return LabelSettings(postgres_url, plc_url, clients, limits, memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +108,20 @@ async def follow_labelers(
     """
     if longest_seconds is not None:
         asyncio.get_running_loop().call_later(longest_seconds, until.set)
+    _allow_files(settings.memory.labelers + _OTHER_FILES)
     with connect(settings.postgres_url, application="zeppelin labels", autocommit=True) as connection:
         writer = LabelWriter(connection, read_key_space(connection))
         async with HostClients(settings.clients) as clients:
             service = _Labelers(settings, writer, resolver_of(clients, settings.plc_url))
             await service.run(until, report)
+
+
+def _allow_files(wanted: int) -> None:
+    """Lets the process have a connection for each labeler, as far as the system allows: the usual limit is 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class _Labelers:
@@ -111,6 +132,7 @@ class _Labelers:
         self._writer = writer
         self._resolver = resolver
         self._running: dict[str, tuple[LabelerFollower, asyncio.Task[None]]] = {}
+        self._ended: list[LabelerFollower] = []
         self._asked: set[str] = set()
         self._elsewhere = 0
         self._written = 0
@@ -118,8 +140,14 @@ class _Labelers:
         self._told_at = asyncio.get_running_loop().time()
         self._refused: dict[str, int] = {}
         clients = settings.clients
+        self._memory = LabelMemory(settings.memory)
         self._stream = StreamSettings(
-            clients.allow_private, clients.user_agent, settings.idle_seconds, retry=clients.retry
+            clients.allow_private,
+            clients.user_agent,
+            settings.idle_seconds,
+            retry=clients.retry,
+            receive_bytes=settings.memory.part_bytes,
+            most_at_once=MOST_AT_ONCE,
         )
 
     async def run(self, until: asyncio.Event, report: Callable[[LabelReport], None] | None) -> None:
@@ -160,20 +188,22 @@ class _Labelers:
         for follower, task in list(self._running.values()):
             if task.done():
                 task.result()
-                if follower.failure == "future-cursor":  # it began anew: so do we, and what is known stays
+                if follower.failure == FUTURE_CURSOR:  # it began anew: so do we, and what is known stays
                     with self._writer.lock:
                         set_cursor(self._writer.connection, follower.held.name, 0)
                 self._forget(follower)
+                self._ended.append(follower)
 
     def _look(self) -> dict[str, Labeler]:
         """Who is a labeler now; documents that are lacking are asked for, and failures noted."""
         with self._writer.lock:
             connection, keys = self._writer.connection, self._writer.keys
-            found, silent = find_labelers(connection, self._settings.most_labelers)
+            found, silent = find_labelers(connection, self._settings.memory.labelers)
             unasked = [did for did in silent if did not in self._asked]
             self._asked.update(unasked)
             refresh_identity(connection, *unasked, keys=keys)
-            followers = [follower for follower, _ in self._running.values()]
+            followers = [*(follower for follower, _ in self._running.values()), *self._ended]
+            self._ended.clear()
             connection.execute(
                 load_queries()["note_labeler_failures"],
                 {
@@ -201,7 +231,8 @@ class _Labelers:
                 return
             parameters = {"actor": writer.keys.actor_id(labeler.did), "did": labeler.did, "url": labeler.url}
             writer.connection.execute(load_queries()["note_labeler"], parameters)
-        follower = LabelerFollower(labeler, held, writer, self._resolver, self._stream, self._settings.limits)
+        limits = self._settings.limits
+        follower = LabelerFollower(labeler, held, writer, self._resolver, self._stream, limits, self._memory)
         self._running[labeler.did] = follower, asyncio.create_task(follower.run(), name=labeler.did)
 
     def _forget(self, follower: LabelerFollower) -> None:

@@ -20,6 +20,7 @@ def run_labels(settings: Settings, console: Console) -> None:
         plc_url=settings.plc_url,
         clients=client_settings(settings),
         most_labelers=settings.labels_most_labelers,
+        memory_bytes=settings.labels_memory_bytes,
         labels_per_second=settings.labels_per_second,
         bytes_per_second=settings.labels_bytes_per_second,
         rows=settings.labels_rows,

@@ -63,7 +63,8 @@ function labelers(now) {
   const all = sum(now.labelers.map((one) => one.labels));
   const rows = now.labelers.slice(0, MOST_LABELERS).map((one) =>
     el("p", {}, el("a", { href: `/profile/${one.did}` }, one.did), ` ${count(one.labels)} labels `,
-      el("span", { class: one.failure ? "bad" : "good" }, one.failure ? `${one.failure} for ${age(one.failed_at, now.read_at)}` : "up")));
+      el("span", { class: one.failure ? "bad" : "good" }, one.failure ? `${one.failure} for ${age(one.failed_at, now.read_at)}` : "up"),
+      el("span", { class: "soft" }, one.looked_at ? ` (${age(one.looked_at, now.read_at)} ago)` : " (never followed)")));
   return card("Labelers",
     el("div", { class: `big ${down.length ? "bad" : "good"}` }, `${count(now.labelers.length - down.length)} of ${count(now.labelers.length)} up`),
     el("p", { class: "soft" }, `${count(all)} labels`), ...rows);
