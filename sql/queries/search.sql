@@ -2,8 +2,46 @@
 -- whoever reads looks at the post itself.
 
 -- name: is_search_kept
--- Whether a search table was made, and so is kept.
+-- Whether a search table is being made, or was, and so is kept.
 SELECT EXISTS (SELECT FROM aggregate_range WHERE aggregate = %(aggregate)s) AS is_kept;
+
+-- name: is_search_ready
+-- Whether a search table can be searched: some of it was made, and its index stands.
+SELECT EXISTS (SELECT FROM aggregate_range WHERE aggregate = %(aggregate)s)
+    AND to_regclass(%(aggregate)s::text || '_terms') IS NOT NULL AS is_ready;
+
+-- name: search_ranges
+-- How many ranges of a search table were made.
+SELECT count(*) FROM aggregate_range WHERE aggregate = %(aggregate)s;
+
+-- name: drop_post_search_indexes
+-- Before the first range: to fill the table without them and to build them once takes a fraction of the time.
+DROP INDEX IF EXISTS post_search_latest, post_search_terms;
+
+-- name: lock_post_search_indexes
+-- One builds them at a time.
+SELECT pg_advisory_xact_lock(hashtextextended('post_search indexes', 0));
+
+-- name: build_post_search_indexes
+-- As the schema has them.
+CREATE INDEX IF NOT EXISTS post_search_latest ON post_search (sort_at DESC);
+CREATE INDEX IF NOT EXISTS post_search_terms ON post_search USING gin (terms);
+
+-- name: make_copied_posts
+-- Of the connection alone, and empty.
+CREATE TEMPORARY TABLE IF NOT EXISTS copied_post (
+    actor_id bigint, rkey bigint, sort_at timestamptz, terms integer[]
+) ON COMMIT DELETE ROWS;
+TRUNCATE copied_post;
+
+-- name: copy_posts
+-- Rows for it.
+COPY copied_post (actor_id, rkey, sort_at, terms) FROM STDIN (FORMAT binary);
+
+-- name: take_copied_posts
+-- Into the search table. Whoever indexed a post meanwhile did as well.
+INSERT INTO post_search (actor_id, rkey, sort_at, terms)
+SELECT actor_id, rkey, sort_at, terms FROM copied_post ON CONFLICT (actor_id, rkey) DO NOTHING;
 
 -- name: unsearched_posts
 -- Posts of a range of accounts that cannot be found yet.

@@ -52,7 +52,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "get_dids": {"actors": [1, 2]},
     "get_raw_record": {"actor": 1, "collection": 1, "rkey": 2},
     "get_column_record": {"actor": 1, "collection": 2, "rkey": 2},
-    "is_search_kept": {"aggregate": "post_search"},
+    "is_search_ready": {"aggregate": "post_search"},
     "search_latest_posts": {"terms": [1, 2], "since": AT, "until": AT, **PAGE},
     "search_top_posts": {
         "terms": [1, 2],

@@ -82,3 +82,23 @@ def test_live_commits_merges_and_deletions_keep_what_is_found(connection: psycop
     with connection.transaction():
         delete_accounts(connection, read_key_space(connection), [history.owner for history in histories], seen_at(9999))
     assert (count(connection, "post"), count(connection, "post_search")) == (0, 0)
+
+
+def search_indexes(connection: psycopg.Connection) -> dict[str, str]:
+    found = connection.execute("SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'post_search'").fetchall()
+    connection.commit()
+    return dict(found)
+
+
+def test_indexes_of_posts_are_built_as_the_schema_has_them_once_all_ranges_are_made(connection: psycopg.Connection):
+    declared = search_indexes(connection)
+    load_shard(
+        connection, snapshot("a~00000", "one", [(random_history(random.Random(7), 1, accounts=4, commits=8), 5)])
+    )
+
+    make(connection, range_names()[1:])
+    assert set(declared) - set(search_indexes(connection)) == {"post_search_latest", "post_search_terms"}
+    make(connection, range_names()[:1])
+    assert search_indexes(connection) == declared
+    make(connection, range_names()[:1])
+    assert search_indexes(connection) == declared

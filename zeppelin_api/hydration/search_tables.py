@@ -13,8 +13,8 @@ _REMEMBERED_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class _KeptRow:
-    is_kept: bool
+class _ReadyRow:
+    is_ready: bool
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class SearchTables:
         seen_at = self._seen_at.get(table)
         if seen_at is not None and self.clock() - seen_at < _REMEMBERED_SECONDS:
             return
-        (row,) = await session.rows(_KeptRow, "is_search_kept", aggregate=table)
-        if not row.is_kept:
+        (row,) = await session.rows(_ReadyRow, "is_search_ready", aggregate=table)
+        if not row.is_ready:
             raise ApiError("MethodNotImplemented", f"The index {table} is not made here", 501)
         self._seen_at[table] = self.clock()

@@ -8,9 +8,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.warehouse.dirty_ranges import clear_dirty_range
-from zeppelin_pipeline.warehouse.key_ranges import range_bounds
+from zeppelin_pipeline.warehouse.key_ranges import RANGES, range_bounds
 from zeppelin_pipeline.warehouse.queries import load_queries
-from zeppelin_pipeline.warehouse.search import SEARCH_TABLES, make_range
+from zeppelin_pipeline.warehouse.search import SEARCH_TABLES, index_when_whole, make_range
 from zeppelin_pipeline.warehouse.violations import judge_range
 
 VIOLATIONS: Final = "violations"
@@ -72,6 +72,8 @@ def recompute(connection: Connection[TupleRow], aggregate: str, key_range: str) 
             load_queries()["mark_range_computed"],
             parameters | {"rows": rows, "base_rows": base_rows},
         )
+    if aggregate in SEARCH_TABLES:
+        index_when_whole(connection, aggregate, RANGES)
     seconds = time.monotonic() - started
     return RangeResult(aggregate, key_range, rows, drifted, base_rows, seconds, was_computed and not was_marked)
 

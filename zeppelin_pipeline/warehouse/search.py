@@ -4,8 +4,8 @@ They are optional: nothing is written until a range was made for the first time.
 who search look at the records themselves; one that is missing is added when its range is made anew.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeAlias
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -19,7 +19,9 @@ POST_SEARCH: Final = "post_search"
 NAME_SEARCH: Final = "name_search"
 SEARCH_TABLES: Final = (POST_SEARCH, NAME_SEARCH)
 #: Rows that are read and written at once: bounds the memory.
-_CHUNK: Final = 2000
+_CHUNK: Final = 10_000
+_POST_TYPES: Final = ("int8", "int8", "timestamptz", "int4[]")
+_Put: TypeAlias = Callable[[Connection[TupleRow], Iterable[TupleRow]], int]
 _STARTER_PACK: Final = WELL_KNOWN_COLLECTIONS["app.bsky.graph.starterpack"]
 
 
@@ -31,12 +33,33 @@ def make_range(connection: Connection[TupleRow], table: str, low: int, high: int
     """
     bounds = {"low": low, "high": high}
     if table == POST_SEARCH:
+        if not _is_kept(connection, POST_SEARCH):
+            connection.execute(load_queries()["drop_post_search_indexes"])
         removed = connection.execute(load_queries()["forget_gone_posts"], bounds).rowcount
-        written, read = _write(connection, "unsearched_posts", bounds, "add_post_terms")
+        written, read = _write(connection, "unsearched_posts", bounds, _copy_posts)
     else:
         removed = connection.execute(load_queries()["forget_gone_names"], bounds).rowcount
-        written, read = _write(connection, "names_of_range", bounds, "put_name_terms")
+        written, read = _write(connection, "names_of_range", bounds, _put_names)
     return written, written + removed, read
+
+
+def index_when_whole(connection: Connection[TupleRow], table: str, ranges: int) -> None:
+    """Build what indexes the posts lack, once all ranges were made: at once costs a fraction of one row at a time.
+
+    Until then posts cannot be searched. Those who write posts wait while it is built.
+
+    Args:
+        connection: whose rows are committed.
+        table: that was made.
+        ranges: that it has when it is whole.
+    """
+    if table != POST_SEARCH:
+        return
+    with connection.transaction():
+        connection.execute(load_queries()["lock_post_search_indexes"])  # of the last two ranges one builds
+        row = connection.execute(load_queries()["search_ranges"], {"aggregate": table}).fetchone()
+        if row is not None and row[0] == ranges:
+            connection.execute(load_queries()["build_post_search_indexes"])
 
 
 def refresh_posts(connection: Connection[TupleRow], keys: Sequence[tuple[int, int]]) -> None:
@@ -74,19 +97,32 @@ def _is_kept(connection: Connection[TupleRow], table: str) -> bool:
     return row is not None and bool(row[0])
 
 
-def _write(connection: Connection[TupleRow], source: str, parameters: dict[str, Any], target: str) -> tuple[int, int]:
+def _write(connection: Connection[TupleRow], source: str, parameters: dict[str, Any], put: _Put) -> tuple[int, int]:
     """Write a row for each of a query's, some at a time: rows written, rows read."""
-    to_row = _post_row if target == "add_post_terms" else _name_row
     written = read = 0
     with connection.cursor(name=source, binary=True) as cursor:
         cursor.itersize = _CHUNK
         cursor.execute(load_queries()[source], parameters)
         for chunk in _chunks(cursor):
-            writer = connection.cursor()
-            writer.executemany(load_queries()[target], [to_row(row) for row in chunk])
-            written += writer.rowcount
+            written += put(connection, chunk)
             read += len(chunk)
     return written, read
+
+
+def _copy_posts(connection: Connection[TupleRow], posts: Iterable[TupleRow]) -> int:
+    """By way of a table that is the transaction's own: COPY knows no conflicts."""
+    connection.execute(load_queries()["make_copied_posts"])
+    with connection.cursor() as cursor, cursor.copy(load_queries()["copy_posts"]) as copy:
+        copy.set_types(_POST_TYPES)
+        for post in posts:
+            copy.write_row(_post_row(post))
+    return connection.execute(load_queries()["take_copied_posts"]).rowcount
+
+
+def _put_names(connection: Connection[TupleRow], names: Iterable[TupleRow]) -> int:
+    writer = connection.cursor()
+    writer.executemany(load_queries()["put_name_terms"], [_name_row(named) for named in names])
+    return writer.rowcount
 
 
 def _chunks(rows: Iterable[TupleRow]) -> Iterator[list[TupleRow]]:
@@ -102,7 +138,7 @@ def _chunks(rows: Iterable[TupleRow]) -> Iterator[list[TupleRow]]:
 
 def _post_row(post: TupleRow) -> tuple[Any, ...]:
     actor, rkey, sort_at, did, raw = post
-    return actor, rkey, sort_at, term_numbers(post_terms(did, dag_cbor.decode(raw)))
+    return actor, rkey, sort_at, term_numbers(post_terms(did, dag_cbor.decode_again(raw)))
 
 
 def _name_row(named: TupleRow) -> tuple[Any, ...]:
