@@ -132,13 +132,13 @@ def watch(server: EmbeddedPostgres) -> Generator[Watch]:
             running.server_peak_bytes = max(running.server_peak_bytes, _own_bytes(server_pid))
 
     sampler = threading.Thread(target=sample, daemon=True)
-    cpu, started = _cpu_seconds(server_pid), time.perf_counter()
+    cpu, started = tree_cpu_seconds(server_pid), time.perf_counter()
     sampler.start()
     try:
         yield running
     finally:
         running.wall_seconds = time.perf_counter() - started
-        running.server_cpu_seconds = _cpu_seconds(server_pid) - cpu
+        running.server_cpu_seconds = tree_cpu_seconds(server_pid) - cpu
         ended.set()
         sampler.join()
 
@@ -149,14 +149,14 @@ def _pid_of(server: EmbeddedPostgres) -> int:
     return server.pid
 
 
-def _cpu_seconds(server_pid: int) -> float:
-    """Of the postmaster, of its children that it has reaped, and of those that live."""
+def tree_cpu_seconds(pid: int) -> float:
+    """Of a process, of its children that it has reaped, and of those that live: of Postgres all, by its postmaster."""
     ticks = 0
-    for pid in [server_pid, *children_of(server_pid)]:
+    for each in [pid, *children_of(pid)]:
         try:
-            stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+            stat = Path(f"/proc/{each}/stat").read_text(encoding="ascii", errors="replace")
         except (FileNotFoundError, ProcessLookupError):
-            continue  # ended meanwhile: its time is the postmaster's from now on
+            continue  # ended meanwhile: its time is its parent's from now on
         ticks += sum(map(int, stat.rpartition(")")[2].split()[11:15]))
     return ticks / _TICKS
 

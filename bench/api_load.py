@@ -1,0 +1,258 @@
+"""Half of what the API can take, for long, with faults: `python -m bench.api_load [--minutes 20]`.
+
+A devnet's warehouse is asked about everything at half of the rate at which it saturates, while another process merges
+shards of other accounts and follows a relay, and while Postgres is restarted, and killed with -9, by turns. Each answer
+must be byte for byte the one that was given before all this began; of what searches the whole (which does change) the
+status alone is looked at. While Postgres is away, and a little after, 503 with Retry-After is right as well. Printed:
+wrong answers, which must be none (else the exit status is 1), answers by status, and latency from the moment when a
+request was due.
+"""
+
+import argparse
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import psycopg
+import uvloop
+
+from bench.api import paths_of
+from bench.api_ground import Ground, devnet_ground
+from bench.api_sides import Service, our_service
+from bench.backfill_input import make_input
+from bench.firehose_events import write_events
+from bench.http_load import Answer, Connection, answers_to, load, request_for
+from bench.temporary_warehouse import temporary_server
+from zeppelin_pipeline.devnet.model import DevnetConfig
+from zeppelin_pipeline.identity.documents import DidDocument
+from zeppelin_pipeline.identity.store import KnownIdentity, store_identities
+from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.repos.extract import extract_shard
+from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
+from zeppelin_pipeline.warehouse.connection import read_key_space
+
+CLIENTS: Final = 16
+SATURATION_SECONDS: Final = 10.0
+#: Between two faults, about.
+FAULT_SECONDS: Final = 60.0
+#: Postgres is back, and still a request that began before may be told to come again.
+GRACE_SECONDS: Final = 5.0
+OTHER_SEED: Final = 7
+#: Answered from all accounts there are: more come while this runs.
+_OF_THE_WHOLE: Final = ("search", "getSuggestions", "getPopularFeedGenerators", "_health")
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of it.
+
+    Attributes:
+        statuses: answers by status.
+        wrong: what was wrong, with the path of the first of each kind.
+        seconds: from when each was due to its answer.
+        faults: that were made, by name.
+        away_until: until when Postgres is away, and the grace after it; infinite while it is.
+    """
+
+    statuses: Counter[int] = field(default_factory=Counter[int])
+    wrong: Counter[str] = field(default_factory=Counter[str])
+    seconds: list[float] = field(default_factory=list[float])
+    faults: Counter[str] = field(default_factory=Counter[str])
+    away_until: float = 0.0
+
+    def judge(self, path: str, expected: bytes | None, answer: Answer, due: float) -> None:
+        """Count one answer."""
+        self.statuses[answer.status] += 1
+        self.seconds.append(time.monotonic() - due)
+        if answer.status == 503 and answer.retry_after and due < self.away_until:
+            return
+        if answer.status != 200:
+            self.wrong[f"{answer.status} {path}: {answer.body[:200].decode(errors='replace')}"] += 1
+        elif expected is not None and answer.body != expected:
+            self.wrong[f"another answer: {path}"] += 1
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--repos", type=int, default=300, help="of the devnet that is asked about")
+    parser.add_argument("--shards", type=int, default=20, help="that are merged meanwhile")
+    parser.add_argument("--events-a-second", type=float, default=20.0, help="of the relay that is followed meanwhile")
+    parser.add_argument("--seed", type=int, default=1, help="of the faults")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the servers are ended
+    with (
+        tempfile.TemporaryDirectory(prefix="zeppelin-bench-load-") as folder,
+        temporary_server() as server,
+        devnet_ground(server, options.repos) as ground,
+    ):
+        command = _prepare_writer(Path(folder), ground, options)
+        pid = server.pid or 0
+        with our_service(ground.url, pid, ACCEPT_PENDING_HANDLES="true") as service:
+            tally = uvloop.run(_run(options, server, service, ground, command))
+    _print(tally)
+    return 1 if tally.wrong else 0
+
+
+def _prepare_writer(folder: Path, ground: Ground, options: argparse.Namespace) -> list[str]:
+    """Shards of other accounts, extracted, and events of others again; gives the writer's command but the relay."""
+    made = make_input(DevnetConfig(repos=options.shards * 10, seed=OTHER_SEED), options.shards)
+    made.link_packs(folder / "lake")
+    for shard in made.shards:
+        extract_shard(Lake(str(folder / "lake")), shard)
+    events = int(options.minutes * 60 * options.events_a_second)
+    keys = write_events(folder / "events", 50, events)
+    with psycopg.connect(ground.url, autocommit=True) as connection:
+        now = datetime.now(UTC)
+        known = [KnownIdentity(DidDocument(did, signing_key=key), now) for did, key in keys.items()]
+        store_identities(connection, known, read_key_space(connection))
+    relay = [sys.executable, "-m", "bench.firehose_relay", str(folder / "events"), "--burst", "50"]
+    process = subprocess.Popen([*relay, "--rate", str(options.events_a_second)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    _STARTED.append(process)
+    url = process.stdout.readline().strip()
+    writer = [sys.executable, "-m", "bench.api_load_writer", ground.url, str(folder / "lake"), url]
+    return [*writer, "--shards", str(options.shards)]
+
+
+_STARTED: Final[list[subprocess.Popen[str]]] = []
+
+
+async def _run(
+    options: argparse.Namespace, server: EmbeddedPostgres, service: Service, ground: Ground, command: Sequence[str]
+) -> Tally:
+    expected = await _expected(service, ground)
+    paths = list(expected)
+    random.Random(options.seed).shuffle(paths)
+    full = await load(service.url, paths, CLIENTS, SATURATION_SECONDS)
+    rate = full.requests / full.wall_seconds / 2
+    print(f"{len(paths):,} questions; saturated at {2 * rate:,.0f} a second; asked at {rate:,.0f}", flush=True)
+    tally = Tally()
+    async with _beside(_kept(command), _faults(server, tally, random.Random(options.seed))):
+        await _ask(service, paths, expected, rate, options.minutes * 60, tally)
+    return tally
+
+
+async def _expected(service: Service, ground: Ground) -> dict[str, bytes | None]:
+    """The answer to each question that succeeds; None where the status alone counts."""
+    asked = [path for paths in paths_of(ground.world).values() for path in paths]
+    first = await answers_to(service.url, asked, CLIENTS)
+    again = await answers_to(service.url, asked, CLIENTS)
+    expected: dict[str, bytes | None] = {}
+    for path, one, other in zip(asked, first, again, strict=True):
+        if one.status == 200:
+            is_of_the_whole = any(word in path.partition("?")[0] for word in _OF_THE_WHOLE)
+            expected[path] = None if is_of_the_whole else one.body
+            if not is_of_the_whole and one.body != other.body:
+                raise AssertionError(f"two answers to one question, nothing having changed: {path}")
+    return expected
+
+
+@asynccontextmanager
+async def _beside(*coroutines: object) -> AsyncGenerator[None]:
+    """Things that go on beside the block and end with it; what one of them raises ends the block."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(each) for each in coroutines]  # pyright: ignore[reportArgumentType]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def _kept(command: Sequence[str]) -> None:
+    """The writer, started again whenever the database took it along."""
+    while True:
+        process = await asyncio.create_subprocess_exec(*command)
+        try:
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.terminate()
+                await process.wait()
+        await asyncio.sleep(1)
+
+
+async def _faults(server: EmbeddedPostgres, tally: Tally, dice: random.Random) -> None:
+    while True:
+        for name in ("restart", "kill -9"):
+            await asyncio.sleep(FAULT_SECONDS * (0.5 + dice.random()))
+            tally.away_until = float("inf")
+            tally.faults[name] += 1
+            print(f"{name} of Postgres", flush=True)
+            await asyncio.to_thread(_restart if name == "restart" else _kill, server)
+            tally.away_until = time.monotonic() + GRACE_SECONDS
+
+
+def _restart(server: EmbeddedPostgres) -> None:
+    server.stop()
+    server.start()
+
+
+def _kill(server: EmbeddedPostgres) -> None:
+    pid = server.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    while server.pid is not None:
+        time.sleep(0.05)
+    server.revive()
+
+
+async def _ask(
+    service: Service,
+    paths: Sequence[str],
+    expected: dict[str, bytes | None],
+    rate: float,
+    seconds: float,
+    tally: Tally,
+) -> None:
+    """Each request when it is due, whatever became of those before; a connection takes the next one that is due."""
+    started = time.monotonic()
+    numbers = iter(range(int(rate * seconds)))
+
+    async def take() -> None:
+        connection = await Connection.open(service.url)
+        for number in numbers:
+            due = started + number / rate
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            path = paths[number % len(paths)]
+            try:
+                answer = await connection.get(request_for(service.url, path))
+            except (OSError, TimeoutError) as error:
+                tally.wrong[f"no answer: {error!r}"] += 1
+                connection = await Connection.open(service.url)
+                continue
+            tally.judge(path, expected[path], answer, due)
+        connection.close()
+
+    await asyncio.gather(*(take() for _ in range(4 * CLIENTS)))
+
+
+def _print(tally: Tally) -> None:
+    for process in _STARTED:
+        process.terminate()
+    p50, p99, most = np.percentile(tally.seconds, [50, 99, 100]) * 1000
+    total = sum(tally.statuses.values())
+    print(f"{total:,} answers: " + ", ".join(f"{count:,} of {status}" for status, count in tally.statuses.items()))
+    print("faults: " + ", ".join(f"{count} {name}" for name, count in tally.faults.items()))
+    print(f"latency: p50 {p50:.1f}, p99 {p99:.1f}, most {most:.1f} ms")
+    print(f"wrong answers: {sum(tally.wrong.values())}")
+    for what, count in tally.wrong.most_common(10):
+        print(f"  {count} x {what}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
