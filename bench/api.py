@@ -32,7 +32,8 @@ from bench.api_sides import Service, official_service, our_service
 from bench.http_load import answers_to, load
 from bench.temporary_warehouse import temporary_server
 from tests.conformance.ground import SEEDS, standing_ground
-from tests.conformance.questions import World, all_questions
+from tests.conformance.questions import all_questions
+from tests.conformance.world import World
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 
 CLIENTS: Final = (1, 16)

@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 
 from bench.backfill_input import make_input
 from bench.temporary_warehouse import empty_database
-from tests.conformance.questions import World
+from tests.conformance.world import World
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.devnet.model import DevnetConfig

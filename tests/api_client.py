@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import httpx2
-from psycopg import AsyncCursor
+from asyncpg import Connection, Record
 from pydantic import BaseModel
 
 from zeppelin_api.app import create_app
@@ -49,7 +49,6 @@ from zeppelin_api.lexicon.repo import (
 )
 from zeppelin_api.lexicon.threads import GetPostThreadOtherV2Output, GetPostThreadV2Output
 from zeppelin_api.settings import ApiSettings
-from zeppelin_pipeline.warehouse.queries import load_queries
 
 OUTPUTS: Final[Mapping[str, type[BaseModel]]] = {
     "app.bsky.actor.getProfile": ProfileViewDetailed,
@@ -152,17 +151,19 @@ class ApiClient:
 async def running_api(postgres_url: str, **settings: Any) -> AsyncGenerator[ApiClient]:
     """The API over that database, without a socket; no labeler is a default unless told."""
     statements: list[str] = []
-    named = set(load_queries().values())
 
-    class CountingCursor(AsyncCursor[Any]):
-        async def execute(self, query: Any, *arguments: Any, **options: Any) -> Any:
-            if query in named:
-                statements.append(query)
-            return await super().execute(query, *arguments, **options)
+    class CountingConnection(Connection):
+        async def fetch(self, query: str, *arguments: Any, **options: Any) -> list[Record]:
+            statements.append(query)
+            return await super().fetch(query, *arguments, **options)
+
+        async def prepare(self, query: str, **options: Any) -> Any:
+            statements.append(query)
+            return await super().prepare(query, **options)
 
     settings.setdefault("labelers", ())
     api_settings = ApiSettings(postgres_url=postgres_url, **settings)
-    app = create_app(api_settings, Database(api_settings, cursor_factory=CountingCursor))
+    app = create_app(api_settings, Database(api_settings, connection_class=CountingConnection))
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
     async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://api") as http:
         yield ApiClient(http, statements)

@@ -12,7 +12,6 @@ from typing import Final
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zeppelin_api.errors import ApiError, error_response, invalid_request, unavailable
@@ -51,14 +50,15 @@ class Admission:
             return
         self._requests += 1
         try:
-            await self._app(scope, receive, _adding(headers, send))
+            await self._app(scope, receive, _adding(headers, send) if headers else send)
         finally:
             self._requests -= 1
 
     def _check_size(self, scope: Scope) -> None:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > self._max_url_bytes:
             raise ApiError("InvalidRequest", f"The URL is longer than {self._max_url_bytes} bytes", 414)
-        length = Headers(scope=scope).get("content-length", "0")  # a body of unknown length is never read
+        # A body of unknown length is never read.
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         if not length.isdigit():
             raise invalid_request("Content-Length is not a number")
         if int(length) > self._max_body_bytes:
@@ -103,9 +103,11 @@ def address_key(scope: Scope) -> str:
 
 
 def _adding(headers: Mapping[str, str], send: Send) -> Send:
+    added = [(name.encode(), value.encode()) for name, value in headers.items()]
+
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(headers)
+            message["headers"] = [*message["headers"], *added]
         await send(message)
 
     return send_with_headers

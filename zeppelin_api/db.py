@@ -1,36 +1,35 @@
 """The pool of connections to the warehouse, and the session in which one request reads; no query text, no rows."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, Final, Self, TypeVar
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field, fields, is_dataclass
+from functools import cache
+from operator import itemgetter
+from typing import Any, Final, Self, TypeAlias, TypeVar
 
-import psycopg
-from psycopg import AsyncConnection, AsyncCursor
-from psycopg.rows import class_row
-from psycopg_pool import AsyncConnectionPool
+import asyncpg
+from asyncpg import Pool, Record
+from asyncpg.pool import PoolConnectionProxy
 
 from zeppelin_api.errors import unavailable
 from zeppelin_api.labelers import Labelers
 from zeppelin_api.settings import ApiSettings
+from zeppelin_api.statements import LITERALS, PLANNED_ANEW, statement
 from zeppelin_pipeline.warehouse.keys import KeySpace
-from zeppelin_pipeline.warehouse.queries import load_queries
 
-#: How long the pool tries to connect before it starts anew; its pauses double until then, so that this bounds them too.
-_RECONNECT_SECONDS: Final = 8.0
-_CONFIGURE: Final = """
-    SELECT set_config('timezone', 'UTC', false), set_config('default_transaction_read_only', 'on', false),
-        set_config('application_name', 'zeppelin-api', false), set_config('jit', 'off', false),
-        set_config('statement_timeout', %s, false)
-"""
-
-#: Whose best index depends on a parameter: a plan that is made once for all its values could use none.
-_PLANNED_ANEW: Final = frozenset(
-    {"get_likes", "get_reposters", "search_latest_posts", "search_top_posts", "search_names"}
-)
+_SERVER_SETTINGS: Final = {
+    "timezone": "UTC",
+    "default_transaction_read_only": "on",
+    "application_name": "zeppelin-api",
+    "jit": "off",
+}
+#: How long requests have to end when the service does.
+_GRACE_SECONDS: Final = 5.0
 
 RowT = TypeVar("RowT")
+#: The driver's connection, lent by the pool.
+Connection: TypeAlias = PoolConnectionProxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +44,7 @@ class Session:
         labelers: whose labels count.
     """
 
-    connection: AsyncConnection[Any]
+    connection: Connection
     keys: KeySpace
     accepts_pending_handles: bool = False
     verifiers: tuple[str, ...] = ()
@@ -55,67 +54,120 @@ class Session:
         """All rows of a named query.
 
         Args:
-            row_type: a dataclass with a field for each column of the query.
+            row_type: a dataclass or, where rows are many, a named tuple with a field for each column of the query.
             query: its name in `sql/queries/`.
             parameters: the query's named parameters.
         """
-        cursor: AsyncCursor[RowT] = self.connection.cursor(binary=True, row_factory=class_row(row_type))
-        await cursor.execute(load_queries()[query], parameters, prepare=False if query in _PLANNED_ANEW else None)
-        return await cursor.fetchall()
+        found = await self.records(query, **parameters)
+        return list(map(_maker(row_type, tuple(found[0].keys())), found)) if found else []
+
+    async def records(self, query: str, /, **parameters: Any) -> Sequence[Record]:
+        """All rows of a named query as they come, their columns in the query's order."""
+        wanted = statement(query, parameters[LITERALS[query]] if query in LITERALS else None)
+        values = [parameters[name] for name in wanted.names]
+        try:
+            if query not in PLANNED_ANEW:
+                return await self.connection.fetch(wanted.text, *values)
+            prepared = await self.connection.prepare(wanted.text)
+            return await prepared.fetch(*values)
+        except asyncpg.InterfaceError as error:
+            if self.connection.is_closed():  # it ended between two queries
+                raise unavailable("The service is not ready") from error
+            raise
+
+
+@cache
+def _maker(row_type: type[RowT], columns: tuple[str, ...]) -> Callable[[Record], RowT]:
+    """Makes rows of the driver's, whose columns may come in another order than the fields stand in."""
+    names = (
+        tuple(each.name for each in fields(row_type)) if is_dataclass(row_type) else getattr(row_type, "_fields", ())
+    )
+    if names == columns:
+        return getattr(row_type, "_make", lambda record: row_type(*record))
+    places = [columns.index(name) for name in names]
+    pick: Callable[[Record], Sequence[Any]] = itemgetter(*places)
+    return lambda record: row_type(*pick(record))
 
 
 class Database:
     """The warehouse as the API sees it: perhaps away, perhaps busy, otherwise a pool of read-only connections."""
 
-    def __init__(self, settings: ApiSettings, cursor_factory: type[AsyncCursor[Any]] = AsyncCursor) -> None:
-        self._statement_timeout = f"{settings.statement_timeout_seconds * 1000:.0f}"
-        self._accepts_pending_handles = settings.accept_pending_handles
-        self._verifiers = settings.trusted_verifiers
+    def __init__(self, settings: ApiSettings, connection_class: type[asyncpg.Connection] = asyncpg.Connection) -> None:
+        self._settings = settings
+        self._connection_class = connection_class
         self._keys: KeySpace | None = None
-        self._pool = AsyncConnectionPool(
-            settings.postgres_url,
-            kwargs={"autocommit": True, "cursor_factory": cursor_factory},
-            configure=self._configure,
-            min_size=settings.pool_min_connections,
-            max_size=settings.pool_max_connections,
-            timeout=settings.pool_timeout_seconds,
-            max_waiting=settings.pool_max_waiting,
-            reconnect_timeout=_RECONNECT_SECONDS,
-            open=False,
-            name="zeppelin-api",
-        )
+        self._pool: Pool | None = None
+        self._sessions = 0
+        self._most_sessions = settings.pool_max_connections + settings.pool_max_waiting
 
     async def __aenter__(self) -> Self:
-        """Start to connect, without waiting for it: the API starts before its warehouse and outlives its restarts."""
-        await self._pool.open(wait=False)
+        """Be ready; connections are made when they are needed: the warehouse may be away now, and again later."""
+        timeout = f"{self._settings.statement_timeout_seconds * 1000:.0f}"
+        self._pool = await asyncpg.create_pool(
+            self._settings.postgres_url,
+            min_size=0,
+            max_size=self._settings.pool_max_connections,
+            init=self._learn_keys,
+            reset=_leave_as_it_is,
+            connection_class=self._connection_class,
+            server_settings={**_SERVER_SETTINGS, "statement_timeout": timeout},
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._pool.close()
+        if self._pool is not None:
+            with suppress(TimeoutError):  # connections that are not given back are cut off then
+                async with asyncio.timeout(_GRACE_SECONDS):
+                    await self._pool.close()
 
     @asynccontextmanager
     async def session(self) -> AsyncGenerator[Session]:
         """A connection for one request.
 
         Raises:
-            psycopg_pool.PoolTimeout: none became free in time.
-            psycopg_pool.TooManyRequests: too many requests are waiting for one already.
+            ApiError: 503, the warehouse is away or not made, or none became free in time, or too many wait already.
         """
-        async with self._pool.connection() as connection:
-            if self._keys is None:
-                raise unavailable("The warehouse is not made yet")
-            try:
-                yield Session(connection, self._keys, self._accepts_pending_handles, self._verifiers)
-            finally:
-                if connection.broken:
-                    self._check = asyncio.create_task(self._pool.check())  # its siblings are most likely dead too
-
-    async def _configure(self, connection: AsyncConnection[Any]) -> None:
-        """Make a new connection read-only and bounded in time, and learn the warehouse's keys from it."""
-        await connection.execute(_CONFIGURE, (self._statement_timeout,))
+        if self._sessions >= self._most_sessions:
+            raise unavailable("The service is busy")
+        self._sessions += 1
         try:
-            cursor = await connection.execute("SELECT hash_key FROM warehouse")
-            row = await cursor.fetchone()
-        except psycopg.errors.UndefinedTable:
-            row = None
-        self._keys = None if row is None else KeySpace(bytes(row[0]))
+            connection = await self._acquire()
+            try:
+                if self._keys is None:
+                    raise unavailable("The warehouse is not made yet")
+                yield Session(
+                    connection,
+                    self._keys,
+                    self._settings.accept_pending_handles,
+                    self._settings.trusted_verifiers,
+                )
+            finally:
+                await self._opened.release(connection)
+        finally:
+            self._sessions -= 1
+
+    @property
+    def _opened(self) -> Pool:
+        if self._pool is None:
+            raise unavailable("The service is not ready")
+        return self._pool
+
+    async def _acquire(self) -> Connection:
+        try:
+            return await self._opened.acquire(timeout=self._settings.pool_timeout_seconds)
+        except TimeoutError as error:
+            raise unavailable("The service is busy") from error
+        except OSError as error:
+            raise unavailable("The service is not ready") from error
+
+    async def _learn_keys(self, connection: Connection) -> None:
+        """Learn the warehouse's keys from a new connection."""
+        try:
+            key = await connection.fetchval("SELECT hash_key FROM warehouse")
+        except asyncpg.UndefinedTableError:
+            key = None
+        self._keys = None if key is None else KeySpace(key)
+
+
+async def _leave_as_it_is(_: Connection) -> None:
+    """Nothing that a session does outlives it: to set it back all the same would be a query for each request."""

@@ -6,11 +6,9 @@ Clients get `{"error": Name, "message": text}`: names are those of the lexicons,
 from collections.abc import Mapping
 from typing import Final
 
-import psycopg
-import psycopg.errors
+import asyncpg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -20,6 +18,13 @@ from zeppelin_api.responses import json_response
 RETRY_AFTER_SECONDS: Final = 2
 _XRPC_PREFIX: Final = "/xrpc/"
 _HTTP_NAMES: Final[Mapping[int, str]] = {404: "NotFound", 405: "MethodNotAllowed"}
+#: What a warehouse makes of a query that is away, starts, ends or has no room.
+_AWAY: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresSystemError,
+)
 
 
 class ApiError(Exception):
@@ -38,6 +43,10 @@ class ApiError(Exception):
         self.message = message
         self.status = status
         self.headers = dict(headers or {})
+
+
+#: Failures that are told from others; whatever else happens is our own fault.
+FORESEEN: Final = (ApiError, asyncpg.QueryCanceledError, *_AWAY)
 
 
 def invalid_request(message: str) -> ApiError:
@@ -65,7 +74,7 @@ def install_error_handlers(app: FastAPI) -> None:
     async def render_http(request: Request, error: Exception) -> Response:
         return await render(request, _from_http(request, error))
 
-    for kind in (ApiError, RequestValidationError, psycopg.OperationalError, PoolClosed, TooManyRequests, Exception):
+    for kind in (RequestValidationError, *FORESEEN, Exception):
         app.add_exception_handler(kind, render)
     app.add_exception_handler(HTTPException, render_http)
 
@@ -77,11 +86,9 @@ def translate(error: Exception) -> ApiError:
             return error
         case RequestValidationError():
             return invalid_request(_describe(error))
-        case PoolTimeout() | PoolClosed() | TooManyRequests():
-            return unavailable("The service is busy")
-        case psycopg.errors.QueryCanceled():
+        case asyncpg.QueryCanceledError():
             return ApiError("UpstreamTimeout", "The request took too long", 504)
-        case psycopg.OperationalError():
+        case _ if isinstance(error, _AWAY):
             return unavailable("The service is not ready")
         case _:
             return ApiError("InternalServerError", "Internal Server Error", 500)

@@ -2,14 +2,13 @@
 
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_EVERYWHERE: Final = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "strict-origin-when-cross-origin",
-    "cross-origin-resource-policy": "cross-origin",  # other origins' pages draw from this API
-}
+_EVERYWHERE: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+    (b"cross-origin-resource-policy", b"cross-origin"),  # other origins' pages draw from this API
+)
 #: For what is no page: nothing may run in it, and nothing frames it.
 _DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; sandbox"
 #: Our pages have scripts and styles in files of their own; images and videos are wherever the settings say.
@@ -20,7 +19,7 @@ PAGE_POLICY: Final = (
 #: The documentation's page starts itself by a script within it.
 DOCUMENTATION_POLICY: Final = f"{PAGE_POLICY}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
 _DOCUMENTATION: Final = frozenset({"/docs", "/docs/oauth2-redirect"})
-_POLICY: Final = "content-security-policy"
+_POLICY: Final = b"content-security-policy"
 
 
 class Hardening:
@@ -34,13 +33,14 @@ class Hardening:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        policy = DOCUMENTATION_POLICY if scope["path"] in _DOCUMENTATION else _DATA_POLICY
+        policy = (DOCUMENTATION_POLICY if scope["path"] in _DOCUMENTATION else _DATA_POLICY).encode()
 
         async def send_hardened(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.update(_EVERYWHERE)
-                headers.setdefault(_POLICY, policy)
+                headers = [*message["headers"], *_EVERYWHERE]
+                if all(name != _POLICY for name, _ in headers):
+                    headers.append((_POLICY, policy))
+                message["headers"] = headers
             await send(message)
 
         await self._app(scope, receive, send_hardened)

@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 def json_response(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """A body of plain values as JSON. Bodies are built to the lexicons and not validated again."""
-    content = orjson.dumps(body, option=orjson.OPT_NON_STR_KEYS)
-    return Response(content, status, headers, media_type="application/json")
+    return Response(orjson.dumps(body), status, headers, media_type="application/json")
 
 
 class ErrorBody(BaseModel):

@@ -1,12 +1,13 @@
 """What the methods share while the API runs: the warehouse, and what the settings decide."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
 from fastapi import Depends, Request
+from starlette.datastructures import Headers
 
 from zeppelin_api.db import Database, Session
 from zeppelin_api.feed_services import FeedServices
@@ -81,29 +82,46 @@ def _service(request: Request) -> Service:
 ServiceDep: TypeAlias = Annotated[Service, Depends(_service)]
 
 
-Sessions: TypeAlias = Callable[[], AbstractAsyncContextManager[Session]]
+class Sessions:
+    """Connections for the parts of one request, in which the labelers count that it asks for.
+
+    Attributes:
+        labelers: of these, those that there are; None before the first connection.
+    """
+
+    def __init__(self, service: Service, asked: str | None) -> None:
+        """Of a request with that header `atproto-accept-labelers`.
+
+        Raises:
+            ApiError: 400, the header is malformed.
+        """
+        settings = service.settings
+        self._service = service
+        self._wanted = accepted_labelers(asked, settings.labelers, settings.takedown_labelers)
+        self.labelers: Labelers | None = None
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncGenerator[Session]:
+        """A connection."""
+        async with self._service.database.session() as opened:
+            self.labelers = await self._available(opened)
+            yield replace(opened, labelers=self.labelers)
+
+    async def _available(self, session: Session) -> Labelers:
+        known = self._service.labelers
+        if self._wanted.dids and known.is_due:
+            known.note(await load_labeler_dids(session))
+        return known.available(self._wanted)
+
+
+def sessions_of(service: Service, headers: Headers) -> Sessions:
+    """The connections of a request with these headers."""
+    asked = headers.getlist(ACCEPT_HEADER)
+    return Sessions(service, ", ".join(asked) if asked else None)
 
 
 def _sessions(service: ServiceDep, request: Request) -> Sessions:
-    """Sessions in which the labelers count that the request asks for."""
-    asked = request.headers.getlist(ACCEPT_HEADER)
-    settings = service.settings
-    wanted = accepted_labelers(", ".join(asked) if asked else None, settings.labelers, settings.takedown_labelers)
-
-    @asynccontextmanager
-    async def session() -> AsyncGenerator[Session]:
-        async with service.database.session() as opened:
-            request.state.labelers = await _available(service, opened, wanted)
-            yield replace(opened, labelers=request.state.labelers)
-
-    return session
-
-
-async def _available(service: Service, session: Session, wanted: Labelers) -> Labelers:
-    """Of the labelers that a request asks for, those that there are."""
-    if wanted.dids and service.labelers.is_due:
-        service.labelers.note(await load_labeler_dids(session))
-    return service.labelers.available(wanted)
+    return sessions_of(service, request.headers)
 
 
 #: Gives a connection for a part of the method, which waits for others meanwhile.

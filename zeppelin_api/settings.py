@@ -44,7 +44,6 @@ class ApiSettings(BaseSettings):
     )
     rate_limit_window_seconds: int = Field(default=300, ge=1)
 
-    pool_min_connections: int = Field(default=1, ge=0)
     pool_max_connections: int = Field(default=10, ge=1)
     pool_max_waiting: int = Field(
         default=200, ge=1, description="Requests that may wait for a connection; more are answered 503."

@@ -26,20 +26,9 @@ SELECT
     profile.created_at,
     least(profile.created_at, profile.indexed_at) AS sort_at,
     EXISTS (SELECT FROM labeler WHERE labeler.actor_id = actor.id) AS is_labeler,
-    live_status.raw AS live_status,
-    live_status.indexed_at AS live_status_at,
-    (
-        SELECT raw FROM record
-        WHERE record.actor_id = actor.id AND collection = 17 AND rkey = %(self_rkey)s AND reason IS NULL
-    ) AS notification_declaration,
-    (
-        SELECT raw FROM record
-        WHERE record.actor_id = actor.id AND collection = 18 AND rkey = %(self_rkey)s AND reason IS NULL
-    ) AS chat_declaration,
-    (
-        SELECT raw FROM record
-        WHERE record.actor_id = actor.id AND collection = 19 AND rkey = %(self_rkey)s AND reason IS NULL
-    ) AS germ_declaration,
+    declared.collections AS declared_collections,
+    declared.times AS declared_times,
+    declared.raws AS declared_raws,
     verified.verifier_actors,
     verified.verification_rkeys,
     verified.verification_rkey_texts,
@@ -49,19 +38,25 @@ FROM actor
 LEFT JOIN identity ON identity.actor_id = actor.id
 LEFT JOIN repo ON repo.actor_id = actor.id
 LEFT JOIN profile ON profile.actor_id = actor.id AND profile.rkey = %(self_rkey)s
-LEFT JOIN record AS live_status
-    ON live_status.actor_id = actor.id
-    AND live_status.collection = 16
-    AND live_status.rkey = %(self_rkey)s
-    AND live_status.reason IS NULL
 LEFT JOIN LATERAL (
-    -- By accounts that are trusted to verify others, the first of each, oldest first.
     SELECT
-        array_agg(verification.actor_id ORDER BY first_at, verification.actor_id) AS verifier_actors,
-        array_agg(verification.rkey ORDER BY first_at, verification.actor_id) AS verification_rkeys,
-        array_agg(record_key.text ORDER BY first_at, verification.actor_id) AS verification_rkey_texts,
-        array_agg(first_at ORDER BY first_at, verification.actor_id) AS verification_times,
-        array_agg(verification.raw ORDER BY first_at, verification.actor_id) AS verifications
+        array_agg(record.collection) AS collections,
+        array_agg(record.indexed_at) AS times,
+        array_agg(record.raw) AS raws
+    FROM record
+    WHERE record.actor_id = actor.id
+        AND record.collection BETWEEN 16 AND 19
+        AND record.rkey = %(self_rkey)s
+        AND record.reason IS NULL
+) AS declared ON true
+LEFT JOIN LATERAL (
+    -- By accounts that are trusted to verify others, the first of each.
+    SELECT
+        array_agg(verification.actor_id) AS verifier_actors,
+        array_agg(verification.rkey) AS verification_rkeys,
+        array_agg(record_key.text) AS verification_rkey_texts,
+        array_agg(first_at) AS verification_times,
+        array_agg(verification.raw) AS verifications
     FROM verification
     CROSS JOIN LATERAL (SELECT least(verification.created_at, verification.indexed_at) AS first_at) AS seen
     LEFT JOIN record_key ON record_key.id = verification.rkey AND verification.rkey < 0

@@ -2,7 +2,7 @@
 -- a cursor is the last row's keys. Embed bits: 1 images, 8 video, 16 gallery. Collection 1 is app.bsky.feed.post.
 
 -- name: get_posts
--- Posts by key, with their counts and the gates that they break; a post without a row in post_counts has zeros.
+-- Posts by key, with their counts and the gates that they break (1 the threadgate, 2 the postgate, 3 both); a post without a row in post_counts has zeros.
 SELECT
     post.actor_id,
     post.rkey,
@@ -14,14 +14,10 @@ SELECT
     coalesce(post_counts.reposts, 0) AS reposts,
     coalesce(post_counts.replies, 0) AS replies,
     coalesce(post_counts.quotes, 0) AS quotes,
-    EXISTS (
-        SELECT FROM violation
-        WHERE violation.actor_id = wanted.actor_id AND violation.rkey = wanted.rkey AND violation.kind = 1
-    ) AS breaks_threadgate,
-    EXISTS (
-        SELECT FROM violation
-        WHERE violation.actor_id = wanted.actor_id AND violation.rkey = wanted.rkey AND violation.kind = 2
-    ) AS breaks_postgate
+    coalesce((
+        SELECT bit_or(violation.kind) FROM violation
+        WHERE violation.actor_id = wanted.actor_id AND violation.rkey = wanted.rkey AND violation.kind < 3
+    ), 0) AS broken_gates
 FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS wanted (actor_id, rkey)
 JOIN post ON post.actor_id = wanted.actor_id AND post.rkey = wanted.rkey
 JOIN actor ON actor.id = wanted.actor_id

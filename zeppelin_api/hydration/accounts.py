@@ -3,12 +3,30 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from zeppelin_api.db import Session
 from zeppelin_api.errors import invalid_request
-from zeppelin_api.hydration.keys import SELF_RKEY, STATUS, VERIFICATION, did_of, rkey_of, uri_of
+from zeppelin_api.hydration.keys import (
+    CHAT_DECLARATION,
+    GERM_DECLARATION,
+    NOTIFICATION_DECLARATION,
+    SELF_RKEY,
+    STATUS,
+    VERIFICATION,
+    did_of,
+    rkey_of,
+    uri_of,
+)
 from zeppelin_api.hydration.records import least_time, read_record
 from zeppelin_api.hydration.state import Account, Hydration, JsonRecord, StoredRecord, Verification
+from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, nsid_of_number
+
+_STATUS, _NOTIFICATIONS, _CHAT, _GERM = map(
+    WELL_KNOWN_COLLECTIONS.__getitem__, (STATUS, NOTIFICATION_DECLARATION, CHAT_DECLARATION, GERM_DECLARATION)
+)
+_NOTHING: Final[Mapping[int, StoredRecord]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +35,7 @@ class _HandleRow:
     did: str
 
 
-@dataclass(frozen=True, slots=True)
-class _AccountRow:
+class _AccountRow(NamedTuple):
     actor_id: int
     did: str
     handle: str | None
@@ -27,11 +44,9 @@ class _AccountRow:
     created_at: datetime | None
     sort_at: datetime | None
     is_labeler: bool
-    live_status: bytes | None
-    live_status_at: datetime | None
-    notification_declaration: bytes | None
-    chat_declaration: bytes | None
-    germ_declaration: bytes | None
+    declared_collections: list[int] | None
+    declared_times: list[datetime] | None
+    declared_raws: list[bytes] | None
     verifier_actors: list[int] | None
     verification_rkeys: list[int] | None
     verification_rkey_texts: list[str | None] | None
@@ -126,6 +141,7 @@ async def load_profile_counts(session: Session, dids: Iterable[str]) -> dict[str
 
 def _account(row: _AccountRow, verifiers: Mapping[int, str]) -> Account:
     profile, cid = (None, None) if row.profile is None else read_record(row.profile)
+    declared = _declared(row)
     return Account(
         did=row.did,
         handle=row.handle,
@@ -135,12 +151,12 @@ def _account(row: _AccountRow, verifiers: Mapping[int, str]) -> Account:
         profile=profile,
         profile_cid=cid,
         is_labeler=row.is_labeler,
-        live_status=_live_status(row),
-        chat=_read_if_there(row.chat_declaration),
-        notifications=_read_if_there(row.notification_declaration),
-        germ=_read_if_there(row.germ_declaration),
+        live_status=declared.get(_STATUS),
+        chat=_record_of(declared, _CHAT),
+        notifications=_record_of(declared, _NOTIFICATIONS),
+        germ=_record_of(declared, _GERM),
         is_trusted_verifier=row.actor_id in verifiers,
-        verifications=tuple(_verifications(row, verifiers)),
+        verifications=tuple(sorted(_verifications(row, verifiers), key=_verified_at)),
     )
 
 
@@ -159,13 +175,23 @@ def _verifications(row: _AccountRow, verifiers: Mapping[int, str]) -> Iterator[V
         yield Verification(uri, issuer, record["handle"], record["displayName"], sort_at)
 
 
-def _read_if_there(raw: bytes | None) -> JsonRecord | None:
-    return None if raw is None else read_record(raw)[0]
+def _verified_at(verification: Verification) -> tuple[datetime, str]:
+    """Oldest first."""
+    return verification.sort_at, verification.issuer
 
 
-def _live_status(row: _AccountRow) -> StoredRecord | None:
-    if row.live_status is None or row.live_status_at is None:
-        return None
-    uri = uri_of(row.did, STATUS, SELF_RKEY)
-    record, cid = read_record(row.live_status)
-    return StoredRecord(uri, cid, row.did, record, least_time(record, row.live_status_at))
+def _declared(row: _AccountRow) -> Mapping[int, StoredRecord]:
+    """The records of the account that speak of itself beside its profile, by their collections."""
+    if row.declared_collections is None:
+        return _NOTHING
+    found: dict[int, StoredRecord] = {}
+    columns = (row.declared_collections, row.declared_times or (), row.declared_raws or ())
+    for collection, indexed_at, raw in zip(*columns, strict=True):
+        uri = uri_of(row.did, nsid_of_number(collection) or "", SELF_RKEY)
+        record, cid = read_record(raw)
+        found[collection] = StoredRecord(uri, cid, row.did, record, least_time(record, indexed_at))
+    return found
+
+
+def _record_of(declared: Mapping[int, StoredRecord], collection: int) -> JsonRecord | None:
+    return declared[collection].record if collection in declared else None

@@ -14,6 +14,6 @@ async def ping(session: Session) -> None:
     """Read something.
 
     Raises:
-        psycopg.Error: it cannot be read.
+        ApiError: or an error of the driver, it cannot be read.
     """
     await session.rows(_Ping, "ping")

@@ -1,6 +1,7 @@
 """Between AT URIs and the warehouse's keys."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from zeppelin_pipeline.atproto.syntax import AtUri, parse_at_uri
@@ -27,6 +28,8 @@ VERIFICATION: Final = "app.bsky.graph.verification"
 CHAT_DECLARATION: Final = "chat.bsky.actor.declaration"
 GERM_DECLARATION: Final = "com.germnetwork.declaration"
 SELF_RKEY: Final = "self"
+#: Keys that are kept: an answer asks for those of its URIs several times, and for the same ones as others.
+_REMEMBERED: Final = 16_384
 
 
 class PostKey(NamedTuple):
@@ -62,6 +65,7 @@ def read_record_uri(uri: str) -> AtUri | None:
     return parsed
 
 
+@lru_cache(_REMEMBERED)
 def record_key(keys: KeySpace, uri: str) -> RecordKey | None:
     """The key of the record that a URI names; None when it names none."""
     parsed = read_record_uri(uri)
@@ -83,7 +87,7 @@ def rkey_of(key: int, text: str | None) -> str:
 
 def uri_of(did: str, collection: str, rkey: str) -> str:
     """A record's AT URI."""
-    return str(AtUri(did, collection, rkey))
+    return f"at://{did}/{collection}/{rkey}"
 
 
 def did_of(uri: str) -> str:

@@ -35,8 +35,10 @@ async def labels_for(session: Session, subjects: Iterable[str], labelers: Labele
 
     Negated and expired ones are not among them; takedowns of labelers whose takedowns are enacted are.
     """
-    keys = {key: uri for uri in subjects if (key := session.keys.label_subject(uri)) is not None}
-    if not keys or not (labelers.dids or labelers.enforced):
+    if not (labelers.dids or labelers.enforced):
+        return {}
+    keys = {key for uri in subjects if (key := session.keys.label_subject(uri)) is not None}
+    if not keys:
         return {}
     actors, collections, rkeys = zip(*keys, strict=True)
     rows = await session.rows(

@@ -2,14 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from zeppelin_api.db import Database, Session
 from zeppelin_api.settings import ApiSettings
-from zeppelin_pipeline.warehouse.queries import load_queries
 
 #: Tables with a row for each record.
 RECORD_TABLES: Final = (
@@ -119,12 +118,11 @@ async def read_overview(session: Session, timeout_seconds: float) -> Overview:
     connection = session.connection
 
     async def ask(query: str, **parameters: Any) -> list[tuple[Any, ...]]:
-        return await (await connection.execute(load_queries()[query], parameters or None)).fetchall()
+        return [tuple(row) for row in await session.records(query, **parameters)]
 
-    async with connection.transaction():
-        await connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        await connection.execute("SELECT set_config('statement_timeout', %s, true)", (f"{timeout_seconds * 1000:.0f}",))
-        [(now,)] = await (await connection.execute("SELECT now()")).fetchall()
+    async with connection.transaction(isolation="repeatable_read"):
+        await connection.execute("SELECT set_config('statement_timeout', $1, true)", f"{timeout_seconds * 1000:.0f}")
+        now = await connection.fetchval("SELECT now()")
         [(shards, entries, quarantined)] = await ask("status_tally")
         return Overview(
             read_at=now,
@@ -142,7 +140,7 @@ async def read_overview(session: Session, timeout_seconds: float) -> Overview:
         )
 
 
-def _stream(row: tuple[Any, ...]) -> StreamOverview:
+def _stream(row: Iterable[Any]) -> StreamOverview:
     relay, _, cursor, events, event_at, updated_at, gaps, open_gaps, refused, _ = row
     lag = None if event_at is None else max(0.0, (updated_at - event_at).total_seconds())
     return StreamOverview(relay, cursor, events, event_at, lag, updated_at, gaps, open_gaps, refused)
@@ -163,7 +161,7 @@ class OverviewReader:
         """The overview, at most as old as the settings say; whoever comes while it is read waits for the same one.
 
         Raises:
-            psycopg.Error: the warehouse cannot be read.
+            ApiError: or an error of the driver, the warehouse cannot be read.
         """
         async with self._lock:
             if self._held is None or time.monotonic() >= self._held_until:

@@ -1,9 +1,8 @@
 """Posts with all that their views show: embedded records, what they answer, gates, authors."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from zeppelin_api.db import Session
 from zeppelin_api.hydration.accounts import load_accounts
@@ -28,10 +27,11 @@ from zeppelin_api.policy import Policy
 
 #: A post shows the posts that it embeds, and those that these embed, but nothing below.
 EMBED_DEPTH: Final = 2
+_THREADGATE_BIT: Final = 1
+_POSTGATE_BIT: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _PostRow:
+class _PostRow(NamedTuple):
     actor_id: int
     rkey: int
     did: str
@@ -42,8 +42,7 @@ class _PostRow:
     reposts: int
     replies: int
     quotes: int
-    breaks_threadgate: bool
-    breaks_postgate: bool
+    broken_gates: int
 
 
 async def hydrate_posts(
@@ -100,8 +99,8 @@ def _post(row: _PostRow) -> Post:
         reposts=row.reposts,
         replies=row.replies,
         quotes=row.quotes,
-        breaks_threadgate=row.breaks_threadgate,
-        breaks_postgate=row.breaks_postgate,
+        breaks_threadgate=bool(row.broken_gates & _THREADGATE_BIT),
+        breaks_postgate=bool(row.broken_gates & _POSTGATE_BIT),
     )
 
 

@@ -4,11 +4,9 @@ from importlib.metadata import version
 from typing import Final
 
 from fastapi import APIRouter
-from psycopg import OperationalError
-from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.responses import PlainTextResponse, Response
 
-from zeppelin_api.errors import ApiError, translate
+from zeppelin_api.errors import FORESEEN, ApiError, translate
 from zeppelin_api.hydration.health import ping
 from zeppelin_api.responses import json_response
 from zeppelin_api.service import ServiceDep
@@ -21,9 +19,9 @@ _SERVICES: Final = {"#bsky_appview": "BskyAppView", "#bsky_notif": "BskyNotifica
 
 
 @router.get("/robots.txt", response_class=PlainTextResponse)
-async def robots() -> str:
+async def robots() -> Response:
     """Everything here is public."""
-    return "User-agent: *\nAllow: /\n"
+    return PlainTextResponse("User-agent: *\nAllow: /\n")
 
 
 @router.get("/xrpc/_health", operation_id="_health", response_model=None)
@@ -32,7 +30,7 @@ async def health(service: ServiceDep) -> Response:
     try:
         async with service.database.session() as session:
             await ping(session)
-    except (ApiError, OperationalError, PoolTimeout, TooManyRequests) as error:
+    except FORESEEN as error:
         problem = translate(error)
         return json_response({"version": _VERSION, "error": problem.message}, 503, problem.headers)
     return json_response({"version": _VERSION})

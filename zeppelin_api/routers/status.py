@@ -5,12 +5,10 @@ from importlib.resources import files
 from typing import Final
 
 from fastapi import APIRouter
-from psycopg import Error
-from psycopg_pool import PoolTimeout, TooManyRequests
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
-from zeppelin_api.errors import ApiError
+from zeppelin_api.errors import FORESEEN
 from zeppelin_api.hardening import PAGE_POLICY
 from zeppelin_api.responses import json_response
 from zeppelin_api.service import ServiceDep
@@ -51,6 +49,6 @@ async def metrics(service: ServiceDep) -> Response:
     """Requests, and the pipeline's state, in Prometheus' text format."""
     try:
         overview = await service.overview.read()
-    except (ApiError, Error, PoolTimeout, TooManyRequests):
+    except FORESEEN:
         overview = None  # one of the gauges says so
     return Response(service.metrics.text(overview), media_type=_PROMETHEUS)

@@ -1,6 +1,6 @@
 """What every view is made from, and the forms that all views share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias, TypeGuard
 
@@ -21,12 +21,14 @@ class ViewContext:
         urls: where images and videos are served.
         policy: what the service hides.
         now: the time of the answer.
+        made: views of accounts and posts that were made already, as they stand in several places; never changed.
     """
 
     state: Hydration
     urls: MediaUrls
     policy: Policy
     now: datetime
+    made: dict[tuple[Any, ...], View | None] = field(default_factory=dict[tuple[Any, ...], "View | None"])
 
 
 def present(**fields: Any) -> View:

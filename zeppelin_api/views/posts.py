@@ -21,6 +21,13 @@ def post_view(context: ViewContext, uri: str, depth: int = 0) -> View | None:
         uri: the post.
         depth: how many posts it is embedded in.
     """
+    key = ("post", uri, depth)
+    if key not in context.made:
+        context.made[key] = _post_view(context, uri, depth)
+    return context.made[key]
+
+
+def _post_view(context: ViewContext, uri: str, depth: int) -> View | None:
     post = context.state.shown_post(uri)
     author = None if post is None else profile_basic(context, post.did)
     if post is None or author is None:

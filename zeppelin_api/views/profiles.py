@@ -21,8 +21,11 @@ _ACTIVITY_SUBSCRIPTION_CHOICES: Final = frozenset({"followers", "mutuals", "none
 
 def profile_basic(context: ViewContext, did: str) -> View | None:
     """`#profileViewBasic`; None for an account that is not shown."""
-    account = context.state.active_account(did)
-    return None if account is None else _basic(context, account)
+    key = ("basic", did)
+    if key not in context.made:
+        account = context.state.active_account(did)
+        context.made[key] = None if account is None else _basic(context, account)
+    return context.made[key]
 
 
 def profile(context: ViewContext, did: str) -> View | None:
@@ -40,13 +43,14 @@ def profile_detailed(
         return None
     view = _with_description(_basic(context, account), account)
     record = account.profile or {}
-    view["associated"] |= {
+    counted = {
         "lists": counts.lists,
         "feedgens": counts.generators,
         "starterPacks": counts.starter_packs,
         "labeler": account.is_labeler,
     }
     return view | present(
+        associated=view["associated"] | counted,
         website=_website(record.get("website")),
         banner=context.urls.image("banner", did, record.get("banner")),
         followersCount=counts.followers,

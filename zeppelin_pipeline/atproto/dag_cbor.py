@@ -24,7 +24,7 @@ from zeppelin_pipeline.atproto.cid import is_cid_bytes
 from zeppelin_pipeline.atproto.data_model import from_json, to_json
 from zeppelin_pipeline.errors import InvalidDataError
 
-__all__ = ["MAX_DEPTH", "decode", "decode_lenient", "encode", "from_json", "to_json"]
+__all__ = ["MAX_DEPTH", "decode", "decode_again", "decode_lenient", "encode", "from_json", "to_json"]
 
 _LINK_TAG = b"\xd8\x2a"
 _LINK_HEADS = (b"\xd8\x2a\x58\x25\x00\x01\x71\x12\x20", b"\xd8\x2a\x58\x25\x00\x01\x55\x12\x20")
@@ -57,6 +57,11 @@ def decode(data: bytes | memoryview) -> Any:
     if _needs_scan(value, block) or not _is_own_encoding(value, block):
         _refuse_faults(block)
     return value
+
+
+def decode_again(block: bytes) -> Any:
+    """Decode a block that `decode` took before, as those are that the warehouse holds as valid: nothing is checked."""
+    return libipld.decode_dag_cbor(block)
 
 
 def decode_lenient(data: bytes | memoryview) -> tuple[Any, bool]:

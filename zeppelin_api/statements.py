@@ -1,0 +1,53 @@
+"""Named queries as the driver takes them: parameters by number in place of names. No connection here."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+from zeppelin_pipeline.errors import CorruptStateError
+from zeppelin_pipeline.warehouse.queries import load_queries
+
+_PARAMETER: Final = re.compile(r"%\((\w+)\)s|%(.?)")
+#: Parameters on whose value it depends which index can be used: each value is a statement of its own.
+LITERALS: Final[Mapping[str, str]] = {"get_likes": "collection", "get_reposters": "collection"}
+#: Whose best index depends on how common the parameters' values are: a plan for all of them could use none.
+PLANNED_ANEW: Final = frozenset({"search_latest_posts", "search_top_posts", "search_names"})
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One query.
+
+    Attributes:
+        text: with `$1`, `$2`, … where the parameters stand.
+        names: of the parameters by these numbers.
+    """
+
+    text: str
+    names: tuple[str, ...]
+
+
+@cache
+def statement(query: str, literal: int | None = None) -> Statement:
+    """A named query; one of `LITERALS` for that value of its parameter.
+
+    Raises:
+        CorruptStateError: the text has a `%` that stands for no named parameter.
+    """
+    names: list[str] = []
+
+    def number(found: re.Match[str]) -> str:
+        name = found[1]
+        if name is None:
+            if found[2] == "%":
+                return "%"
+            raise CorruptStateError(f"{query}: {found[0]} is no named parameter")
+        if literal is not None and name == LITERALS[query]:
+            return str(literal)
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
+
+    return Statement(_PARAMETER.sub(number, load_queries()[query]), tuple(names))
