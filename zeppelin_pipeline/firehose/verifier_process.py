@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from zeppelin_pipeline.firehose.batches import unsigned_rows
 from zeppelin_pipeline.firehose.events import EVENTS
+from zeppelin_pipeline.firehose.framing import framed, read_framed
 from zeppelin_pipeline.firehose.signing_keys import SigningKeys
 from zeppelin_pipeline.firehose.verify_batch import verify_batch, warm_up
 from zeppelin_pipeline.warehouse.connection import connect
 
-LENGTH_BYTES: Final = 8
 REQUEST: Final = pa.schema([
     pa.field("frames", pa.list_(pa.large_binary())),
     pa.field("forget", pa.list_(pa.string())),
@@ -30,7 +30,7 @@ def encode_request(frames: list[bytes], forget: list[str]) -> bytes:
         [pa.array([frames], REQUEST.field("frames").type), pa.array([forget], REQUEST.field("forget").type)],
         schema=REQUEST,
     )
-    return _framed(pa.Table.from_batches([batch]))
+    return _framed_table(pa.Table.from_batches([batch]))
 
 
 def decode_answer(data: bytes) -> pa.Table:
@@ -39,24 +39,15 @@ def decode_answer(data: bytes) -> pa.Table:
         return reader.read_all()
 
 
-def _framed(table: pa.Table) -> bytes:
+def _framed_table(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
-    data = sink.getvalue().to_pybytes()
-    return len(data).to_bytes(LENGTH_BYTES, "big") + data
-
-
-def _read(source: BinaryIO) -> bytes | None:
-    head = source.read(LENGTH_BYTES)
-    if len(head) < LENGTH_BYTES:
-        return None
-    data = source.read(int.from_bytes(head, "big"))
-    return data or None
+    return framed(sink.getvalue().to_pybytes())
 
 
 def _send(sink: BinaryIO, table: pa.Table) -> None:
-    sink.write(_framed(table))
+    sink.write(_framed_table(table))
     sink.flush()
 
 
@@ -65,7 +56,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
 
     The first message is the warehouse's URL; its answer, without events, says that everything is ready.
     """
-    url = _read(source)
+    url = read_framed(source)
     if url is None:
         return
     with ExitStack() as stack:
@@ -73,7 +64,7 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         keys = SigningKeys(connection)
         warm_up()
         _send(sink, EVENTS.empty_table())
-        while (request := _read(source)) is not None:
+        while (request := read_framed(source)) is not None:
             table = decode_answer(request)
             keys.forget(table["forget"][0].as_py())
             events = verify_batch(table["frames"][0].as_py(), keys.of, time.time_ns() // 1000)

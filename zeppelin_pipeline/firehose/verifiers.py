@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from zeppelin_pipeline.errors import ZeppelinError
 from zeppelin_pipeline.firehose.events import EVENTS
-from zeppelin_pipeline.firehose.verifier_process import LENGTH_BYTES, decode_answer, encode_request
+from zeppelin_pipeline.firehose.framing import framed, receive_framed
+from zeppelin_pipeline.firehose.verifier_process import decode_answer, encode_request
 
 _MODULE = "zeppelin_pipeline.firehose.verifier_process"
 #: Within so long a process ends with its input, if it is not stuck.
@@ -58,8 +59,7 @@ class Verifiers:
         try:
             process.stdin.write(request)
             await process.stdin.drain()
-            size = int.from_bytes(await process.stdout.readexactly(LENGTH_BYTES), "big")
-            return decode_answer(await process.stdout.readexactly(size))
+            return decode_answer(await receive_framed(process.stdout))
         except (OSError, asyncio.IncompleteReadError) as error:
             raise VerifierDiedError(f"verifier {number} (pid {process.pid}) ended") from error
 
@@ -70,8 +70,7 @@ class Verifiers:
             )
             self._processes.append(process)
             self._locks.append(asyncio.Lock())
-        url = self._url.encode()
-        greeting = len(url).to_bytes(LENGTH_BYTES, "big") + url
+        greeting = framed(self._url.encode())
         try:
             await asyncio.gather(*(self._exchange(number, greeting) for number in range(self._count)))
         except BaseException:
