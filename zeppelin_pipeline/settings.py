@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     plc_fresh_seconds: float = Field(
         300.0, ge=0, description="For how long after the export's end was seen its mirror answers for the directory."
     )
+    did_web_seconds: float = Field(
+        600.0, ge=0, description="For how long the document of a did:web does for planning and fetching."
+    )
     dns_servers: Addresses = Field(
         (), description="Name servers for handles, `address` or `address:port`. Default: the system's."
     )

@@ -130,6 +130,13 @@ ON CONFLICT (actor_id) DO UPDATE SET
      CASE WHEN held.handle = excluded.handle THEN held.handle_check_at ELSE 'epoch' END)
 WHERE excluded.resolved_at > held.resolved_at;
 
+-- name: complete_identities
+-- What a load stores of a document is not all that it says. The rest comes with the log of a did:plc; a did:web has none, and is asked.
+INSERT INTO identity_refresh (actor_id, did, requested_at, next_try_at, failures)
+SELECT actor_id, did, clock_timestamp(), clock_timestamp(), 0 FROM incoming
+WHERE did LIKE 'did:web:%%' AND signing_key IS NOT NULL ORDER BY actor_id
+ON CONFLICT DO NOTHING;
+
 -- name: clear_quarantine
 -- What the shard set aside before is told anew.
 DELETE FROM quarantine WHERE shard = %(shard)s;

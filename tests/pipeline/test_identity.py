@@ -1,5 +1,6 @@
 """Identities of a whole network: the directory's export mirrored, handles verified, renamed accounts followed."""
 
+import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import psycopg
 
+from tests.api_client import running_api
 from tests.backfill import QUIET, Backfill
 from tests.pipeline.tables import network_settings
 from zeppelin_pipeline.defs.code_location import build_resources
@@ -15,6 +17,8 @@ from zeppelin_pipeline.defs.partitions import PLC_WINDOWS, window_key
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.model import DevnetConfig
 from zeppelin_pipeline.identity.store import refresh_identity
+from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories
+from zeppelin_pipeline.stack.ports import free_port
 
 NETWORK = DevnetConfig(repos=60, hosts=3, seed=11, mean_records=3)
 FIRST = window_key(0)
@@ -103,3 +107,35 @@ def test_the_sensors_ask_for_the_open_window_and_for_handles_that_are_due(postgr
             assert isinstance(verify_due_handles(context), dg.RunRequest)
             backfill.materialize("verified_handles")
             assert isinstance(verify_due_handles(context), dg.SkipReason)
+
+
+async def test_accounts_of_did_web_go_the_whole_way_and_what_a_load_leaves_out_is_asked_for(
+    postgres_url: str, tmp_path: Path
+):
+    ports = (free_port(), free_port())
+    config = DevnetConfig(repos=6, hosts=2, seed=5, mean_records=6, inactive_share=0.0, web_ports=ports)
+    with running_devnet(config) as network, backfill_of(network, postgres_url, tmp_path) as backfill:
+        web = {account.did: account.handle for account in network.accounts() if account.is_web}
+        assert len(web) == len(ports)
+        await asyncio.to_thread(backfill.run)
+        with psycopg.connect(postgres_url) as connection:
+            waiting = connection.execute("SELECT did FROM identity_refresh").fetchall()
+            states = connection.execute("SELECT did, state FROM repo JOIN actor ON id = actor_id").fetchall()
+            audits = [
+                audit
+                for page in all_repositories(connection, shard=None)
+                for audit in audit_repositories(connection, page)
+            ]
+        assert {did for (did,) in waiting} == set(web)
+        assert dict(states) == {account.did: "synchronized" for account in network.accounts()}
+        assert {audit.did for audit in audits if audit.is_exact} == {account.did for account in network.accounts()}
+        await asyncio.to_thread(backfill.materialize, "plc_operations", partition=FIRST)
+        await asyncio.to_thread(backfill.materialize, "verified_handles")
+        assert handles(postgres_url) == {each.did: (each.handle, "verified") for each in network.accounts()}
+        with psycopg.connect(postgres_url) as connection:
+            assert connection.execute("SELECT count(*) FROM identity_refresh").fetchone() == (0,)
+    async with running_api(postgres_url) as api:
+        for did, handle in web.items():
+            assert (await api.get("app.bsky.actor.getProfile", actor=handle))["did"] == did
+            identity = await api.get("com.atproto.identity.resolveIdentity", identifier=did)
+            assert (identity["handle"], identity["didDoc"]["id"]) == (handle, did)

@@ -104,6 +104,23 @@ async def test_a_directory_that_is_down_leaves_the_account_in_the_queue_and_what
     assert handle_of(connection, ALICE)[0] == "new.test"
 
 
+async def test_whoever_cannot_be_asked_for_days_is_asked_no_more_until_an_event_tells_of_it(
+    connection: psycopg.Connection, directory: FakeDirectory, resolver: DidResolver
+):
+    directory.down = {BOB}
+    refresh_identity(connection, BOB)
+    asked = 0
+    while one(connection, "SELECT count(*) FROM identity_refresh") == (1,):
+        result = await refresh_due(connection, DidResolver(directory.get_url, "https://plc.example.com"))
+        asked += result.failed.total() + result.refused.total()
+        connection.execute("UPDATE identity_refresh SET next_try_at = now()")
+        assert asked < 100
+    assert asked == 51
+    refresh_identity(connection, BOB)
+    directory.down, directory.handles = set(), {BOB: "bob.test"}
+    assert (await refresh_due(connection, resolver)).refreshed == 1
+
+
 async def test_an_account_that_is_gone_keeps_no_handle_and_no_key(
     connection: psycopg.Connection, keys: KeySpace, resolver: DidResolver
 ):

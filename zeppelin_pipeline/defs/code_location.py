@@ -57,6 +57,7 @@ def build_resources(settings: Settings) -> dict[str, object]:
             max_in_flight=settings.max_in_flight,
             request_timeout_seconds=settings.request_timeout_seconds,
             fetch_attempts=settings.fetch_attempts,
+            did_web_seconds=settings.did_web_seconds,
         ),
         "identity": IdentityResource(
             plc_window_operations=settings.plc_window_operations,

@@ -87,6 +87,7 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
     max_in_flight: int
     request_timeout_seconds: float
     fetch_attempts: int
+    did_web_seconds: float
 
     def client_settings(self) -> ClientSettings:
         """How every host is asked."""
@@ -103,13 +104,14 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
         return HostClients(self.client_settings())
 
     def resolver(self, clients: HostClients, mirror: PlcMirror | None = None) -> DidResolver:
-        """Who is asked for DID documents."""
+        """Who is asked for DID documents; with a mirror, what was known a moment ago will do for a did:web too."""
         clients.keep(self.plc_url)
         return DidResolver(
             clients.get_url,
             self.plc_url,
             allow_http=self.allow_private_hosts,
             ask_mirror=None if mirror is None else mirror.resolve,
+            web_seconds=0.0 if mirror is None else self.did_web_seconds,
         )
 
     def impatient_clients(self) -> HostClients:

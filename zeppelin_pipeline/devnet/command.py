@@ -21,9 +21,16 @@ def devnet_command(
     labels: Annotated[
         int, typer.Option(min=0, help="Accounts and posts that the first account, a labeler, labels. 0: no labeler.")
     ] = 0,
+    web_accounts: Annotated[
+        int, typer.Option(min=0, help="Accounts of did:web, from the second on; only with --base-port.")
+    ] = 0,
     base_port: Annotated[
         int,
-        typer.Option(min=0, max=65_000, help="Port of the PLC directory; relay, hosts, labeler follow. 0: any free."),
+        typer.Option(
+            min=0,
+            max=65_000,
+            help="Port of the PLC directory; relay, hosts, labeler, documents of did:web follow. 0: any free.",
+        ),
     ] = 0,
     data_dir: Annotated[
         Path | None, typer.Option(help="Keep made repositories here for the next run; else a temporary folder.")
@@ -56,9 +63,18 @@ def devnet_command(
             live=LiveConfig(events_per_second=rate, first_seq=wall_clock_seq()),
             faults=tuple(parse_fault_option(text) for text in fault or ()),
             labels=labels,
+            web_ports=_web_ports(web_accounts, base_port, 2 + hosts + bool(labels)),
             base_port=base_port,
             data_dir=data_dir,
         )
         asyncio.run(run_devnet(config, description, typer.echo))
     except ConfigurationError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def _web_ports(accounts: int, base_port: int, others: int) -> tuple[int, ...]:
+    """The ports behind those of the other servers; a DID of did:web names its port, so that it cannot be any."""
+    if accounts and not base_port:
+        raise ConfigurationError("accounts of did:web need --base-port")
+    first = base_port + others
+    return tuple(range(first, first + accounts))

@@ -23,7 +23,7 @@ Logged = tuple[int, Account, Operation]
 
 
 class Directory:
-    """All operations of the network's accounts.
+    """All operations of the network's accounts; of those of did:web nothing but their document tells.
 
     Each log begins with the genesis, which names hosts that are no more, and goes on with a move to a host of today
     (two moves where a former host still lists the account).
@@ -63,7 +63,8 @@ class Directory:
 
     def export(self, after_micros: int, count: int) -> list[Logged]:
         """The operations after a time, in the order of time, at most `count`."""
-        everything = (entry for account in self._population.accounts for entry in self.log(account))
+        known = (account for account in self._population.accounts if not account.is_web)
+        everything = (entry for account in known for entry in self.log(account))
         return sorted((entry for entry in everything if entry[0] > after_micros), key=lambda entry: entry[0])[:count]
 
     def _make_log(self, account: Account) -> list[Logged]:
@@ -102,7 +103,8 @@ def directory_app(directory: Directory, population: Population) -> Starlette:
     """The directory over HTTP, with the paths of the public one."""
 
     def find(request: Request) -> Account | None:
-        return population.by_did.get(request.path_params["did"])
+        account = population.by_did.get(request.path_params["did"])
+        return None if account is None or account.is_web else account
 
     async def document(request: Request) -> Response:
         account = find(request)
@@ -147,6 +149,15 @@ def directory_app(directory: Directory, population: Population) -> Starlette:
             Route("/{did}/log", log),
         ]
     )
+
+
+def web_app(directory: Directory, account: Account) -> Starlette:
+    """The host of an account's document, which it has for itself."""
+
+    async def document(_request: Request) -> Response:
+        return json_response(directory.document(account))
+
+    return Starlette(routes=[Route("/.well-known/did.json", document)])
 
 
 def _export_line(entry: Logged) -> dict[str, object]:

@@ -84,6 +84,7 @@ class DevnetConfig:
         live: the firehose.
         faults: (host number, fault) pairs that stand from the start.
         labels: how many accounts and posts are labelled by the first account, which is active then; 0 for no labeler.
+        web_ports: of localhost: the accounts from the second on are did:web, and each has its document at one of these.
         base_port: 0 lets the system choose; else the PLC directory has this port, the relay the next, then the hosts,
             then the labeler.
         data_dir: where made repositories are kept between runs; None is a temporary folder, removed at the end.
@@ -100,6 +101,7 @@ class DevnetConfig:
     live: LiveConfig = field(default_factory=LiveConfig)
     faults: tuple[tuple[int, Fault], ...] = ()
     labels: int = 0
+    web_ports: tuple[int, ...] = ()
     base_port: int = 0
     data_dir: Path | None = None
 
@@ -107,6 +109,8 @@ class DevnetConfig:
         """Refuse what cannot be made; ConfigurationError."""
         if self.repos < 1 or self.hosts < 1 or self.mean_records < 1:
             raise ConfigurationError("a devnet has at least one repository, one host and one record a repository")
+        if len(self.web_ports) >= self.repos:
+            raise ConfigurationError(f"{len(self.web_ports)} accounts of did:web are too many for {self.repos}")
         for host, fault in self.faults:
             if not 0 <= host < self.hosts:
                 raise ConfigurationError(f"there is no host {host} for {fault.kind}: hosts are 0 to {self.hosts - 1}")
@@ -118,7 +122,7 @@ class Account:
 
     Attributes:
         index: its number, 0 for the first; everything about it derives from the seed and this.
-        did: `did:plc:…`, the hash of its signed genesis operation.
+        did: `did:plc:…`, the hash of its signed genesis operation, or `did:web:localhost%3A…`.
         handle: `ada-12.devnet.test`.
         host: number of the PDS host that its DID document names.
         former_host: number of a host that still lists an older copy of it; None for nearly all.
@@ -137,6 +141,11 @@ class Account:
     secret: bytes
     status: AccountStatus
     created_micros: int
+
+    @property
+    def is_web(self) -> bool:
+        """Whether a host of its own has its document, and not the PLC directory."""
+        return self.did.startswith("did:web:")
 
     @property
     def is_active(self) -> bool:

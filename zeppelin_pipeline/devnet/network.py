@@ -16,7 +16,7 @@ from typing import Any, Self
 import orjson
 from starlette.types import ASGIApp
 
-from zeppelin_pipeline.devnet.directory import Directory, directory_app
+from zeppelin_pipeline.devnet.directory import Directory, directory_app, web_app
 from zeppelin_pipeline.devnet.faults import FaultKind
 from zeppelin_pipeline.devnet.firehose import Firehose
 from zeppelin_pipeline.devnet.host import Host, RateLimiter, StandingFault
@@ -96,7 +96,8 @@ class Devnet:
         """Listen, then serve."""
         listeners = self._listen()
         plc, relay, *others = [socket_url(listener) for listener in listeners]
-        hosts, labelers = others[: self.config.hosts], others[self.config.hosts :]
+        hosts, others = others[: self.config.hosts], others[self.config.hosts :]
+        labelers = others[: len(others) - len(self.config.web_ports)]
         self.urls = DevnetUrls(plc, relay, hosts, await self._serve_names(), *labelers)
         for url in labelers:
             self.labeler = make_labeler(self._index, url)
@@ -109,6 +110,7 @@ class Devnet:
             relay_app(self.hosts, self.state, self.firehose),
             *(host_app(host, self.state, directory) for host in self.hosts),
             *([] if self.labeler is None else [self.labeler.app]),
+            *(web_app(directory, account) for account in self.state.population.accounts if account.is_web),
         ]
         for app, listener in zip(apps, listeners, strict=True):
             server = make_server(app)
@@ -150,6 +152,7 @@ class Devnet:
             for place in range(self.config.hosts + 2 + bool(self.config.labels)):
                 port = self.config.base_port + place if self.config.base_port else 0
                 listeners.append(listening_socket(port))
+            listeners += [listening_socket(port) for port in self.config.web_ports]
         except BaseException:
             for listener in listeners:
                 listener.close()

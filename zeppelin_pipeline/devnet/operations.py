@@ -68,6 +68,14 @@ def plc_did(genesis: Operation) -> str:
     return "did:plc:" + b32encode(digest).decode().lower()[:24]
 
 
+def web_did(port: int) -> str:
+    """The DID of an account whose document is at a port of localhost.
+
+    The port is filled up with zeros to the 32 characters of a did:plc, on which the makers of records count.
+    """
+    return f"did:web:localhost%3A{port:012}"
+
+
 def did_document(did: str, operation: Operation) -> dict[str, Any]:
     """The DID document of an operation, member for member as the public directory writes it."""
     methods: dict[str, str] = operation.content["verificationMethods"]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from zeppelin_pipeline.atproto.crypto import PrivateKey
 from zeppelin_pipeline.devnet.faults import FaultKind
 from zeppelin_pipeline.devnet.model import FIRST_MICROS, LAST_MICROS, Account, AccountStatus, DevnetConfig
-from zeppelin_pipeline.devnet.operations import Operation, plc_did, signed_operation
+from zeppelin_pipeline.devnet.operations import Operation, plc_did, signed_operation, web_did
 from zeppelin_pipeline.devnet.seeds import seeded_bytes, stream
 
 NAMES = (
@@ -79,6 +79,7 @@ def make_population(config: DevnetConfig) -> Population:
     statuses = _statuses(rng, count, config.inactive_share)
     if config.labels:
         statuses[0] = AccountStatus.ACTIVE  # the labeler
+    statuses[1 : 1 + len(config.web_ports)] = [AccountStatus.ACTIVE] * len(config.web_ports)
     created = FIRST_MICROS + np.sort(rng.integers(0, (LAST_MICROS - FIRST_MICROS) // 2, count)) // 1000 * 1000
     is_p256 = rng.random(count) < config.p256_share
     operator = rotation_key(config.seed)
@@ -110,7 +111,8 @@ def _account(
     handle = f"{NAMES[index % len(NAMES)]}-{index}.devnet.test"
     # The genesis names a host that is no more: DIDs then do not depend on ports. directory.py adds the move to today's.
     genesis = signed_operation(operator, signing_key, handle, f"https://pds-{host}.devnet.test", None)
-    did = plc_did(genesis)
+    is_web = 0 < index <= len(config.web_ports)
+    did = web_did(config.web_ports[index - 1]) if is_web else plc_did(genesis)
     former_host = _former_host(config, did, host)
     return Account(index, did, handle, host, former_host, curve, secret, status, created_micros), genesis
 

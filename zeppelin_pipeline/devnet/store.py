@@ -82,5 +82,6 @@ def config_fingerprint(config: DevnetConfig) -> str:
         config.odd_share,
         config.inactive_share,
         config.p256_share,
+        config.web_ports,
     )
     return blake2b(repr(parts).encode(), digest_size=8).hexdigest()

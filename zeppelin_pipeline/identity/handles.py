@@ -18,7 +18,8 @@ import orjson
 
 from zeppelin_pipeline.atproto.syntax import is_did, is_handle
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
-from zeppelin_pipeline.identity.resolver import GetUrl
+from zeppelin_pipeline.identity.domains import registrable_domain
+from zeppelin_pipeline.identity.web_documents import GetUrl
 
 #: The texts of a name in DNS; raises UpstreamError.
 LookUpTxt: TypeAlias = Callable[[str], Awaitable[list[str]]]
@@ -201,11 +202,6 @@ class _Domain:
 
     def note(self, claim: Claim) -> None:
         self._failures = self._failures + 1 if claim.is_transient else 0
-
-
-def registrable_domain(handle: str) -> str:
-    """The last two labels: whose limits a handle counts for. Below `co.uk` that is too coarse, and merely slower."""
-    return ".".join(handle.split(".")[-2:])
 
 
 def _named(text: str) -> Claim:

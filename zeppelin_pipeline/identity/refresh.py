@@ -27,6 +27,8 @@ _AT_ONCE: Final = 20
 _BATCH: Final = 500
 _FIRST_PAUSE: Final = timedelta(seconds=30)
 _LONGEST_PAUSE: Final = timedelta(hours=6)
+#: Who could not be asked so often, over ten days, is asked no more until an event tells of it again.
+_MOST_FAILURES: Final = 50
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ async def refresh_due(
     """Resolves the accounts that are due, and stores what their documents say.
 
     An account whose document is refused (another DID's, no document) keeps the one that is held. One whose directory
-    or host does not answer is tried again, later each time.
+    or host does not answer is tried again, later each time, and given up after some days.
 
     Args:
         connection: in autocommit.
@@ -93,7 +95,7 @@ async def _ask(wanted: _Asked, resolver: DidResolver, gate: asyncio.Semaphore, n
         except UpstreamError as error:
             if error.reason == GONE:
                 return _Asked(did, requested_at, failures, KnownIdentity(DidDocument(did), asked_at), GONE)
-            return _Asked(did, requested_at, failures, failure=error.reason, is_transient=True)
+            return _Asked(did, requested_at, failures, failure=error.reason, is_transient=failures < _MOST_FAILURES)
         except InvalidDataError as error:
             return _Asked(did, requested_at, failures, failure=error.reason)
         return _Asked(did, requested_at, failures, KnownIdentity(document, asked_at))

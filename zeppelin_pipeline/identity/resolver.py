@@ -1,10 +1,9 @@
-"""How a DID becomes its document: did:plc by the mirror of the directory or itself, did:web by its host. No cache.
+"""How a DID becomes its document: did:plc by the mirror of the directory or itself, did:web by its host.
 
 The bytes come through a function that the caller gives, which guards addresses, sizes and rates: identity knows no
 transport.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +13,8 @@ from urllib.parse import quote, unquote
 from zeppelin_pipeline.atproto.syntax import is_did
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
 from zeppelin_pipeline.identity.documents import MAX_DOCUMENT_BYTES, DidDocument, parse_document
-
-#: Gets a URL's body of at most so many bytes; raises UpstreamError, and InvalidDataError for a URL that names no host.
-GetUrl: TypeAlias = Callable[[str, int], Awaitable[bytes]]
+from zeppelin_pipeline.identity.domains import Breaker
+from zeppelin_pipeline.identity.web_documents import GetUrl, WebDocuments
 
 #: The directory's answers that mean "there is no such account": never registered, and tombstoned.
 _GONE_REASONS: Final = frozenset({"http-404", "http-410"})
@@ -41,19 +39,22 @@ class ResolvedDid:
 #: A mirror of the PLC directory: gives a document that is no older than a time, or null to have the directory asked.
 AskMirror: TypeAlias = Callable[[str, datetime | None], Awaitable[ResolvedDid | None]]
 
-_BREAKER_FAILURES: Final = 5
-_BREAKER_SECONDS: Final = 30.0
-
 
 class DidResolver:
     """Resolves DIDs of the methods that the AT Protocol knows.
 
     A directory that failed several times in a row is left alone for half a minute, so that thousands of accounts do not
-    each wait for it; then one is let through to see whether it is back.
+    each wait for it.
     """
 
     def __init__(
-        self, get_url: GetUrl, plc_url: str, *, allow_http: bool = False, ask_mirror: AskMirror | None = None
+        self,
+        get_url: GetUrl,
+        plc_url: str,
+        *,
+        allow_http: bool = False,
+        ask_mirror: AskMirror | None = None,
+        web_seconds: float = 0.0,
     ) -> None:
         """Sets where to ask.
 
@@ -62,29 +63,30 @@ class DidResolver:
             plc_url: the PLC directory's URL.
             allow_http: whether a did:web of localhost is asked by http, as in a test network.
             ask_mirror: asked first for a did:plc.
+            web_seconds: for how long the document of a did:web does for others who ask; 0 asks its host each time.
         """
         self._get_url = get_url
         self._plc_url = plc_url.rstrip("/")
         self._allow_http = allow_http
         self._ask_mirror = ask_mirror
-        self._failures = 0
-        self._closed_until = 0.0
+        self._breaker = Breaker()
+        self._web = WebDocuments(get_url, web_seconds)
 
     async def resolve(self, did: str, *, since: datetime | None = None) -> ResolvedDid:
         """Gets and parses the document.
 
         Args:
             did: of any method.
-            since: a mirror that is older than this is not asked: something was signed then, by the key of that time.
+            since: what was known before this will not do: something was signed then, by the key of that time.
 
         Raises:
             InvalidDataError: `did-syntax`, `did-method`, or `did-document`.
             UpstreamError: `did-gone`, the PLC directory has no such account any more; `directory-down`, it has failed
-                several times in a row; else the transport's.
+                several times in a row; `did-web-down`, hosts of the domain have; else the transport's.
         """
         url = self.document_url(did)
         if not did.startswith("did:plc:"):
-            body = await self._get_url(url, MAX_DOCUMENT_BYTES)
+            body = await self._web.get(url, unquote(did.removeprefix("did:web:")), since)
         else:
             mirrored = None if self._ask_mirror is None else await self._ask_mirror(did, since)
             if mirrored is not None:
@@ -94,30 +96,20 @@ class DidResolver:
         return ResolvedDid(document, body.decode())
 
     async def _ask_directory(self, did: str, url: str) -> bytes:
-        if time.monotonic() < self._closed_until:
-            raise UpstreamError("directory-down", f"{self._failures} failures in a row", is_transient=True)
-        if self._failures >= _BREAKER_FAILURES:
-            self._closed_until = time.monotonic() + _BREAKER_SECONDS  # for the others, until this one is back
+        if not self._breaker.lets_through():
+            raise UpstreamError("directory-down", f"{self._breaker.failures} failures in a row", is_transient=True)
         try:
             body = await self._get_url(url, MAX_DOCUMENT_BYTES)
         except UpstreamError as error:
             if error.is_transient:
-                self._note_failure()
+                self._breaker.note_failure()
                 raise
-            self._note_success()
+            self._breaker.note_success()
             if error.reason in _GONE_REASONS:
                 raise UpstreamError("did-gone", f"{did}: {error.detail}", is_transient=False) from error
             raise
-        self._note_success()
+        self._breaker.note_success()
         return body
-
-    def _note_failure(self) -> None:
-        self._failures += 1
-        if self._failures >= _BREAKER_FAILURES:
-            self._closed_until = time.monotonic() + _BREAKER_SECONDS
-
-    def _note_success(self) -> None:
-        self._failures, self._closed_until = 0, 0.0
 
     def document_url(self, did: str) -> str:
         """Where a DID's document is; raises InvalidDataError for what is no DID of a known method."""

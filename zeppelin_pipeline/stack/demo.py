@@ -29,6 +29,8 @@ REQUESTS_PER_REPOSITORY: Final = 4
 LEAST_REQUESTS: Final = 3_000
 #: Accounts and posts that the network's labeler labels.
 LABELS: Final = 30
+#: Accounts of did:web among them.
+WEB_ACCOUNTS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ def _start_network(settings: Settings, network: DemoNetwork, home: Path, supervi
 
     The ports are fixed, so that the hosts keep their names between runs.
     """
-    ports = range(settings.devnet_port, settings.devnet_port + network.hosts + 3)
+    ports = range(settings.devnet_port, settings.devnet_port + network.hosts + 3 + WEB_ACCOUNTS)
     taken = [port for port in ports if not is_port_free(port)]
     if taken:
         raise ConfigurationError(f"port {taken[0]} for the demo's network is taken: set ZEPPELIN_DEVNET_PORT")
@@ -88,6 +90,7 @@ def _start_network(settings: Settings, network: DemoNetwork, home: Path, supervi
         "hosts": network.hosts,
         "seed": network.seed,
         "labels": LABELS,
+        "web-accounts": WEB_ACCOUNTS,
         "base-port": settings.devnet_port,
         "data-dir": home / "devnet",
         "description": description,

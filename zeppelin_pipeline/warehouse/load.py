@@ -8,6 +8,7 @@ those of the others, and writes the ledger. A kill at any point leaves the shard
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +28,15 @@ from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.rows import only_of, repo_rows, without
 from zeppelin_pipeline.warehouse.set_aside import rejected_by_reason, set_aside_rows, spoiled_repositories
 from zeppelin_pipeline.warehouse.tables import TABLES
+
+#: What is written of the accounts of a load, in this order.
+_ACCOUNT_QUERIES: Final = (
+    "mark_repositories",
+    "hold_repositories",
+    "note_repositories",
+    "upsert_identities",
+    "complete_identities",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +211,7 @@ class _Load:
             if report:
                 report(table.table, changes.written)
         aside = self._write_quarantine()
-        for query in ("mark_repositories", "hold_repositories", "note_repositories", "upsert_identities"):
+        for query in _ACCOUNT_QUERIES:
             self._execute(query)
         if chosen.merged:
             self._merge.end()

@@ -3,6 +3,7 @@
 from base64 import urlsafe_b64decode
 
 import numpy as np
+import pytest
 
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.crypto import PublicKey
@@ -12,6 +13,7 @@ from zeppelin_pipeline.devnet.model import AccountStatus, DevnetConfig
 from zeppelin_pipeline.devnet.operations import plc_did
 from zeppelin_pipeline.devnet.population import make_population
 from zeppelin_pipeline.devnet.repositories import RepositoryMaker
+from zeppelin_pipeline.errors import ConfigurationError
 
 
 def test_each_did_is_the_hash_of_a_genesis_signed_by_its_rotation_key(maker: RepositoryMaker):
@@ -30,6 +32,19 @@ def test_dids_and_handles_are_well_formed_and_unique(maker: RepositoryMaker):
     accounts = maker.population.accounts
     assert all(is_did(account.did) and is_handle(account.handle) for account in accounts)
     assert len({account.did for account in accounts}) == len({account.handle for account in accounts}) == len(accounts)
+
+
+def test_accounts_of_did_web_are_as_long_as_others_and_no_more_than_there_are():
+    accounts = make_population(DevnetConfig(repos=4, hosts=1, inactive_share=1.0, web_ports=(2610, 65_000))).accounts
+    web = [account for account in accounts if account.is_web]
+    assert [account.did for account in web] == [
+        "did:web:localhost%3A000000002610",
+        "did:web:localhost%3A000000065000",
+    ]
+    assert all(is_did(account.did) and account.is_active for account in web)
+    assert {len(account.did) for account in accounts} == {32}
+    with pytest.raises(ConfigurationError, match="too many for 2"):
+        DevnetConfig(repos=2, web_ports=(2610, 2611))
 
 
 def test_every_host_has_accounts_and_the_first_has_most():

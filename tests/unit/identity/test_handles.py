@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from zeppelin_pipeline.errors import UpstreamError
+from zeppelin_pipeline.identity.domains import registrable_domain
 from zeppelin_pipeline.identity.handle_queue import DueHandle, State, judge
-from zeppelin_pipeline.identity.handles import Claim, HandleResolver, HandleSettings, registrable_domain
+from zeppelin_pipeline.identity.handles import Claim, HandleResolver, HandleSettings
 
 ALICE, BOB = "did:plc:" + "a" * 24, "did:plc:" + "b" * 24
 NOW = datetime(2026, 11, 1, tzinfo=UTC)

@@ -1,10 +1,13 @@
 """Where a DID's document is asked for, and what each answer means."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import pytest
 
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
+from zeppelin_pipeline.hosts.client import ClientSettings, HostClients
+from zeppelin_pipeline.hosts.limits import RetryPolicy
 from zeppelin_pipeline.identity.documents import DidDocument
 from zeppelin_pipeline.identity.resolver import DidResolver, ResolvedDid
 
@@ -124,7 +127,7 @@ async def test_a_dead_directory_is_left_alone_after_a_few_failures() -> None:
 
 async def test_a_directory_that_is_back_is_noticed_by_one_request(monkeypatch: pytest.MonkeyPatch) -> None:
     web, clock = FakeWeb(any="timeout"), [1000.0]
-    monkeypatch.setattr("zeppelin_pipeline.identity.resolver.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("zeppelin_pipeline.identity.domains.time.monotonic", lambda: clock[0])
     resolver = DidResolver(web.get_url, "https://plc.example.com")
     for _ in range(5):
         with pytest.raises(UpstreamError, match="timeout"):
@@ -138,3 +141,75 @@ async def test_a_directory_that_is_back_is_noticed_by_one_request(monkeypatch: p
     for _ in range(3):
         assert (await resolver.resolve(PLC)).document.did == PLC
     assert len(web.asked) == 5 + 1 + 3
+
+
+WEB = "did:web:alice.example.com"
+
+
+def web_document(did: str) -> bytes:
+    return b'{"id": "%s"}' % did.encode()
+
+
+async def test_a_document_of_did_web_does_for_others_for_a_while_and_never_for_what_was_signed_since() -> None:
+    web = FakeWeb(any=web_document(WEB))
+    resolver = DidResolver(web.get_url, "https://plc.example.com", web_seconds=600)
+    before = datetime.now(UTC)
+    for since in (None, None, before):
+        assert (await resolver.resolve(WEB, since=since)).document.did == WEB
+    assert len(web.asked) == 1
+    await resolver.resolve(WEB, since=datetime.now(UTC))
+    assert len(web.asked) == 2
+    asking_each_time = DidResolver(web.get_url, "https://plc.example.com")
+    for _ in range(2):
+        await asking_each_time.resolve(WEB)
+    assert len(web.asked) == 4
+
+
+async def test_hosts_of_one_domain_that_are_down_are_left_alone_and_others_are_not() -> None:
+    asked: list[str] = []
+
+    async def get_url(url: str, _max_bytes: int) -> bytes:
+        asked.append(url)
+        if "evil" in url:
+            raise UpstreamError("connect", "down", is_transient=True)
+        return web_document("did:web:good.example.com")
+
+    resolver = DidResolver(get_url, "https://plc.example.com")
+    reasons: list[str] = []
+    for number in range(10):
+        with pytest.raises(UpstreamError) as caught:
+            await resolver.resolve(f"did:web:n{number}.evil.example")
+        reasons.append(caught.value.reason)
+    assert reasons == ["connect"] * 5 + ["did-web-down"] * 5
+    assert (await resolver.resolve("did:web:good.example.com")).document.did == "did:web:good.example.com"
+    assert len(asked) == 6
+
+
+async def test_a_domain_has_a_few_requests_at_once_and_a_slow_host_a_short_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("zeppelin_pipeline.identity.web_documents._LONGEST_SECONDS", 0.1)
+    in_flight, most = 0, 0
+
+    async def get_url(_url: str, _max_bytes: int) -> bytes:
+        nonlocal in_flight, most
+        in_flight += 1
+        most = max(most, in_flight)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            in_flight -= 1
+        return b""
+
+    resolver = DidResolver(get_url, "https://plc.example.com")
+    asking = (resolver.resolve(f"did:web:n{number}.slow.example") for number in range(12))
+    ended = await asyncio.wait_for(asyncio.gather(*asking, return_exceptions=True), 10)
+    assert most == 4
+    assert {each.reason for each in ended if isinstance(each, UpstreamError)} == {"timeout", "did-web-down"}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.1", "169.254.169.254", "localhost"])
+async def test_a_did_web_of_a_private_address_is_not_asked(host: str) -> None:
+    async with HostClients(ClientSettings(retry=RetryPolicy(attempts=1))) as clients:
+        with pytest.raises(UpstreamError, match="address-refused"):
+            await DidResolver(clients.get_url, "https://plc.example.com").resolve(f"did:web:{host}")
