@@ -34,12 +34,10 @@ _HEADERS: Final[dict[str, dict[str, str]]] = {
     },
 }
 #: What a browser must be told.
-_TOLD: Final = (
-    "content-type",
-    "access-control-allow-origin",
-    "access-control-allow-headers",
-    "access-control-max-age",
-)
+_TOLD: Final = {
+    "GET": ("content-type", "access-control-allow-origin"),
+    "OPTIONS": ("access-control-allow-origin", "access-control-allow-headers", "access-control-max-age"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,9 @@ class Asker:
             params=[*question.parameters, *more],
             headers=_HEADERS[question.verb],
         )
-        told = {name: answer.headers[name].partition(";")[0] for name in _TOLD if name in answer.headers}
+        told = {name: answer.headers[name].partition(";")[0] for name in _TOLD[question.verb] if name in answer.headers}
+        if question.verb == "OPTIONS":  # a browser asks no more of it than that it is good
+            return Answer(200 if answer.is_success else answer.status_code, None, told)
         try:
             body = answer.json()
         except ValueError:

@@ -29,7 +29,7 @@ from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import SessionDep
 from zeppelin_api.views.context import present
 from zeppelin_api.views.profiles import INVALID_HANDLE
-from zeppelin_pipeline.atproto import dag_cbor
+from zeppelin_pipeline.atproto import dag_cbor, syntax
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 from zeppelin_pipeline.atproto.plc import did_document
 from zeppelin_pipeline.errors import InvalidDataError
@@ -137,6 +137,8 @@ async def query_labels(
         raise invalid_request("Name the labelers: sources is required")
     if any("*" in pattern for pattern in uriPatterns):
         raise invalid_request("Wildcards are not supported")
+    if not all(map(syntax.is_uri, uriPatterns)):
+        raise invalid_request("A subject is a DID or an AT URI")
     found = await labels_for(session, uriPatterns, Labelers(tuple(sources)))
     labels = [label for uri in dict.fromkeys(uriPatterns) for label in sorted(found.get(uri, []), key=_label_key)]
     last = first + limit

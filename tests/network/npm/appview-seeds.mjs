@@ -69,7 +69,11 @@ class SettledLedger extends Ledger {
 }
 
 async function writeOfficial(world) {
-  for (const [name, seed] of Object.entries(NAMED_SEEDS)) await seed(new NamedSeedClient(world, `-${name}`))
+  for (const [name, seed] of Object.entries(NAMED_SEEDS)) {
+    const client = new NamedSeedClient(world, `-${name}`)
+    await seed(client)
+    await restoreHandles(world, client)
+  }
   for (const name of [...THREAD_SEEDS, ...THREAD_SEEDS_OF_VIEWERS]) {
     await seedThreadV2[name](new NamedSeedClient(world, ''))
   }
@@ -102,6 +106,14 @@ async function writeLive(world) {
 function documentOf() {
   const accounts = Object.values(people).map(({ name, did, handle, host, state }) => ({ name, did, handle, host, state }))
   return { accounts, posts: ledger.posts, records: ledger.records }
+}
+
+/** Handles that a seed changed in the AppView's table alone: their domains go on naming the accounts. */
+async function restoreHandles({ network, settle }, { accounts }) {
+  await settle()
+  for (const [did, { handle }] of Object.entries(accounts)) {
+    await network.bsky.db.db.updateTable('actor').set({ handle }).where('did', '=', did).execute()
+  }
 }
 
 /** Labels that seeds wrote straight into the AppView's table: no labeler says them, so that nobody else can know them. */
