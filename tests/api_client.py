@@ -157,10 +157,6 @@ async def running_api(postgres_url: str, **settings: Any) -> AsyncGenerator[ApiC
             statements.append(query)
             return await super().fetch(query, *arguments, **options)
 
-        async def prepare(self, query: str, **options: Any) -> Any:
-            statements.append(query)
-            return await super().prepare(query, **options)
-
     settings.setdefault("labelers", ())
     api_settings = ApiSettings(postgres_url=postgres_url, **settings)
     app = create_app(api_settings, Database(api_settings, connection_class=CountingConnection))

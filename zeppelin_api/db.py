@@ -23,9 +23,11 @@ _SERVER_SETTINGS: Final = {
     "default_transaction_read_only": "on",
     "application_name": "zeppelin-api",
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",  # plans of several joins take longer to make than to run
 }
 #: How long requests have to end when the service does.
 _GRACE_SECONDS: Final = 5.0
+_PLAN_ANEW: Final = "SET LOCAL plan_cache_mode = force_custom_plan"
 
 RowT = TypeVar("RowT")
 #: The driver's connection, lent by the pool.
@@ -68,8 +70,9 @@ class Session:
         try:
             if query not in PLANNED_ANEW:
                 return await self.connection.fetch(wanted.text, *values)
-            prepared = await self.connection.prepare(wanted.text)
-            return await prepared.fetch(*values)
+            async with self.connection.transaction():
+                await self.connection.execute(_PLAN_ANEW)
+                return await self.connection.fetch(wanted.text, *values)
         except asyncpg.InterfaceError as error:
             if self.connection.is_closed():  # it ended between two queries
                 raise unavailable("The service is not ready") from error
@@ -109,6 +112,7 @@ class Database:
             max_size=self._settings.pool_max_connections,
             init=self._learn_keys,
             reset=_leave_as_it_is,
+            timeout=self._settings.pool_timeout_seconds,
             connection_class=self._connection_class,
             server_settings={**_SERVER_SETTINGS, "statement_timeout": timeout},
         )
@@ -154,7 +158,9 @@ class Database:
 
     async def _acquire(self) -> Connection:
         try:
-            return await self._opened.acquire(timeout=self._settings.pool_timeout_seconds)
+            # A timeout costs more than to take a connection that is free.
+            timeout = None if self._opened.get_idle_size() else self._settings.pool_timeout_seconds
+            return await self._opened.acquire(timeout=timeout)
         except TimeoutError as error:
             raise unavailable("The service is busy") from error
         except OSError as error:

@@ -1,21 +1,13 @@
 -- What the API reads of accounts. Collections by their fixed numbers (warehouse/keys.py): 16 status, 17 notification declaration,
 -- 18 chat declaration, 19 Germ declaration.
 
--- name: find_accounts_by_handle
--- The account of each handle: the one that its domain names. Where handles that nobody has looked at yet count too, a verified one
--- goes before them, then an account in good standing, then the one resolved last.
-SELECT DISTINCT ON (identity.handle) identity.handle, actor.did
-FROM identity
-JOIN actor ON actor.id = identity.actor_id
-LEFT JOIN repo ON repo.actor_id = identity.actor_id
-WHERE identity.handle = ANY(%(handles)s::text[])
-    AND (identity.handle_state = 'verified' OR (%(accepts_pending)s AND identity.handle_state = 'pending'))
-ORDER BY identity.handle, (identity.handle_state = 'verified') DESC, (coalesce(repo.status, 'active') = 'active') DESC, identity.resolved_at DESC, actor.id;
-
 -- name: get_accounts
--- Accounts that are known by more than a mention, with all that any profile view shows but counts.
+-- Accounts that are known by more than a mention, with all that any profile view shows but counts: by their keys, and for each handle
+-- the one that its domain names. Where handles that nobody has looked at yet count too, a verified one goes before them, then an account
+-- in good standing, then the one resolved last.
 SELECT
     actor.id AS actor_id,
+    asked.handle AS asked_handle,
     actor.did,
     CASE
         WHEN identity.handle_state = 'verified' OR (%(accepts_pending)s AND identity.handle_state = 'pending')
@@ -34,7 +26,21 @@ SELECT
     verified.verification_rkey_texts,
     verified.verification_times,
     verified.verifications
-FROM actor
+FROM (
+    SELECT unnest(%(actors)s::bigint[]) AS actor_id, NULL::text AS handle
+    UNION ALL
+    SELECT named.actor_id, named.handle
+    FROM (
+        SELECT DISTINCT ON (identity.handle) identity.actor_id, identity.handle
+        FROM identity
+        LEFT JOIN repo ON repo.actor_id = identity.actor_id
+        WHERE identity.handle = ANY(%(handles)s::text[])
+            AND (identity.handle_state = 'verified' OR (%(accepts_pending)s AND identity.handle_state = 'pending'))
+        ORDER BY identity.handle, (identity.handle_state = 'verified') DESC, (coalesce(repo.status, 'active') = 'active') DESC,
+            identity.resolved_at DESC, identity.actor_id
+    ) AS named
+) AS asked
+JOIN actor ON actor.id = asked.actor_id
 LEFT JOIN identity ON identity.actor_id = actor.id
 LEFT JOIN repo ON repo.actor_id = actor.id
 LEFT JOIN profile ON profile.actor_id = actor.id AND profile.rkey = %(self_rkey)s
@@ -69,7 +75,7 @@ LEFT JOIN LATERAL (
                 AND earlier.rkey < verification.rkey
         )
 ) AS verified ON true
-WHERE actor.id = ANY(%(actors)s::bigint[]) AND (repo.actor_id IS NOT NULL OR identity.actor_id IS NOT NULL);
+WHERE repo.actor_id IS NOT NULL OR identity.actor_id IS NOT NULL;
 
 -- name: get_profile_counts
 -- The counts of a detailed profile; an account without a row in actor_counts has zeros.

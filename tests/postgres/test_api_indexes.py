@@ -10,14 +10,20 @@ import psycopg
 import pytest
 
 import zeppelin_api
+from zeppelin_api.statements import LITERALS, PLANNED_ANEW, statement
 from zeppelin_pipeline.warehouse.queries import load_queries, sql_folder
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)
 PAGE = {"before_at": AT, "before_rkey": 5, "before_actor": 5, "limit": 50}
 SUBJECT = {"actor": 1, "collection": 1, "rkey": 2, "cid": None}
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "find_accounts_by_handle": {"handles": ["a.test"], "accepts_pending": False},
-    "get_accounts": {"actors": [1, 2], "self_rkey": -1, "accepts_pending": False, "verifiers": [3]},
+    "get_accounts": {
+        "actors": [1, 2],
+        "handles": ["a.test"],
+        "self_rkey": -1,
+        "accepts_pending": False,
+        "verifiers": [3],
+    },
     "get_profile_counts": {"actors": [1, 2]},
     "get_posts": {"actors": [1, 2], "rkeys": [3, 4]},
     "get_author_feed": {
@@ -117,6 +123,14 @@ def test_no_table_is_read_whole(indexed: psycopg.Connection, name: str):
     lines = [line for (line,) in plan]
     assert any("Index" in line for line in lines), lines
     assert not [line for line in lines if "Seq Scan" in line], lines
+
+
+@pytest.mark.parametrize("name", sorted(set(PARAMETERS) - PLANNED_ANEW))
+def test_no_plan_for_all_values_reads_a_table_whole(indexed: psycopg.Connection, name: str):
+    text = statement(name, 1 if name in LITERALS else None).text
+    plan = indexed.execute(cast("LiteralString", f"EXPLAIN (GENERIC_PLAN) {text}")).fetchall()
+
+    assert not [line for (line,) in plan if "Seq Scan" in line], plan
 
 
 def test_a_feed_and_its_pages_are_read_in_the_order_of_an_index(indexed: psycopg.Connection):

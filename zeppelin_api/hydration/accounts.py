@@ -29,14 +29,9 @@ _STATUS, _NOTIFICATIONS, _CHAT, _GERM = map(
 _NOTHING: Final[Mapping[int, StoredRecord]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class _HandleRow:
-    handle: str
-    did: str
-
-
 class _AccountRow(NamedTuple):
     actor_id: int
+    asked_handle: str | None
     did: str
     handle: str | None
     status: str | None
@@ -67,30 +62,33 @@ class ProfileCounts:
     starter_packs: int
 
 
-async def resolve_identifiers(session: Session, identifiers: Iterable[str]) -> dict[str, str]:
-    """The DID of each handle or DID; a handle that nobody has is left out."""
+async def resolve_identifiers(
+    session: Session, identifiers: Iterable[str], state: Hydration | None = None
+) -> dict[str, str]:
+    """The DID of each handle or DID; a handle that nobody has is left out. One query where there are handles.
+
+    Args:
+        session: where to read.
+        identifiers: handles and DIDs.
+        state: where to put the accounts that have the handles.
+    """
     wanted = list(identifiers)
     dids = {text: text for text in wanted if text.startswith("did:")}
     handles = {text: text.lower() for text in wanted if text not in dids}
     if handles:
-        rows = await session.rows(
-            _HandleRow,
-            "find_accounts_by_handle",
-            handles=sorted(set(handles.values())),
-            accepts_pending=session.accepts_pending_handles,
-        )
-        by_handle = {row.handle: row.did for row in rows}
+        rows = await _load(session, state or Hydration(), [], sorted(set(handles.values())))
+        by_handle = {row.asked_handle: row.did for row in rows}
         dids |= {text: by_handle[handle] for text, handle in handles.items() if handle in by_handle}
     return dids
 
 
-async def resolve_actor(session: Session, identifier: str) -> str:
-    """The DID of a handle or DID.
+async def resolve_actor(session: Session, identifier: str, state: Hydration | None = None) -> str:
+    """The DID of a handle or DID; the account that has the handle is put into the state.
 
     Raises:
         ApiError: `InvalidRequest`, nobody has the handle.
     """
-    did = (await resolve_identifiers(session, [identifier])).get(identifier)
+    did = (await resolve_identifiers(session, [identifier], state)).get(identifier)
     if did is None:
         raise invalid_request("Profile not found")
     return did
@@ -115,19 +113,23 @@ async def load_actors(session: Session, state: Hydration, actors: Collection[int
     Returns:
         The DID of each key whose account is known.
     """
-    if not actors:
-        return {}
+    rows = await _load(session, state, actors, []) if actors else []
+    return {row.actor_id: row.did for row in rows}
+
+
+async def _load(session: Session, state: Hydration, actors: Collection[int], handles: list[str]) -> list[_AccountRow]:
     verifiers = {session.keys.actor_id(did): did for did in session.verifiers}
     rows = await session.rows(
         _AccountRow,
         "get_accounts",
         actors=list({*actors, *verifiers}),
+        handles=handles,
         verifiers=list(verifiers),
         self_rkey=session.keys.rkey_id(SELF_RKEY),
         accepts_pending=session.accepts_pending_handles,
     )
     state.accounts |= {row.did: _account(row, verifiers) for row in rows}
-    return {row.actor_id: row.did for row in rows}
+    return rows
 
 
 async def load_profile_counts(session: Session, dids: Iterable[str]) -> dict[str, ProfileCounts]:

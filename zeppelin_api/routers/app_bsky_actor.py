@@ -33,8 +33,8 @@ async def get_profile(
     actor: Annotated[AtIdentifier, Query(description="Handle or DID of account to fetch profile of.")],
 ) -> Response:
     """Get detailed profile view of an actor."""
-    did = await resolve_actor(session, actor)
     state = Hydration()
+    did = await resolve_actor(session, actor, state)
     await load_accounts(session, state, [did])
     account = state.accounts.get(did)
     if account is None:
@@ -51,9 +51,9 @@ async def get_profiles(
     actors: Annotated[list[AtIdentifier], Query(max_length=MAX_IDENTIFIERS)],
 ) -> Response:
     """Get detailed profile views of multiple actors; those that are not found are left out."""
-    resolved = await resolve_identifiers(session, actors)
-    dids = [resolved[actor] for actor in actors if actor in resolved]
     state = Hydration()
+    resolved = await resolve_identifiers(session, actors, state)
+    dids = [resolved[actor] for actor in actors if actor in resolved]
     await load_accounts(session, state, dids)
     return json_response({"profiles": await _detailed(service, session, state, dids)})
 

@@ -54,8 +54,8 @@ async def get_author_feed(
 ) -> Response:
     """Get a view of an actor's 'author feed' (post and reposts by the author)."""
     start = decode_cursor(cursor)
-    did = await resolve_actor(session, actor)
     state = Hydration()
+    did = await resolve_actor(session, actor, state)
     await load_accounts(session, state, [did])
     await hydrate_labels(session, state)
     account = state.active_account(did)

@@ -92,8 +92,8 @@ async def _follows_page(
 ) -> tuple[View, Page[View]]:
     """The account that was asked for, and one page of those it is related to that are shown."""
     start = decode_cursor(cursor)
-    did = (await resolve_identifiers(session, [actor])).get(actor, "")
     state = Hydration()
+    did = (await resolve_identifiers(session, [actor], state)).get(actor, "")
     await load_accounts(session, state, [did])
     subject = profile(await service.view_context(session, state), did)
     if subject is None:

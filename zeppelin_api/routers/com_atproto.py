@@ -98,8 +98,8 @@ async def get_record(
     ] = None,
 ) -> Response:
     """Get a single record from a repository, of any collection, valid or not, as its author wrote it."""
-    did = (await resolve_identifiers(session, [repo])).get(repo, "")
     state = Hydration()
+    did = (await resolve_identifiers(session, [repo], state)).get(repo, "")
     await load_accounts(session, state, [did])
     uri = uri_of(did, collection, rkey)
     await hydrate_labels(session, state, uri)

@@ -37,8 +37,8 @@ async def made_page(
         ApiError: InvalidRequest, nobody has the handle, or the cursor is none of ours.
     """
     start = decode_cursor(cursor)
-    did = await resolve_actor(session, actor)
     state = Hydration()
+    did = await resolve_actor(session, actor, state)
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_made(session, state, query, did, position, wanted, **filters)

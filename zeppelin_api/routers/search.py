@@ -98,7 +98,7 @@ async def _accounts_page(
     state = Hydration()
     exact: list[str] = []
     if start is START and query.text:
-        exact = list((await resolve_identifiers(session, [query.text])).values())
+        exact = list((await resolve_identifiers(session, [query.text], state)).values())
         await load_accounts(session, state, exact)
 
     async def fetch(position: Position, wanted: int) -> Page[str]:
