@@ -6,14 +6,15 @@ The input is the devnet's mix, the same for the same options, kept under `bench/
 packs, as the fetch leaves them; reading them is part of extraction. The end-to-end rate is records by the wall time
 from the first byte read to the last index standing; the counts come after it, at base rows a second. `--against
 zeppelin` runs Zeppelin's own npm package on Bun over the same repositories, on the same server, and prints the ratios
-to the better of its runs (one process, and two). All figures are medians of the runs, peaks their highest; the runs of
-both sides alternate, so that a busy machine slows both alike.
+to the better of its runs (two processes, and three). All figures are medians of the runs, peaks their highest; the runs
+of both sides alternate, so that a busy machine slows both alike.
 """
 
 import argparse
 import json
 import os
 import platform
+import statistics
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from bench.stage_cost import Stage, median_of
 from bench.temporary_warehouse import temporary_server
 from zeppelin_pipeline.devnet.model import DevnetConfig
 
-ZEPPELIN_PROCESSES = (1, 2)
+ZEPPELIN_PROCESSES = (2, 3)
+#: Repositories for each worker to begin with.
+SMALL_REPOS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +41,14 @@ class Side:
         stages: by their names, in order.
         sizes: of the last run's tables and indexes.
         stored: records that these hold.
+        start_seconds: of processor time that a process took before the clocks started; null where it is not known.
     """
 
     name: str
     stages: dict[str, Stage]
     sizes: tuple[RelationSize, ...]
     stored: int
+    start_seconds: float | None = None
 
     @property
     def bytes_per_record(self) -> float:
@@ -56,6 +61,7 @@ class Side:
             "name": self.name,
             "stages": [stage.to_json() for stage in self.stages.values()],
             "stored": self.stored,
+            "start_cpu_seconds": self.start_seconds,
             "bytes_per_record": self.bytes_per_record,
             "relations": [asdict(size) for size in self.sizes],
         }
@@ -63,13 +69,15 @@ class Side:
 
 def main() -> None:
     options = parse_options()
-    made = make_input(
-        DevnetConfig(repos=options.repos, mean_records=options.mean_records, seed=options.seed), options.shards
-    )
+    made = _input_of(options, options.repos, options.shards)
     ours, theirs = measure(options, made)
     print_report(made, ours, theirs, options.runs)
     if options.json:
         options.json.write_text(json.dumps(to_json(options, made, ours, theirs), indent=2) + "\n", encoding="utf-8")
+
+
+def _input_of(options: argparse.Namespace, repos: int, shards: int) -> BackfillInput:
+    return make_input(DevnetConfig(repos=repos, mean_records=options.mean_records, seed=options.seed), shards)
 
 
 def parse_options() -> argparse.Namespace:
@@ -83,7 +91,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--load-processes", type=int, default=2)
     parser.add_argument("--count-processes", type=int, default=2)
     parser.add_argument(
-        "--end-to-end-processes", type=int, default=2, help="each takes one shard after another in whole"
+        "--end-to-end-processes", type=int, default=3, help="each takes one shard after another in whole"
     )
     parser.add_argument("--against", choices=["zeppelin"])
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there too")
@@ -95,6 +103,8 @@ def measure(options: argparse.Namespace, made: BackfillInput) -> tuple[Side, lis
     processes = Processes(
         options.extract_processes, options.load_processes, options.count_processes, options.end_to_end_processes
     )
+    most = max(processes.extract, processes.load, processes.count, processes.end_to_end)
+    small = _input_of(options, most * SMALL_REPOS, most)
     against = ZEPPELIN_PROCESSES if options.against else ()
     if against:
         install_zeppelin()
@@ -102,10 +112,11 @@ def measure(options: argparse.Namespace, made: BackfillInput) -> tuple[Side, lis
     their_runs: dict[int, list[ZeppelinRun]] = {number: [] for number in against}
     with temporary_server() as server:
         for _ in range(options.runs):
-            our_runs.append(run_ours(server, made, processes))
+            our_runs.append(run_ours(server, made, small, processes))
             for number in against:
                 their_runs[number].append(run_zeppelin(server, made, number))
-    ours = Side("ours", _medians([run.stages for run in our_runs]), our_runs[-1].sizes, made.records)
+    start_seconds = statistics.median(run.start_seconds for run in our_runs)
+    ours = Side("ours", _medians([run.stages for run in our_runs]), our_runs[-1].sizes, made.records, start_seconds)
     return ours, [
         Side(f"Zeppelin, processes: {number}", _medians([run.stages for run in runs]), runs[-1].sizes, runs[-1].written)
         for number, runs in their_runs.items()
@@ -128,6 +139,8 @@ def print_report(made: BackfillInput, ours: Side, theirs: list[Side], runs: int)
         print(f"\n{side.name}\n{header}{'peak MB':>9}{'Postgres MB':>13}")
         for stage in side.stages.values():
             print(_line(stage))
+        if side.start_seconds is not None:
+            print(f"before the clocks start, a process takes {side.start_seconds:.2f} s of processor time")
         print(f"bytes a record: {side.bytes_per_record:,.1f} ({side.stored:,} records stored)")
     print()
     print_sizes(list(ours.sizes), ours.stored)

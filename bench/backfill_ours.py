@@ -1,8 +1,10 @@
 """Our whole way from packs to counts, as the backfill bench runs it: which process does what, what each stage costs.
 
-Workers are started, and have imported what they need, before a stage's clock starts: in the pipeline a run lasts for
-many shards' time. The way to indexes is measured a second time in a new warehouse, from end to end: each worker takes a
-shard in whole, extracting and loading it, so that one shard loads while another is extracted.
+Workers are started, and have taken in a small shard of another lake into another warehouse, before a stage's clock
+starts: so they have imported what they need and read the machine code of the compiled loops, as the other side's
+processes have. What that start costs is told by itself. The way to indexes is measured a second time in a new
+warehouse, from end to end: each worker takes a shard in whole, extracting and loading it, so that one shard loads while
+another is extracted.
 """
 
 import multiprocessing
@@ -40,42 +42,61 @@ Task = Callable[[], int]
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """How many work side by side: at extraction, at loading, at counting, and when shards are taken in whole."""
+    """How many work side by side: at extraction, at loading, at counting, and when shards are taken in whole.
+
+    Of the last one more than processors, as a load's process mostly waits for the server's, and both for the disk.
+    """
 
     extract: int = 2
     load: int = 2
     count: int = 2
-    end_to_end: int = 2
+    end_to_end: int = 3
 
 
 @dataclass(frozen=True, slots=True)
 class OurRun:
-    """One run: its stages, and what the warehouse takes of the disk, counts included."""
+    """One run.
+
+    Attributes:
+        stages: in their order.
+        sizes: what the warehouse takes of the disk, counts included.
+        start_seconds: of processor time that the start of a worker took, which no stage is charged with.
+    """
 
     stages: tuple[Stage, ...]
     sizes: tuple[RelationSize, ...]
+    start_seconds: float
 
 
-def run_ours(server: EmbeddedPostgres, made: BackfillInput, processes: Processes) -> OurRun:
+def run_ours(server: EmbeddedPostgres, made: BackfillInput, small: BackfillInput, processes: Processes) -> OurRun:
     """Each stage alone, one after the other; then the whole from end to end in another warehouse.
+
+    Args:
+        server: where the warehouses are made.
+        made: what is taken in.
+        small: what workers begin with; it has a shard for each.
+        processes: of each stage.
 
     Raises:
         AssertionError: not every record of the input came through.
     """
+    bench = _Bench(server, small)
     with _place(server, made) as (lake, url):
         stages = [
-            _stage(server, EXTRACT, processes.extract, [partial(_extract, lake, shard) for shard in made.shards]),
-            _stage(server, LOAD, processes.load, [partial(_load, lake, url, shard) for shard in made.shards]),
-            _stage(server, INDEXES, 1, [partial(_build_indexes, url, made.records)]),
-            _stage(server, COUNTS, processes.count, list(_counts(url))),
+            bench.stage(EXTRACT, processes.extract, [partial(_extract, lake, shard) for shard in made.shards]),
+            bench.stage(LOAD, processes.load, [partial(_load, lake, url, shard) for shard in made.shards]),
+            bench.stage(INDEXES, 1, [partial(_build_indexes, url, made.records)]),
+            bench.stage(COUNTS, processes.count, list(_counts(url))),
         ]
         sizes = _sizes(url)
     with _place(server, made) as (lake, url):
-        stages.append(_end_to_end(server, lake, url, made, processes.end_to_end))
+        whole = [partial(_take_in, lake, url, shard) for shard in made.shards]
+        build = partial(_build_indexes, url, made.records)
+        stages.append(bench.stage(END_TO_END, processes.end_to_end, whole, [build]))
     for stage in stages:
         if stage.name != COUNTS and stage.records != made.records:
             raise AssertionError(f"{stage.name}: {stage.records} records of {made.records} came through")
-    return OurRun(tuple(stages), tuple(sizes))
+    return OurRun(tuple(stages), tuple(sizes), max(bench.start_seconds))
 
 
 @contextmanager
@@ -91,28 +112,37 @@ def _place(server: EmbeddedPostgres, made: BackfillInput) -> Generator[tuple[str
         yield str(lake), url
 
 
-def _stage(server: EmbeddedPostgres, name: str, processes: int, tasks: list[Task]) -> Stage:
-    with _workers(processes) as workers, watch(server) as spent:
-        records = _run(workers, tasks, spent)
-    return spent.stage(name, records, processes)
+class _Bench:
+    """Runs stages by workers that have begun.
 
+    Attributes:
+        start_seconds: of processor time, of each worker so far.
+    """
 
-def _end_to_end(server: EmbeddedPostgres, lake: str, url: str, made: BackfillInput, processes: int) -> Stage:
-    with _workers(processes) as workers, watch(server) as spent:
-        records = _run(workers, [partial(_take_in, lake, url, shard) for shard in made.shards], spent)
-        _run(workers, [partial(_build_indexes, url, records)], spent)
-    return spent.stage(END_TO_END, records, processes)
+    def __init__(self, server: EmbeddedPostgres, small: BackfillInput) -> None:
+        self.start_seconds: list[float] = []
+        self._server = server
+        self._small = small
 
+    def stage(self, name: str, processes: int, *steps: list[Task]) -> Stage:
+        """Runs one step's tasks side by side, then the next step's; the stage's records are the first step's."""
+        with self._workers(processes) as workers, watch(self._server) as spent:
+            records, *_ = [_run(workers, tasks, spent) for tasks in steps]
+        return spent.stage(name, records, processes)
 
-@contextmanager
-def _workers(processes: int) -> Generator[ProcessPoolExecutor]:
-    """Processes that are up and have imported this module."""
-    context = multiprocessing.get_context("spawn")
-    barrier = context.Barrier(processes)
-    with ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=(barrier,)) as workers:
-        for started in [workers.submit(_meet) for _ in range(processes)]:
-            started.result()
-        yield workers
+    @contextmanager
+    def _workers(self, processes: int) -> Generator[ProcessPoolExecutor]:
+        if len(self._small.shards) < processes:
+            raise ValueError(f"{processes} workers begin with {len(self._small.shards)} shards: one for each is needed")
+        context = multiprocessing.get_context("spawn")
+        barrier = context.Barrier(processes)
+        with (
+            _place(self._server, self._small) as (lake, url),
+            ProcessPoolExecutor(processes, context, initializer=_start_worker, initargs=(barrier,)) as workers,
+        ):
+            begun = [workers.submit(_begin, lake, url, shard) for shard in self._small.shards[:processes]]
+            self.start_seconds += [future.result() for future in begun]
+            yield workers
 
 
 def _run(workers: ProcessPoolExecutor, tasks: Iterable[Task], spent: Watch) -> int:
@@ -140,9 +170,11 @@ def _start_worker(barrier: Barrier) -> None:
     _barriers.append(barrier)
 
 
-def _meet() -> None:
-    """Waits until all workers are here: only so each of them takes one of these tasks."""
+def _begin(lake: str, url: str, shard: str) -> float:
+    """Takes in a small shard, once all workers are here: only so each of them takes one. Gives its processor time."""
     _barriers[0].wait()
+    _take_in(lake, url, shard)
+    return time.process_time()
 
 
 def _measure(task: Task) -> _Done:

@@ -17,8 +17,8 @@ CONFIG = DevnetConfig(repos=20, mean_records=30)
 def test_every_stage_of_a_small_backfill_is_measured_and_printed(
     postgres_server: EmbeddedPostgres, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = make_input(CONFIG, 2, out=tmp_path)
-    run = run_ours(postgres_server, made, Processes())
+    made = make_input(CONFIG, 3, out=tmp_path)
+    run = run_ours(postgres_server, made, made, Processes())
     side = Side("ours", {stage.name: stage for stage in run.stages}, run.sizes, made.records)
     print_report(made, side, [], runs=1)
     printed = capsys.readouterr().out
@@ -30,6 +30,7 @@ def test_every_stage_of_a_small_backfill_is_measured_and_printed(
     assert {index.name for index in declared_indexes() if index.table in measured} <= measured
     assert {"like", "post", "post_counts", "actor_counts"} <= measured
     assert ratios(side, []) == {}
+    assert run.start_seconds > 0
 
 
 def test_the_input_is_made_once_and_is_the_same_bytes_in_packs_and_files(tmp_path: Path) -> None:
