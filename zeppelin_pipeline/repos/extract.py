@@ -17,6 +17,7 @@ from zeppelin_pipeline.repos.extract_output import DEFAULT_LIMITS, ExtractOutput
 from zeppelin_pipeline.repos.extract_rows import RowExtractor
 from zeppelin_pipeline.repos.marker import ExtractResult, Marker, batch_files, read_marker, write_marker
 from zeppelin_pipeline.repos.pack import PartIdentity, pack_dids, pack_rows, part_identities
+from zeppelin_pipeline.repos.working_memory import working_memory
 
 #: Raised whenever the same pack would give other rows: what was extracted before is then extracted anew.
 EXTRACT_VERSION: Final = 4
@@ -55,7 +56,8 @@ def extract_shard(
         earlier = read_marker(lake, shard)
         if earlier is not None and earlier.result.fingerprint == fingerprint:
             return earlier.result
-        return _extract(lake, shard, parts, earlier, progress, limits, started)
+        with working_memory():
+            return _extract(lake, shard, parts, earlier, progress, limits, started)
 
 
 def _extract(

@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.repos.working_memory import working_memory
 from zeppelin_pipeline.warehouse.batches import ShardBatches
 from zeppelin_pipeline.warehouse.load import LoadResult, load_shard
 
@@ -32,7 +33,8 @@ def load_shard_batches(
     Raises:
         CorruptStateError: the shard was not extracted yet, or a file that its list names is not as listed.
     """
-    return load_shard(connection, read_batches(lake, shard), anew=anew, report=report)
+    with working_memory():
+        return load_shard(connection, read_batches(lake, shard), anew=anew, report=report)
 
 
 def batch_bytes(lake: Lake, shard: str) -> int:
