@@ -143,7 +143,7 @@ class Settings(BaseSettings):
         256 * MEBIBYTE, ge=MEBIBYTE, le=1 << 40, description="The server's memory for each index that is being built."
     )
     index_parallel_workers: int = Field(
-        1, ge=0, le=64, description="Processes of the server that help to build each index, at most."
+        0, ge=0, le=64, description="Processes of the server that help to build each index, at most."
     )
 
     # What leaves the lake
