@@ -6,6 +6,7 @@ import pytest
 
 from tests.conformance.answers import Answer
 from tests.conformance.comparison import ABSENT, Difference, differences
+from tests.conformance.items import settled
 from tests.conformance.questions import Question
 from tests.conformance.report import DOCUMENT, Report, chosen_differences
 
@@ -55,6 +56,21 @@ def test_a_refusal_differs_from_an_answer():
     assert differences(official, Answer(400, {"error": "InvalidRequest"})) == [
         Difference("error", "NotFound", "InvalidRequest")
     ]
+
+
+def test_a_header_that_a_browser_misses_is_a_difference():
+    official = Answer(200, {}, {"access-control-allow-origin": "*"})
+    assert differences(official, Answer(200, {})) == [Difference("(headers).access-control-allow-origin", "*", ABSENT)]
+
+
+def test_items_of_one_moment_have_no_order_and_all_others_have():
+    def item(uri: str, minute: int) -> dict[str, Any]:
+        return {"post": {"uri": uri, "indexedAt": f"2026-01-01T00:{minute:02}:00.000Z"}}
+
+    one, other, earlier = item("b", 2), item("a", 2), item("c", 1)
+    assert list(settled([one, other, earlier])) == list(settled([other, one, earlier])) == [other, one, earlier]
+    assert list(settled([earlier, one])) == [earlier, one]
+    assert list(settled([{"uri": "b"}, {"uri": "a"}])) == [{"uri": "b"}, {"uri": "a"}]
 
 
 def test_only_differences_that_the_document_names_are_forgiven():

@@ -254,4 +254,5 @@ async def test_clients_are_told_how_the_service_is_configured(postgres_url: str)
     async with running_api(postgres_url, age_assurance_regions=[region], tagged_suggestions=[suggestion]) as api:
         assert await api.get("app.bsky.unspecced.getTaggedSuggestions") == {"suggestions": [suggestion]}
         assert (await api.get("app.bsky.unspecced.getConfig"))["checkEmailConfirmed"] is False
-        assert await api.get("app.bsky.ageassurance.getConfig") == {"regions": [region]}
+        config = {"$type": "app.bsky.ageassurance.defs#config", "regions": [region]}
+        assert await api.get("app.bsky.ageassurance.getConfig") == config

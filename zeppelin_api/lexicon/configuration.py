@@ -1,6 +1,6 @@
 """Outputs of the methods that tell clients how the service is configured."""
 
-from zeppelin_api.lexicon.base import LexiconObject, Unknown
+from zeppelin_api.lexicon.base import LexiconObject, UnionMember, Unknown
 
 
 class GetConfigOutput(LexiconObject):
@@ -25,7 +25,7 @@ class GetTaggedSuggestionsOutput(LexiconObject):
     suggestions: list[TaggedSuggestion]
 
 
-class AgeAssuranceConfig(LexiconObject):
+class AgeAssuranceConfig(UnionMember):
     """`app.bsky.ageassurance.defs#config`."""
 
     regions: list[Unknown]

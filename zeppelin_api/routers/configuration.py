@@ -8,6 +8,7 @@ from zeppelin_api.lexicon.configuration import AgeAssuranceConfig, GetConfigOutp
 from zeppelin_api.responses import json_response
 from zeppelin_api.routers.xrpc import XrpcRouter
 from zeppelin_api.service import ServiceDep
+from zeppelin_api.views.context import typed
 
 unspecced_router: Final = XrpcRouter("app.bsky.unspecced")
 ageassurance_router: Final = XrpcRouter("app.bsky.ageassurance")
@@ -28,4 +29,5 @@ async def get_tagged_suggestions(service: ServiceDep) -> Response:
 @ageassurance_router.query("getConfig", AgeAssuranceConfig)
 async def get_age_assurance_config(service: ServiceDep) -> Response:
     """Returns Age Assurance configuration for use on the client: the regions of the operator's settings."""
-    return json_response({"regions": service.settings.age_assurance_regions})
+    config = {"regions": service.settings.age_assurance_regions}
+    return json_response(typed("app.bsky.ageassurance.defs#config", config))
