@@ -238,3 +238,16 @@ def wait_until(is_reached: "Any") -> None:
     while not is_reached():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_the_rate_of_a_running_network_is_set_over_http() -> None:
+    with running_devnet(DevnetConfig(repos=4, hosts=1, seed=9, mean_records=10.0)) as quiet:
+        url = f"{quiet.relay_url}/_devnet/live"
+        assert httpx2.get(url).json() == {"events_per_second": 0.0, "made": 0}
+        for wrong in (b"no JSON", b"[]", b'{"events_per_second": -1}', b'{"events_per_second": "many"}'):
+            assert httpx2.post(url, content=wrong).status_code == 400
+        httpx2.post(url, json={"events_per_second": 50}).raise_for_status()
+        until = time.monotonic() + 30
+        while quiet.last_seq() < 5:
+            assert time.monotonic() < until
+            time.sleep(0.05)

@@ -17,7 +17,9 @@ def devnet_command(
     hosts: Annotated[int, typer.Option(min=1, help="PDS hosts; the first is the largest.")] = 4,
     seed: Annotated[int, typer.Option(help="The same seed makes the same accounts, records and CIDs.")] = 1,
     mean_records: Annotated[float, typer.Option(min=1, help="Mean records of a repository.")] = 300.0,
-    rate: Annotated[float, typer.Option(min=0, help="Live events a second on the relay's firehose.")] = 0.0,
+    rate: Annotated[
+        float, typer.Option(min=0, help="Live events a second; while it runs: GET and POST /_devnet/live of the relay.")
+    ] = 0.0,
     labels: Annotated[
         int, typer.Option(min=0, help="Accounts and posts that the first account, a labeler, labels. 0: no labeler.")
     ] = 0,

@@ -35,6 +35,7 @@ class LiveFeed:
     Attributes:
         made: events so far.
         is_paused: whether `run` makes none for now.
+        events_per_second: that `run` makes.
         mistelling: what the relay does wrong.
     """
 
@@ -52,17 +53,18 @@ class LiveFeed:
         self._last_micros = 0
         self.made = 0
         self.is_paused = False
+        self.events_per_second = config.events_per_second
         self.mistelling = Mistelling(config.faults, state.population.config.seed, firehose)
 
     async def run(self) -> None:
-        """Make events at the configured rate until cancelled, or the last is made."""
-        if not self._config.events_per_second or not self._writers:
+        """Make events at the rate that is set until cancelled, or the last is made."""
+        if not self._writers:
             return
-        started, made = time.monotonic(), 0
+        rate, started, made = self.events_per_second, time.monotonic(), 0
         while True:
-            if self.is_paused:
-                started, made = time.monotonic(), 0
-            due = int((time.monotonic() - started) * self._config.events_per_second)
+            if self.is_paused or rate != self.events_per_second:
+                rate, started, made = self.events_per_second, time.monotonic(), 0
+            due = int((time.monotonic() - started) * rate)
             while made < due and not self.is_paused:
                 if self._firehose.last_seq == self._config.last_seq:
                     return

@@ -107,7 +107,7 @@ class Devnet:
         self.hosts = [self._host(number, url) for number, url in enumerate(hosts)]
         apps: list[ASGIApp] = [
             directory_app(directory, self.state.population),
-            relay_app(self.hosts, self.state, self.firehose),
+            relay_app(self.hosts, self.state, self.firehose, self.feed),
             *(host_app(host, self.state, directory) for host in self.hosts),
             *([] if self.labeler is None else [self.labeler.app]),
             *(web_app(directory, account) for account in self.state.population.accounts if account.is_web),

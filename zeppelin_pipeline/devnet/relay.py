@@ -1,8 +1,12 @@
-"""What the relay answers over HTTP: its hosts, all repositories. The firehose is in firehose.py."""
+"""What the relay answers over HTTP: its hosts, all repositories, and at which rate events come to be.
+
+The firehose is in firehose.py.
+"""
 
 import asyncio
-from typing import Any
+from typing import Any, Final
 
+import orjson
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from zeppelin_pipeline.devnet.firehose import SUBSCRIBE_PATH, Firehose
 from zeppelin_pipeline.devnet.host import Host
 from zeppelin_pipeline.devnet.listing import list_repos
+from zeppelin_pipeline.devnet.live import LiveFeed
 from zeppelin_pipeline.devnet.state import NetworkState
 from zeppelin_pipeline.devnet.xrpc import (
     EXCEPTION_HANDLERS,
@@ -20,6 +25,10 @@ from zeppelin_pipeline.devnet.xrpc import (
     answer,
     json_response,
 )
+
+#: Where a running network is asked and told how many events a second it makes.
+LIVE_PATH: Final = "/_devnet/live"
+MOST_EVENTS_PER_SECOND: Final = 100_000
 
 
 class RelayMethods:
@@ -73,16 +82,28 @@ class RelayMethods:
         }
 
 
-def relay_app(hosts: list[Host], state: NetworkState, firehose: Firehose) -> Starlette:
+def relay_app(hosts: list[Host], state: NetworkState, firehose: Firehose, feed: LiveFeed) -> Starlette:
     """The relay over HTTP."""
     methods = RelayMethods(hosts, state, firehose).by_name()
 
     async def xrpc(request: Request) -> Response:
         return await answer(methods, request)
 
+    async def live(request: Request) -> Response:
+        if request.method == "POST":
+            try:
+                rate = float(orjson.loads(await request.body())["events_per_second"])
+            except (orjson.JSONDecodeError, TypeError, KeyError, ValueError) as error:
+                return json_response({"error": "InvalidRequest", "message": repr(error)}, 400)
+            if not 0 <= rate <= MOST_EVENTS_PER_SECOND:
+                return json_response({"error": "InvalidRequest", "message": f"0 to {MOST_EVENTS_PER_SECOND}"}, 400)
+            feed.events_per_second = rate
+        return json_response({"events_per_second": feed.events_per_second, "made": feed.made})
+
     return Starlette(
         routes=[
             WebSocketRoute(SUBSCRIBE_PATH, firehose.serve),
+            Route(LIVE_PATH, live, methods=["GET", "POST"]),
             Route("/xrpc/{method}", xrpc, methods=["GET", "HEAD", "POST"]),
         ],
         exception_handlers=EXCEPTION_HANDLERS,

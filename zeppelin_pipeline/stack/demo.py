@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
 
+import httpx2
 from rich.console import Console
 
 from zeppelin_pipeline.errors import ConfigurationError
@@ -31,6 +32,9 @@ LEAST_REQUESTS: Final = 3_000
 LABELS: Final = 30
 #: Accounts of did:web among them.
 WEB_ACCOUNTS: Final = 3
+#: Events a second, once everything is in: enough to see the firehose move.
+LIVE_EVENTS_PER_SECOND: Final = 5.0
+_ASK_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +52,21 @@ class DemoNetwork:
 
 
 def run_demo(settings: Settings, network: DemoNetwork, console: Console, *, is_once: bool) -> bool:
-    """Start everything, backfill, and stay until a signal; or check the answers and end.
+    """Start everything, backfill, and stay until a signal while people write; or check the answers and end.
 
     Returns:
         Whether every shard was loaded and, when checked, every answer was right.
 
     Raises:
+        ConfigurationError: the answers cannot be checked any more, as people wrote in an earlier run.
         ZeppelinError: something could not be started, or ended by itself.
     """
     home = settings.home / network.folder
+    if is_once and _mark_of_life(home).exists():
+        raise ConfigurationError(
+            f"people wrote in an earlier demo of this network, which it has forgotten since: the answers cannot be"
+            f" checked. Remove {home}, or choose another --seed"
+        )
     with terminating_as_interrupt(), Supervisor(home / "logs") as supervisor:
         console.print(f"Demo: {network.repos:,} accounts on {network.hosts} hosts; everything is kept in {home}")
         urls = _start_network(settings, network, home, supervisor)
@@ -70,8 +80,23 @@ def run_demo(settings: Settings, network: DemoNetwork, console: Console, *, is_o
                 truth = read_truth(urls["hosts"], urls["labeler"], urls["labels"])
                 wrong = check_answers(stack, truth, console)
             else:
+                _begin_to_live(home, urls["relay_url"], console)
                 stay(stack, console)
             return not (wrong or report.shards_failed or report.hosts_failed)
+
+
+def _begin_to_live(home: Path, relay: str, console: Console) -> None:
+    """Have people write from now on; what they write is in the warehouse after the network has forgotten it."""
+    _mark_of_life(home).touch()
+    told = {"events_per_second": LIVE_EVENTS_PER_SECOND}
+    httpx2.post(f"{relay}/_devnet/live", json=told, timeout=_ASK_SECONDS, trust_env=False).raise_for_status()
+    console.print(
+        f"People write now, {LIVE_EVENTS_PER_SECOND:g} events a second: see the asset firehose, and the status page."
+    )
+
+
+def _mark_of_life(home: Path) -> Path:
+    return home / "live-events"
 
 
 def _start_network(settings: Settings, network: DemoNetwork, home: Path, supervisor: Supervisor) -> dict[str, Any]:
