@@ -119,7 +119,8 @@ class Lake:
         """The paths of all files below a folder, sorted, temporary ones left out; none when there is no such folder."""
         found = cast("list[str]", self._fs.find(self._absolute(prefix)))
         relative = (path[len(self._root) + 1 :] for path in found)
-        return sorted(path for path in relative if not _is_temporary(path))
+        # Some S3 servers keep an object of a folder's own name after its last file was deleted.
+        return sorted(path for path in relative if path != prefix and not _is_temporary(path))
 
     def folders(self, prefix: str) -> "list[str]":
         """The names of the folders directly below a folder, sorted."""
