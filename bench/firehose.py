@@ -1,170 +1,108 @@
-"""Live events into an indexed warehouse, all checks on: `python -m bench.firehose [--events N] [--rates 0,1000,4000]`.
+"""Live events into an indexed warehouse, all checks on: `python -m bench.firehose [--seconds N] [--against official]`.
 
 A relay replays signed events to the whole consumer: received, verified (signature and operation inversion), indexed,
 counted, each batch in one transaction with the cursor. Rate 0 is as fast as they are taken. Printed for each rate:
-events a second, the lag at the end of each batch, processor time of an event by part, and memory. At the end the counts
-must equal a recomputation and no event may have been refused.
+events a second, how long after their emission events were committed, processor time of an event by part, and memory.
+No event may have been refused, and the counts must equal a recomputation, or the bench fails.
+
+`--against official` has the indexer of the official AppView take the same events as fast as it can.
 """
 
 import argparse
-import asyncio
+import json
 import os
-import resource
-import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-import psycopg
+from bench.firehose_events import keys_path
+from bench.firehose_official import OfficialFigures, measure_official
+from bench.firehose_ours import PARTS, Figures, Offer, measure_ours
+from bench.temporary_warehouse import temporary_server
+from zeppelin_pipeline.firehose.consumer import BatchLimits
 
-from bench.firehose_events import write_events
-from bench.stage_cost import watch
-from bench.temporary_warehouse import empty_warehouse, temporary_server
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
-from zeppelin_pipeline.firehose.consumer import BatchLimits, ConsumerSettings
-from zeppelin_pipeline.firehose.rates import Rates
-from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
-from zeppelin_pipeline.firehose.stream import StreamSettings
-from zeppelin_pipeline.hosts.client import ClientSettings
-from zeppelin_pipeline.identity.documents import DidDocument
-from zeppelin_pipeline.identity.store import KnownIdentity, store_identities
-from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
-from zeppelin_pipeline.warehouse.connection import read_key_space
-from zeppelin_pipeline.warehouse.indexes import build_indexes
-from zeppelin_pipeline.warehouse.key_ranges import range_names
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """What one rate came to; times of an event are in microseconds of one processor."""
-
-    rate: float
-    events: int
-    wall_seconds: float
-    consumer_micros: float
-    verifiers_micros: float
-    server_micros: float
-    lag_median: float
-    lag_worst: float
-    peak_bytes: int
-    refused: int
-    drifted: int
-
-    def line(self) -> str:
-        """For a person."""
-        rate = "full" if not self.rate else f"{self.rate:,.0f}"
-        total = self.consumer_micros + self.verifiers_micros + self.server_micros
-        return (
-            f"rate {rate:>6}: {self.events / self.wall_seconds:8,.0f} events/s; processor us/event {total:6.0f}"
-            f" (consumer {self.consumer_micros:.0f}, verifiers {self.verifiers_micros:.0f}, Postgres"
-            f" {self.server_micros:.0f}); lag median {self.lag_median:.2f} s, worst {self.lag_worst:.2f} s;"
-            f" consumer {self.peak_bytes >> 20} MiB; refused {self.refused}, counts off {self.drifted}"
-        )
-
-
-@contextmanager
-def _relay(path: Path, rate: float, burst: int) -> Generator[str]:
-    command = [sys.executable, "-m", "bench.firehose_relay", str(path), "--rate", str(rate), "--burst", str(burst)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
-
-
-def _settings(url: str, relay: str, folder: Path, batch: BatchLimits) -> FirehoseSettings:
-    return FirehoseSettings(
-        postgres_url=url,
-        lake=Lake(str(folder / "lake")),
-        relay=relay,
-        plc_url="http://127.0.0.1:1",
-        clients=ClientSettings(allow_private=True),
-        verifiers=2,
-        consumer=ConsumerSettings(batch=batch, stream=StreamSettings(allow_private=True), report_seconds=0.25),
-    )
-
-
-async def _follow(settings: FirehoseSettings, last: int) -> list[Rates]:
-    until = asyncio.Event()
-    reports: list[Rates] = []
-
-    def report(rates: Rates) -> None:
-        reports.append(rates)
-        if (rates.cursor or 0) >= last:
-            until.set()
-
-    await follow(settings, until, report)
-    return reports
-
-
-def _cpu(who: int) -> float:
-    usage = resource.getrusage(who)
-    return usage.ru_utime + usage.ru_stime
-
-
-def _drifted(url: str) -> int:
-    with psycopg.connect(url, autocommit=True) as connection:
-        return sum(recompute(connection, aggregate, key).drifted for aggregate in AGGREGATES for key in range_names())
-
-
-def measure(
-    server: EmbeddedPostgres, path: Path, keys: dict[str, str], total: int, rate: float, batch: BatchLimits
-) -> Figures:
-    """One rate, into a warehouse of its own that has the accounts' first commits already."""
-    with empty_warehouse(server) as connection, tempfile.TemporaryDirectory() as folder:
-        build_indexes(connection)
-        known = [KnownIdentity(DidDocument(did, signing_key=key), datetime.now(UTC)) for did, key in keys.items()]
-        store_identities(connection, known, read_key_space(connection))
-        info = connection.info
-        url = f"postgresql://{info.user}:{info.password}@{info.host}:{info.port}/{info.dbname}"
-        with _relay(path, rate, len(keys)) as relay:
-            settings = _settings(url, relay, Path(folder), batch)
-            own, children = _cpu(resource.RUSAGE_SELF), _cpu(resource.RUSAGE_CHILDREN)
-            started = time.monotonic()
-            with watch(server) as watched:
-                reports = asyncio.run(_follow(settings, total))
-            wall = time.monotonic() - started
-            own, children = _cpu(resource.RUSAGE_SELF) - own, _cpu(resource.RUSAGE_CHILDREN) - children
-        lags = [each.lag_seconds for each in reports if each.lag_seconds is not None and (each.cursor or 0) > len(keys)]
-        return Figures(
-            rate=rate,
-            events=total,
-            wall_seconds=wall,
-            consumer_micros=own / total * 1e6,
-            verifiers_micros=children / total * 1e6,
-            server_micros=watched.server_cpu_seconds / total * 1e6,
-            lag_median=statistics.median(lags) if rate and lags else 0.0,
-            lag_worst=max(lags) if rate and lags else 0.0,
-            peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10,
-            refused=sum(sum(each.refused.values()) for each in reports),
-            drifted=_drifted(url),
-        )
+#: Of an offered rate, what must have been taken for it to be said to be kept up with.
+KEPT_UP = 0.97
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--accounts", type=int, default=300)
-    parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--rates", default="0,1000,4000")
-    parser.add_argument("--batch-events", type=int, default=BatchLimits().events)
-    parser.add_argument("--batch-seconds", type=float, default=BatchLimits().seconds)
-    given = parser.parse_args()
+    given = _parser().parse_args()
+    rates = [float(rate) for rate in given.rates.split(",")]
     with tempfile.TemporaryDirectory() as folder, temporary_server() as server:
         path = Path(folder) / "events"
-        keys = write_events(path, given.accounts, given.events)
-        batch = BatchLimits(events=given.batch_events, seconds=given.batch_seconds)
+        _write_events(path, given.accounts, given.events)
+        keys = json.loads(keys_path(path).read_text(encoding="utf-8"))
         load = f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}"
-        print(f"{given.events:,} events of {given.accounts:,} accounts; {load}")
-        for rate in map(float, given.rates.split(",")):
-            print(measure(server, path, keys, given.accounts + given.events, rate, batch).line(), flush=True)
+        print(f"{given.events:,} events of {given.accounts:,} accounts; {load}", flush=True)
+        batch = BatchLimits(events=given.batch_events, seconds=given.batch_seconds)
+        ours: list[Figures] = []
+        for rate in rates:
+            events = min(given.events, int(rate * given.seconds)) if rate else given.events
+            ours.append(measure_ours(server, Offer(path, keys, events, rate), batch, given.verifiers))
+            _print(ours[-1])
+        official: OfficialFigures | None = None
+        if given.against == "official":
+            events = min(given.events, given.official_events)
+            official = measure_official(server, Offer(path, keys, events, 0.0))
+            _print_ratio(ours, official)
+    if given.json:
+        given.json.write_text(json.dumps(_document(ours, official), indent=2) + "\n", encoding="utf-8")
+    if any(figures.refused or figures.drifted for figures in ours):
+        sys.exit("events were refused, or counts are off: the figures mean nothing")
+
+
+def _write_events(path: Path, accounts: int, events: int) -> None:
+    """In a process of its own, whose memory is none of the consumer's."""
+    options = ["--accounts", str(accounts), "--events", str(events)]
+    subprocess.run([sys.executable, "-m", "bench.firehose_events", str(path), *options], check=True)
+
+
+def _print(figures: Figures) -> None:
+    offered = f"{figures.rate:,.0f}" if figures.rate else "full"
+    parts = ", ".join(f"{part} {figures.micros[part]:.0f}" for part in PARTS)
+    kept = "" if not figures.rate or figures.events_per_second >= KEPT_UP * figures.rate else " NOT KEPT UP WITH;"
+    lag = f" lag p50 {figures.lag(0.5):.2f} s, p99 {figures.lag(0.99):.2f} s;" if figures.rate else ""
+    peaks = " + ".join(f"{size >> 20}" for size in figures.peak_bytes)
+    print(
+        f"rate {offered:>6}: {figures.events_per_second:8,.0f} events/s;{kept}{lag}"
+        f" processor us/event {figures.total_micros:.0f} ({parts}); peak {peaks} MiB (consumer + verifier);"
+        f" refused {figures.refused}, counts off {figures.drifted}",
+        flush=True,
+    )
+
+
+def _print_ratio(ours: list[Figures], official: OfficialFigures) -> None:
+    best = max(ours, key=lambda figures: figures.events_per_second)
+    print(
+        f"official   : {official.events_per_second:8,.0f} events/s; processor us/event {official.micros:.0f}"
+        f" (indexer {official.indexer_micros:.0f}, Postgres {official.server_micros:.0f});"
+        f" peak {official.peak_bytes >> 20} MiB; {official.records:,} records indexed\n"
+        f"ratio      : {best.events_per_second / official.events_per_second:.1f} times the events a second,"
+        f" {official.micros / best.total_micros:.1f} times less processor time an event",
+        flush=True,
+    )
+
+
+def _document(ours: list[Figures], official: OfficialFigures | None) -> dict[str, Any]:
+    return {"ours": [asdict(figures) for figures in ours], "official": None if official is None else asdict(official)}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--accounts", type=int, default=2_000)
+    parser.add_argument("--events", type=int, default=40_000, help="of each rate at most, and at full rate")
+    parser.add_argument("--seconds", type=float, default=10.0, help="of each offered rate")
+    parser.add_argument("--rates", default="0,1000,4000,10000")
+    parser.add_argument("--verifiers", type=int, default=2)
+    parser.add_argument("--batch-events", type=int, default=BatchLimits().events)
+    parser.add_argument("--batch-seconds", type=float, default=BatchLimits().seconds)
+    parser.add_argument("--against", choices=["official"])
+    parser.add_argument("--official-events", type=int, default=10_000, help="that the official indexer is given")
+    parser.add_argument("--json", type=Path, help="where the figures are written")
+    return parser
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ change their profiles, a record a commit, as nine in ten commits of the network 
 """
 
 import argparse
+import json
 import random
 import struct
 import time
@@ -145,7 +146,7 @@ def _apply(account: _Account, key: bytes, block: bytes | None) -> dict[str, str 
 
 
 def write_events(path: Path, accounts: int, events: int, seed: int = 1) -> dict[str, str]:
-    """Write the first commits of accounts, and so many events after them; gives the signing keys by DID."""
+    """Write the first commits of accounts, and so many events after them; gives, and keeps beside, the keys by DID."""
     network = _Network(accounts, seed)
     with path.open("wb") as file:
         for frame in (
@@ -153,7 +154,14 @@ def write_events(path: Path, accounts: int, events: int, seed: int = 1) -> dict[
             *(network.next() for _ in range(events)),
         ):
             file.write(_LENGTH.pack(len(frame)) + frame)
-    return {account.did: account.key.public_key.to_multibase() for account in network.accounts}
+    keys = {account.did: account.key.public_key.to_multibase() for account in network.accounts}
+    keys_path(path).write_text(json.dumps(keys), encoding="utf-8")
+    return keys
+
+
+def keys_path(path: Path) -> Path:
+    """Where the signing keys are of the accounts of a file of events, in the order of their first commits."""
+    return path.with_suffix(".keys.json")
 
 
 def read_events(path: Path) -> Iterator[bytes]:

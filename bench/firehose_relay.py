@@ -1,7 +1,7 @@
-"""A relay that replays a file of events at a rate: `python -m bench.firehose_relay FILE [--rate N]`.
+"""A relay that replays a file of events at a rate: `python -m bench.firehose_relay FILE [--rate N] [--last SEQ]`.
 
-Its first line of output is its URL. A cursor is obeyed. At a rate, an event's `time` is set to when it is sent, so that
-the consumer's lag is true.
+Its first line of output is its URL. A cursor is obeyed. At a rate, an event's `time` is set to when it was due, whether
+or not the consumer let it be sent then, so that the consumer's lag is true.
 """
 
 import argparse
@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from pathlib import Path
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -16,36 +17,53 @@ from websockets.asyncio.server import ServerConnection, serve
 from bench.firehose_events import read_events
 from zeppelin_pipeline.atproto.syntax import format_datetime
 
-_TIME = re.compile(rb"dtime\x78\x18[0-9T:.-]{23}Z")
-_TICK_SECONDS = 0.005
+_TIME: Final = re.compile(rb"dtime\x78\x18[0-9T:.-]{23}Z")
+_TICK_SECONDS: Final = 0.005
+#: Frames are handed to the transport so many at once, while it holds no more bytes than that.
+_AT_ONCE: Final = 200
+_MOST_WAITING_BYTES: Final = 1 << 20
 
 
-def _stamped(frame: bytes) -> bytes:
-    now = format_datetime(time.time_ns() // 1_000_000 * 1000).encode()
-    return _TIME.sub(b"dtime\x78\x18" + now, frame, count=1)
+def _stamped(frame: bytes, millis: int) -> bytes:
+    return _TIME.sub(b"dtime\x78\x18" + format_datetime(millis * 1000).encode(), frame, count=1)
 
 
-async def _replay(connection: ServerConnection, frames: list[bytes], rate: float, burst: int) -> None:
+def _framed(frame: bytes) -> bytes:
+    """A binary message of a server (RFC 6455), encoded here: the library takes longer for it than all else does."""
+    size = len(frame)
+    if size < 126:
+        return bytes((0x82, size)) + frame
+    return (b"\x82\x7e" + size.to_bytes(2, "big") if size < 1 << 16 else b"\x82\x7f" + size.to_bytes(8, "big")) + frame
+
+
+async def _replay(connection: ServerConnection, frames: list[bytes], rate: float, first: int, burst: int) -> None:
     assert connection.request is not None
     query = parse_qs(urlsplit(connection.request.path).query)
-    start = int(query.get("cursor", ["0"])[0])
-    for frame in frames[start:burst]:
-        await connection.send(frame)
-    began, sent, position = time.monotonic(), 0, max(start, burst)
-    while position < len(frames):
-        due = len(frames) if not rate else int((time.monotonic() - began) * rate)
-        while sent < due and position < len(frames):
-            await connection.send(_stamped(frames[position]) if rate else frames[position])
-            sent, position = sent + 1, position + 1
+    first = position = max(int(query.get("cursor", ["0"])[0]), first - 1)
+    at_once = max(burst - position, 0)
+    began, began_millis = time.monotonic(), time.time_ns() // 1_000_000
+    while position < len(frames) and connection.close_code is None:
+        due = len(frames) if not rate else min(first + at_once + int((time.monotonic() - began) * rate), len(frames))
+        while position < due and connection.transport.get_write_buffer_size() < _MOST_WAITING_BYTES:
+            part = range(position, min(position + _AT_ONCE, due))
+            messages = (
+                _stamped(frames[place], began_millis + int(max(place - first - at_once, 0) / rate * 1000))
+                if rate
+                else frames[place]
+                for place in part
+            )
+            connection.transport.write(b"".join(map(_framed, messages)))
+            position = part.stop
+            await asyncio.sleep(0)
         await asyncio.sleep(_TICK_SECONDS)
     await connection.wait_closed()
 
 
-async def _serve(path: Path, rate: float, burst: int) -> None:
-    frames = list(read_events(path))
+async def _serve(path: Path, rate: float, first: int, last: int | None, burst: int) -> None:
+    frames = list(read_events(path))[:last]
 
     async def handle(connection: ServerConnection) -> None:
-        await _replay(connection, frames, rate, burst)
+        await _replay(connection, frames, rate, first, burst)
 
     async with serve(handle, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
@@ -57,6 +75,8 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("path", type=Path)
     parser.add_argument("--rate", type=float, default=0.0, help="events a second; 0: as fast as they are taken")
+    parser.add_argument("--first", type=int, default=1, help="the first event that is sent")
+    parser.add_argument("--last", type=int, help="the last event that is sent")
     parser.add_argument("--burst", type=int, default=0, help="so many events first, at once")
     given = parser.parse_args()
-    asyncio.run(_serve(given.path, given.rate, given.burst))
+    asyncio.run(_serve(given.path, given.rate, given.first, given.last, given.burst))

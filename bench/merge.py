@@ -21,10 +21,10 @@ from bench.synthetic_shards import MIX, synthetic_shard
 from bench.temporary_warehouse import empty_warehouse, temporary_server
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
-from zeppelin_pipeline.atproto.mst import Change, root_of
+from zeppelin_pipeline.atproto.mst import root_of
 from zeppelin_pipeline.atproto.syntax import format_datetime
 from zeppelin_pipeline.atproto.tid import int_to_tid
-from zeppelin_pipeline.records.live import LiveCommit, apply_commits
+from zeppelin_pipeline.records.live import COMMITS, apply_commits
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.batches import ShardBatches
@@ -132,31 +132,32 @@ class _Stream:
         self._accounts = [_Account(f"did:plc:live{number:020d}") for number in range(accounts)]
         self._clock = NOW_MICROS
 
-    def batch(self, size: int) -> list[LiveCommit]:
-        return [self._commit(self._accounts[int(len(self._accounts) * self._dice.random() ** 3)]) for _ in range(size)]
+    def batch(self, size: int) -> pa.RecordBatch:
+        accounts = [self._accounts[int(len(self._accounts) * self._dice.random() ** 3)] for _ in range(size)]
+        return pa.RecordBatch.from_pylist([self._commit(account) for account in accounts], schema=COMMITS)
 
-    def _commit(self, account: _Account) -> LiveCommit:
+    def _commit(self, account: _Account) -> dict[str, object]:
         self._clock += 1000
-        block: bytes | None = None
+        operation: dict[str, bytes | None]
         if account.records and self._dice.random() < 0.08:
             key, old_cid = account.records.popitem()
-            change = Change(key, old_cid, None)
+            operation = {"key": key, "prev": old_cid}
         else:
             key, block = self._record()
             account.records[key] = cid_of(block)
-            change = Change(key, None, account.records[key])
+            operation = {"key": key, "cid": account.records[key], "block": block}
         rev, data = self._clock << 10, cid_of(str(self._clock).encode())
-        commit = LiveCommit(
-            did=account.did,
-            rev=rev,
-            since=account.since,
-            prev_data=account.data,
-            data=data,
-            block=bytes(200),
-            changes=(change,),
-            records=(block,),
-            seen_at_micros=self._clock,
-        )
+        commit: dict[str, object] = {
+            "did": account.did,
+            "rev": rev,
+            "since": account.since,
+            "prev_data": account.data,
+            "data": data,
+            "commit": bytes(200),
+            "is_sync": False,
+            "seen_micros": self._clock,
+            "operations": [operation],
+        }
         account.since, account.data = rev, data
         return commit
 

@@ -143,6 +143,11 @@ def watch(server: EmbeddedPostgres) -> Generator[Watch]:
         sampler.join()
 
 
+def server_cpu_seconds(server: EmbeddedPostgres) -> float:
+    """What the server's processes have used so far, ended ones included."""
+    return tree_cpu_seconds(_pid_of(server))
+
+
 def _pid_of(server: EmbeddedPostgres) -> int:
     if server.pid is None:
         raise AssertionError("the server does not run")
