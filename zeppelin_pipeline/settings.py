@@ -166,7 +166,7 @@ class Settings(BaseSettings):
     )
     firehose_verifiers: int = Field(2, ge=1, le=64, description="Processes that verify live events.")
     firehose_batch_events: int = Field(
-        2_000, ge=1, le=100_000, description="Live events applied in one transaction at most."
+        5_000, ge=1, le=100_000, description="Live events applied in one transaction at most."
     )
     firehose_batch_seconds: float = Field(
         0.2, gt=0, le=60, description="Longest wait of a live event for others of its transaction."

@@ -36,14 +36,14 @@ WHERE c.nsid <> new.nsid;
 -- name: claim_live_repositories
 -- Lock the repositories, in one order for all writers; those of which nothing is known get a row.
 INSERT INTO repo AS held (actor_id, records, fetched_at, told_at, state, status)
-SELECT actor_id, 0, 'epoch', seen_at, 'desynchronized', 'active'
-FROM unnest(%(actors)s::bigint[], %(seen_ats)s::timestamptz[]) AS live (actor_id, seen_at) ORDER BY actor_id
+SELECT actor_id, 0, 'epoch', timestamptz 'epoch' + seen_micros * interval '1 microsecond', 'desynchronized', 'active'
+FROM unnest(%(actors)s::bigint[], %(seen_micros)s::bigint[]) AS live (actor_id, seen_micros) ORDER BY actor_id
 ON CONFLICT (actor_id) DO UPDATE SET shard = held.shard WHERE false;
 
 -- name: live_repositories
 -- What is held of them, and the last live commit that is ahead of it.
 SELECT actor_id, rev, data_cid, records, (SELECT max(a.rev) FROM ahead_commit a WHERE a.actor_id = r.actor_id)
-FROM repo r WHERE actor_id = ANY(%(actors)s);
+FROM repo r WHERE actor_id = ANY(%(actors)s::bigint[]);
 
 -- name: delete_touched
 -- Records of one collection that a batch sets or deletes, as they were; gives what counts are made of.
@@ -90,48 +90,60 @@ WITH overfull AS (
 )
 UPDATE ahead_commit a SET is_cut = true FROM overfull o WHERE a.actor_id = o.actor_id AND a.rev = o.rev;
 
--- name: engagement_deltas
--- By how much the accounts that like (or repost) a post have become more: an account that does so twice counts once. `net` is how many
--- such records of the account came, less those that went.
-SELECT subject_actor, subject_rkey, sum(delta)::bigint FROM (
-    SELECT p.subject_actor, p.subject_rkey, (held.n > 0)::int - (held.n - p.net > 0)::int AS delta
-    FROM unnest(%(subject_actors)s::bigint[], %(subject_rkeys)s::bigint[], %(actors)s::bigint[], %(nets)s::bigint[])
+-- name: add_post_deltas
+-- What likes, reposts, replies and quotes that came or went change, in one order for all writers. An account that likes (or reposts) a
+-- post twice counts once: `net` is how many such records of the account came, less those that went.
+INSERT INTO post_counts AS held (actor_id, rkey, likes, reposts, replies, quotes)
+SELECT actor_id, rkey, sum(likes), sum(reposts), sum(replies), sum(quotes) FROM (
+    SELECT p.subject_actor, p.subject_rkey, (now.n > 0)::int - (now.n - p.net > 0)::int, 0, 0, 0
+    FROM unnest(%(like_subject_actor)s::bigint[], %(like_subject_rkey)s::bigint[], %(like_actor_id)s::bigint[], %(like_net)s::bigint[])
         AS p (subject_actor, subject_rkey, actor_id, net)
     CROSS JOIN LATERAL (
-        SELECT count(*) AS n FROM {table} t
+        SELECT count(*) AS n FROM "like" t
         WHERE t.subject_actor = p.subject_actor AND t.subject_rkey = p.subject_rkey AND t.actor_id = p.actor_id
             AND t.subject_collection = 1
-    ) AS held
-) AS pair
-GROUP BY 1, 2 HAVING sum(delta) <> 0;
-
--- name: follow_deltas
--- Pairs of accounts of which the first began (1) or ceased (-1) to follow the second.
-SELECT p.actor_id, p.subject_actor, (held.n > 0)::int - (held.n - p.net > 0)::int
-FROM unnest(%(actors)s::bigint[], %(subject_actors)s::bigint[], %(nets)s::bigint[]) AS p (actor_id, subject_actor, net)
-CROSS JOIN LATERAL (
-    SELECT count(*) AS n FROM follow t WHERE t.subject_actor = p.subject_actor AND t.actor_id = p.actor_id
-) AS held
-WHERE (held.n > 0) <> (held.n - p.net > 0);
-
--- name: add_post_counts
--- Deltas of posts, in one order for all writers.
-INSERT INTO post_counts AS held (actor_id, rkey, likes, reposts, replies, quotes)
-SELECT * FROM unnest(
-    %(actors)s::bigint[], %(rkeys)s::bigint[], %(likes)s::integer[], %(reposts)s::integer[], %(replies)s::integer[],
-    %(quotes)s::integer[]
+    ) AS now
+    UNION ALL
+    SELECT p.subject_actor, p.subject_rkey, 0, (now.n > 0)::int - (now.n - p.net > 0)::int, 0, 0
+    FROM unnest(%(repost_subject_actor)s::bigint[], %(repost_subject_rkey)s::bigint[], %(repost_actor_id)s::bigint[], %(repost_net)s::bigint[])
+        AS p (subject_actor, subject_rkey, actor_id, net)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS n FROM repost t
+        WHERE t.subject_actor = p.subject_actor AND t.subject_rkey = p.subject_rkey AND t.actor_id = p.actor_id
+            AND t.subject_collection = 1
+    ) AS now
+    UNION ALL
+    SELECT actor_id, rkey, 0, 0, net, 0
+    FROM unnest(%(reply_parent_actor)s::bigint[], %(reply_parent_rkey)s::bigint[], %(replies)s::bigint[]) AS p (actor_id, rkey, net)
+    UNION ALL
+    SELECT actor_id, rkey, 0, 0, 0, net
+    FROM unnest(%(quote_actor)s::bigint[], %(quote_rkey)s::bigint[], %(quotes)s::bigint[]) AS p (actor_id, rkey, net)
 ) AS delta (actor_id, rkey, likes, reposts, replies, quotes)
+GROUP BY 1, 2 HAVING (sum(likes), sum(reposts), sum(replies), sum(quotes)) <> (0, 0, 0, 0)
 ORDER BY 1, 2
 ON CONFLICT (actor_id, rkey) DO UPDATE SET
     (likes, reposts, replies, quotes) =
     (held.likes + excluded.likes, held.reposts + excluded.reposts,
     held.replies + excluded.replies, held.quotes + excluded.quotes);
 
--- name: add_actor_counts
--- Deltas of accounts, in one order for all writers.
+-- name: add_actor_deltas
+-- The same of follows and posts; an account that follows another twice is one follower.
 INSERT INTO actor_counts AS held (actor_id, followers, follows, posts)
-SELECT * FROM unnest(%(actors)s::bigint[], %(followers)s::integer[], %(follows)s::integer[], %(posts)s::integer[])
-    AS delta (actor_id, followers, follows, posts)
+WITH pair AS MATERIALIZED (
+    SELECT p.actor_id, p.subject_actor, (now.n > 0)::int - (now.n - p.net > 0)::int AS delta
+    FROM unnest(%(followers)s::bigint[], %(subjects)s::bigint[], %(follow_nets)s::bigint[]) AS p (actor_id, subject_actor, net)
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS n FROM follow t WHERE t.subject_actor = p.subject_actor AND t.actor_id = p.actor_id
+    ) AS now
+)
+SELECT actor_id, sum(followers), sum(follows), sum(posts) FROM (
+    SELECT subject_actor, delta, 0, 0 FROM pair
+    UNION ALL
+    SELECT actor_id, 0, delta, 0 FROM pair
+    UNION ALL
+    SELECT actor_id, 0, 0, net FROM unnest(%(authors)s::bigint[], %(posts)s::bigint[]) AS p (actor_id, net)
+) AS delta (actor_id, followers, follows, posts)
+GROUP BY 1 HAVING (sum(followers), sum(follows), sum(posts)) <> (0, 0, 0)
 ORDER BY 1
 ON CONFLICT (actor_id) DO UPDATE SET
     (followers, follows, posts) =
@@ -140,9 +152,9 @@ ON CONFLICT (actor_id) DO UPDATE SET
 -- name: quarantine_live
 -- Commits that need a text whose key another text holds: set aside, and their repositories are no longer whole.
 INSERT INTO quarantine (actor_id, did, host, shard, scope, reason, detail, records, fetched_at)
-SELECT actor_id, did, '', 'live', 'key', 'key-collision', detail, records, seen_at
-FROM unnest(%(actors)s::bigint[], %(dids)s::text[], %(details)s::text[], %(records)s::bigint[], %(seen_ats)s::timestamptz[])
-    AS aside (actor_id, did, detail, records, seen_at)
+SELECT actor_id, did, '', 'live', 'key', 'key-collision', detail, records, timestamptz 'epoch' + seen_micros * interval '1 microsecond'
+FROM unnest(%(actors)s::bigint[], %(dids)s::text[], %(details)s::text[], %(records)s::bigint[], %(seen_micros)s::bigint[])
+    AS aside (actor_id, did, detail, records, seen_micros)
 WHERE NOT EXISTS (
     SELECT FROM quarantine q WHERE q.actor_id = aside.actor_id AND q.did = aside.did AND q.shard = 'live' AND q.detail = aside.detail
 );

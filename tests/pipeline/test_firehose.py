@@ -15,6 +15,7 @@ import pytest
 from psycopg import sql
 
 from tests.backfill import QUIET, Backfill
+from tests.fakes.s3_server import running_s3_server
 from tests.pipeline.live_devnet import cursor_of, firehose_settings, follow_to, set_cursor_to_now
 from tests.pipeline.tables import fix_hash_key, network_settings
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
@@ -27,6 +28,7 @@ from zeppelin_pipeline.firehose.rates import Rates
 from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.firehose.stream import FutureCursorError
 from zeppelin_pipeline.firehose.verifiers import VerifierDiedError
+from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.audit import Audit, all_repositories, audit_repositories
 from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
 from zeppelin_pipeline.warehouse.indexes import declared_indexes
@@ -206,10 +208,20 @@ async def test_accounts_are_hidden_shown_again_and_removed(
     assert drift_of_clean_ranges(postgres_url) == 0
 
 
+@pytest.fixture(params=["local", "s3"])
+def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lake]:
+    """Where events wait: a folder, and a bucket of an S3 server."""
+    if request.param == "local":
+        yield Lake(str(tmp_path / "lake"))
+    else:
+        with running_s3_server() as server:
+            yield Lake(server.url, server.options)
+
+
 async def test_events_wait_in_files_until_the_indexes_stand(
-    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path, lake: Lake
 ) -> None:
-    settings = firehose_settings(network, postgres_url, tmp_path)
+    settings = replace(firehose_settings(network, postgres_url, tmp_path), lake=lake)
     with psycopg.connect(postgres_url) as connection:
         connection.execute(sql.SQL("DROP INDEX {}").format(sql.Identifier(declared_indexes()[-1].name)))
     middle = network.live(150)
@@ -217,13 +229,15 @@ async def test_events_wait_in_files_until_the_indexes_stand(
     assert all(report.is_spooling for report in reports)
     with psycopg.connect(postgres_url) as connection:
         assert connection.execute("SELECT sum(events) FROM stream_segment").fetchone() == (150,)
+        paths = connection.execute("SELECT path FROM stream_segment ORDER BY path").fetchall()
+        assert lake.list("streams") == [path for (path,) in paths]
         assert connection.execute("SELECT count(*) FROM ahead_commit").fetchone() == (0,)
     backfill.materialize("warehouse_indexes")
     last = network.live(50)
     await settle(settings, postgres_url, last)
     with psycopg.connect(postgres_url) as connection:
         assert connection.execute("SELECT count(*) FROM stream_segment").fetchone() == (0,)
-    assert not settings.lake.list("streams")
+    assert not lake.list("streams")
     assert_equal_to(network, postgres_url)
 
 
@@ -233,7 +247,7 @@ async def test_only_one_consumer_follows_a_relay(
     settings = firehose_settings(network, postgres_url, tmp_path)
     until = asyncio.Event()
     first = asyncio.create_task(follow(settings, until))
-    await asyncio.sleep(2)
+    await until_cursor(settings, network.live(5))
     assert await follow(settings, until) is False
     until.set()
     assert await first

@@ -9,13 +9,14 @@ from typing import Any
 import pyarrow as pa
 
 from tests.fakes.batches import did
+from tests.fakes.live_commits import LiveCommit, commit_batch
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 from zeppelin_pipeline.atproto.mst import Change, root_of
 from zeppelin_pipeline.atproto.syntax import format_datetime
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.lake.schemas import RECORD_DATASETS
-from zeppelin_pipeline.records.live import LiveCommit, read_commits
+from zeppelin_pipeline.records.live import read_commits
 from zeppelin_pipeline.warehouse.batches import ShardBatches
 
 #: When all of this happens; records are from before it, and one in ten from long after.
@@ -168,7 +169,7 @@ def _cid(block: bytes | None) -> bytes | None:
 def snapshot(shard: str, fingerprint: str, taken: Sequence[tuple[History, int]]) -> ShardBatches:
     """A shard with the repositories as they were at these moments, fetched then."""
     whole = [_whole(history, moment) for history, moment in taken]
-    batch = read_commits([commit for commit, _ in whole])
+    batch = read_commits(commit_batch([commit for commit, _ in whole]))
     repos = pa.RecordBatch.from_pylist([row for _, row in whole], schema=RECORD_DATASETS["repo"])
     rows = {**batch.rows, "repo": repos}
 

@@ -15,9 +15,9 @@ import psycopg
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.fakes.live_commits import apply_each
 from tests.postgres.histories import History, random_history, seen_at, snapshot
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
-from zeppelin_pipeline.records.live import apply_commits
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.connection import read_key_space
@@ -49,7 +49,7 @@ class Warehouse:
 
     def tell(self, commits: Sequence[tuple[History, int]]) -> None:
         """Live commits, in one batch."""
-        apply_commits(self.connection, self.keys, [history.moments[moment].commit for history, moment in commits])
+        apply_each(self.connection, self.keys, [history.moments[moment].commit for history, moment in commits])
 
     def delete(self, history: History) -> None:
         """The account is gone."""

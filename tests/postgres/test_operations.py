@@ -9,11 +9,12 @@ import psycopg
 import pytest
 
 from tests.fakes.batches import did
+from tests.fakes.live_commits import LiveCommit, apply_each
 from tests.postgres.histories import History, Moment, extend, random_history, seen_at, snapshot
 from tests.postgres.warehouse_contents import contents, count
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
 from zeppelin_pipeline.atproto import dag_cbor
-from zeppelin_pipeline.records.live import LiveCommit, apply_commits
+from zeppelin_pipeline.warehouse import operation_texts
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
@@ -58,7 +59,7 @@ def held(connection: psycopg.Connection) -> int:
 def test_commits_from_the_first_on_make_the_repository_without_a_fetch(
     connection: psycopg.Connection, keys: BatchKeys, history: History
 ):
-    result = apply_commits(connection, keys, commits(history, range(8)))
+    result = apply_each(connection, keys, commits(history, range(8)))
     last: Moment = history.moments[-1]
     assert (result.commits, result.replayed, result.ahead) == (8, 0, 0)
     assert repo(connection) == ("synchronized", "active", last.commit.rev, len(last.records))
@@ -69,7 +70,7 @@ def test_commits_follow_on_a_repository_that_was_loaded(
     connection: psycopg.Connection, keys: BatchKeys, history: History
 ):
     load_shard(connection, snapshot("a~00000", "one", [(history, 3)]))
-    result = apply_commits(connection, keys, commits(history, range(1, 8)))
+    result = apply_each(connection, keys, commits(history, range(1, 8)))
     last = history.moments[-1]
     assert (result.commits, result.replayed, result.desynchronized) == (4, 3, ())
     assert repo(connection) == ("synchronized", "active", last.commit.rev, len(last.records))
@@ -79,10 +80,10 @@ def test_a_batch_that_is_applied_again_changes_nothing(
     connection: psycopg.Connection, keys: BatchKeys, history: History
 ):
     load_shard(connection, snapshot("a~00000", "one", [(history, 2)]))
-    apply_commits(connection, keys, commits(history, range(4, 8)))
+    apply_each(connection, keys, commits(history, range(4, 8)))
     before = contents(connection), connection.execute("SELECT * FROM post_counts, ahead_commit").fetchall()
     connection.commit()
-    again = apply_commits(connection, keys, commits(history, range(8)))
+    again = apply_each(connection, keys, commits(history, range(8)))
     assert (again.commits, again.replayed, again.inserted, again.deleted) == (0, 8, {}, {})
     after = contents(connection), connection.execute("SELECT * FROM post_counts, ahead_commit").fetchall()
     assert after == before
@@ -94,7 +95,7 @@ def test_commits_that_are_told_again_within_a_batch_change_nothing(
 ):
     """A relay may tell of a commit twice, the second time after later ones."""
     told = [first, first, first + 1, first, first + 2, first + 3, first + 1, first + 3]
-    result = apply_commits(connection, keys, commits(history, told))
+    result = apply_each(connection, keys, commits(history, told))
     assert (result.commits, result.ahead) == (4, 0 if first == 0 else 4)
     load_shard(connection, snapshot("a~00000", "one", [(history, first)]))
     last = history.moments[first + 3]
@@ -104,7 +105,7 @@ def test_commits_that_are_told_again_within_a_batch_change_nothing(
 
 def test_a_gap_is_seen_and_a_later_fetch_mends_it(connection: psycopg.Connection, keys: BatchKeys, history: History):
     load_shard(connection, snapshot("a~00000", "one", [(history, 1)]))
-    result = apply_commits(connection, keys, commits(history, [2, 4, 5]))
+    result = apply_each(connection, keys, commits(history, [2, 4, 5]))
     assert (result.commits, result.ahead, result.desynchronized) == (3, 2, (history.owner,))
     assert repo(connection)[:3] == ("desynchronized", "active", history.moments[2].commit.rev)
     load_shard(connection, snapshot("a~00000", "two", [(history, 4)]))
@@ -125,7 +126,7 @@ def test_a_late_repository_neither_brings_back_what_was_deleted_nor_undoes_what_
     kept, changed, gone, made = (f"net.example.thing/{name}".encode() for name in ("kept", "changed", "gone", "made"))
     extend(history, {kept: thing("kept"), changed: thing("old"), gone: thing("old")})
     extend(history, {kept: thing("kept"), changed: thing("new"), made: thing("new")})
-    apply_commits(connection, keys, commits(history, [1]))
+    apply_each(connection, keys, commits(history, [1]))
     assert repo(connection)[0] == "desynchronized"
     load_shard(connection, snapshot("a~00000", "one", [(history, 0)]))
     assert repo(connection) == ("synchronized", "active", history.moments[1].commit.rev, 3)
@@ -137,7 +138,7 @@ def test_too_many_commits_ahead_are_forgotten_and_only_what_has_them_all_is_take
     connection: psycopg.Connection, keys: BatchKeys, history: History
 ):
     for number in range(1, 6):
-        result = apply_commits(connection, keys, commits(history, [number]), most_ahead=3)
+        result = apply_each(connection, keys, commits(history, [number]), most_ahead=3)
         assert result.desynchronized == (history.owner,), "to be fetched"
         assert count(connection, "ahead_commit") <= 3
         connection.commit()
@@ -163,7 +164,7 @@ def test_counts_follow_every_operation(connection: psycopg.Connection, keys: Bat
     histories = [random_history(dice, number, accounts=4, commits=8) for number in range(4)]
     for first in range(0, 8, 2):
         batch = [commit for history in histories for commit in commits(history, range(first, first + 2))]
-        apply_commits(connection, keys, batch)
+        apply_each(connection, keys, batch)
         assert {dirty.aggregate for dirty in list_dirty_ranges(connection)} <= {"record_counts"}
         connection.commit()
         assert not any(recompute(connection, "record_counts", key_range).is_drift for key_range in range_names())
@@ -181,14 +182,14 @@ def test_what_is_written_with_a_batch_is_committed_with_it_or_not_at_all(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        apply_commits(connection, keys, commits(history, range(3)), also=fail)
+        apply_each(connection, keys, commits(history, range(3)), also=fail)
     assert (count(connection, "repo"), held(connection)) == (0, 0)
     connection.commit()
 
     def write(inner: psycopg.Connection) -> None:
         inner.execute("CREATE TABLE cursor_of_test AS SELECT 3 AS seq")
 
-    apply_commits(connection, keys, commits(history, range(3)), also=write)
+    apply_each(connection, keys, commits(history, range(3)), also=write)
     assert (count(connection, "repo"), count(connection, "cursor_of_test")) == (1, 1)
 
 
@@ -199,12 +200,27 @@ def test_an_account_that_needs_a_key_that_another_holds_is_set_aside_and_the_oth
     connection.execute("INSERT INTO actor VALUES (%s, 'did:plc:holder')", (keys.actor_id(history.owner),))
     connection.commit()
     batch = [*commits(history, range(2)), *commits(other, range(2))]
-    assert apply_commits(connection, keys, batch).commits == 2
-    apply_commits(connection, keys, batch)
+    assert apply_each(connection, keys, batch).commits == 2
+    apply_each(connection, keys, batch)
     rows = connection.execute("SELECT did, shard, scope, reason, detail FROM quarantine").fetchall()
     told = f"{history.owner} has the key of did:plc:holder"
     assert rows == [(history.owner, "live", "key", "key-collision", told)]
     assert connection.execute("SELECT actor_id FROM repo").fetchall() == [(keys.actor_id(other.owner),)]
+
+
+def test_texts_whose_publication_failed_are_published_by_the_next_batch(
+    connection: psycopg.Connection, keys: BatchKeys, history: History, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_given: object) -> dict[str, str]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(operation_texts, "_publish", fail)
+        with pytest.raises(KeyboardInterrupt):
+            apply_each(connection, keys, commits(history, range(2)))
+    apply_each(connection, keys, commits(history, range(2)))
+    rows = connection.execute("SELECT did FROM repo JOIN actor ON id = actor_id").fetchall()
+    assert rows == [(history.owner,)]
 
 
 def standing(history: History, status: str, hours: int) -> Standing:

@@ -4,10 +4,10 @@ import random
 
 import psycopg
 
+from tests.fakes.live_commits import apply_each
 from tests.postgres.histories import random_history, seen_at, snapshot
 from tests.postgres.warehouse_contents import count, rows
 from zeppelin_pipeline.aggregates.counts import recompute
-from zeppelin_pipeline.records.live import apply_commits
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
@@ -67,7 +67,7 @@ def test_live_commits_merges_and_deletions_keep_what_is_found(connection: psycop
 
     for first in range(0, 8, 2):
         commits = [moment.commit for history in histories for moment in history.moments[first : first + 2]]
-        apply_commits(connection, keys, commits)
+        apply_each(connection, keys, commits)
     live = [rows(connection, table) for table in SEARCH_TABLES]
     assert count(connection, "post_search") > 0
     connection.commit()

@@ -22,7 +22,7 @@ from zeppelin_pipeline.defs.resources import (
     Warehouse,
 )
 from zeppelin_pipeline.defs.supervision import OVERLAP_SECONDS, keep_running, run_tags
-from zeppelin_pipeline.firehose.rates import Rates
+from zeppelin_pipeline.firehose.rates import Rates, lag_quantile
 from zeppelin_pipeline.firehose.service import follow
 from zeppelin_pipeline.firehose.status import read_streams
 
@@ -52,6 +52,9 @@ def report_metadata(relay: str, rates: Rates) -> dict[str, Any]:
     }
     if rates.lag_seconds is not None:
         numbers["lag_seconds"] = round(rates.lag_seconds, 3)
+    for name, share in (("lag_median_seconds", 0.5), ("lag_p99_seconds", 0.99)):
+        if (lag := lag_quantile(rates.lags, share)) is not None:
+            numbers[name] = round(lag, 3)
     if rates.cursor is not None:
         numbers["cursor"] = rates.cursor
     return numbers | {

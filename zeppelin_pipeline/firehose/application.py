@@ -14,6 +14,7 @@ from zeppelin_pipeline.firehose.foreign_accounts import without_foreign_accounts
 from zeppelin_pipeline.firehose.frame_queue import Outdated
 from zeppelin_pipeline.identity.store import refresh_identity
 from zeppelin_pipeline.records.live import apply_commits
+from zeppelin_pipeline.warehouse.array_parameters import array_parameters
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.operations import ApplyResult
@@ -128,6 +129,6 @@ def _write_accounts(connection: Connection[TupleRow], keys: BatchKeys, batch: Ev
 
 def _queue_resyncs(connection: Connection[TupleRow], keys: BatchKeys, batch: EventBatch) -> None:
     queue_resyncs(connection, keys, batch.suspect | dict.fromkeys(batch.deleted, ACCOUNT_DELETED))
-    actors = list({keys.actor_id(commit.did) for commit in batch.commits})
-    if actors:
-        connection.execute(load_queries()["queue_desynchronized"], {"actors": actors, "delay": _RESYNC_DELAY})
+    if batch.commits.num_rows:
+        actors = array_parameters({"actors": keys.actor_ids(batch.commits["did"]).unique()})
+        connection.execute(load_queries()["queue_desynchronized"], {**actors, "delay": _RESYNC_DELAY})

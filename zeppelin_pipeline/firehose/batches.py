@@ -1,18 +1,19 @@
 """A table of events sorted into what is applied: commits, accounts, identities, and what was refused. No I/O."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from zeppelin_pipeline.atproto.datetimes import time_of
-from zeppelin_pipeline.atproto.mst import Change
 from zeppelin_pipeline.firehose import events
-from zeppelin_pipeline.records.live import LiveCommit
+from zeppelin_pipeline.records.live import COMMITS
 from zeppelin_pipeline.warehouse.standing import ACTIVE, DELETED, Standing
 
 #: An event as old as this may be a replay of what something later has undone; its own time tells then.
@@ -24,11 +25,10 @@ _HIDDEN: Final = "deactivated"
 #: to be deleted, until its host has been asked.
 _STATUSES: Final = frozenset({"takendown", "suspended", _HIDDEN})
 
-
-#: The fields of an event but its operations.
-_FIELDS: Final = tuple(name for name in events.EVENTS.names if name != "operations")
-#: Changes of records, and the new bytes of each.
-_Operations: TypeAlias = tuple[list[Change], list[bytes | None]]
+#: Kinds that say where a repository is.
+_HEADS: Final = pa.array([events.COMMIT, events.SYNC])
+#: What is looked at of any other event.
+_FIELDS: Final = ("seq", "kind", "did", "micros", "is_unsigned", "is_active", "status", "reason", "detail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class EventBatch:
     """Neighbouring events of a stream, sorted.
 
     Attributes:
-        commits: in their order, `#sync` among them.
+        commits: of the schema COMMITS, in their order, `#sync` among them.
         accounts: the last word of each account; of one that is said to be deleted, that it is hidden.
         deleted: accounts that are said to be deleted, which their hosts are to be asked about.
         identities: accounts that may have changed who they are.
@@ -57,10 +57,11 @@ class EventBatch:
         first_seq: the lowest.
         events: how many there are.
         event_at: when the last one was emitted, as it claims.
+        emitted_micros: when each was, of those that say so.
         kinds: how many of each kind.
     """
 
-    commits: list[LiveCommit]
+    commits: pa.RecordBatch
     accounts: list[Standing]
     deleted: list[str]
     identities: list[str]
@@ -70,6 +71,7 @@ class EventBatch:
     first_seq: int | None
     events: int
     event_at: datetime | None
+    emitted_micros: "npt.NDArray[np.int64]"
     kinds: Counter[str] = field(default_factory=Counter[str])
 
     @property
@@ -86,13 +88,15 @@ def sort_events(table: pa.Table, now_micros: int) -> EventBatch:
         now_micros: our clock, when the events were received.
     """
     sorting = _Sorting(now_micros)
-    columns = (table[name].to_pylist() for name in _FIELDS)
-    for row, operations in zip(zip(*columns, strict=True), _operations(table), strict=True):
-        sorting.add(dict(zip(_FIELDS, row, strict=True)), operations)
+    is_head = pc.is_in(table["kind"], value_set=_HEADS)
+    is_commit = pc.and_(is_head, pc.invert(table["is_unsigned"]))
+    for row in table.select(_FIELDS).filter(pc.invert(is_commit)).to_pylist():
+        sorting.add(row)
     bounds = pc.min_max(table["seq"]).as_py() if table.num_rows else {"min": None, "max": None}
     micros = pc.max(table["micros"]).as_py() if table.num_rows else None
+    kinds = table["kind"].value_counts()
     return EventBatch(
-        commits=sorting.commits,
+        commits=_commits(table.filter(is_commit), now_micros),
         accounts=list(sorting.accounts.values()),
         deleted=sorted(sorting.deleted),
         identities=sorted(sorting.identities),
@@ -102,31 +106,37 @@ def sort_events(table: pa.Table, now_micros: int) -> EventBatch:
         first_seq=bounds["min"],
         events=table.num_rows,
         event_at=None if micros is None else time_of(micros),
-        kinds=sorting.kinds,
+        emitted_micros=table["micros"].drop_null().to_numpy(),
+        kinds=Counter({count["values"]: count["counts"] for count in kinds.to_pylist()}),
     )
 
 
+def _commits(table: pa.Table, now_micros: int) -> pa.RecordBatch:
+    """The events that are signed commits or `#sync`s, as what is applied."""
+    made = {
+        "is_sync": pc.equal(table["kind"], events.SYNC).combine_chunks(),
+        "seen_micros": pa.repeat(pa.scalar(now_micros, pa.int64()), table.num_rows),
+    }
+    arrays = [made[name] if name in made else table[name].combine_chunks() for name in COMMITS.names]
+    return pa.RecordBatch.from_arrays(arrays, schema=COMMITS)
+
+
 class _Sorting:
+    """All but the commits that are taken, event by event: they are few."""
+
     def __init__(self, now_micros: int) -> None:
         self._now_micros = now_micros
-        self.commits: list[LiveCommit] = []
         self.accounts: dict[str, Standing] = {}
         self.deleted: set[str] = set()
         self.identities: set[str] = set()
         self.suspect: dict[str, str] = {}
         self.refused: Counter[str] = Counter()
         self.last_refused: dict[str, tuple[str | None, int | None, str | None]] = {}
-        self.kinds: Counter[str] = Counter()
 
-    def add(self, row: dict[str, Any], operations: _Operations) -> None:
-        kind = row["kind"]
-        self.kinds[kind] += 1
-        match kind:
+    def add(self, row: dict[str, Any]) -> None:
+        match row["kind"]:
             case events.COMMIT | events.SYNC:
-                if row["is_unsigned"]:
-                    self._refuse(row, "signature-invalid")
-                else:
-                    self.commits.append(_commit(row, operations, self._now_micros))
+                self._refuse(row, "signature-invalid")
             case events.ACCOUNT:
                 self._add_account(row)
             case events.IDENTITY:
@@ -149,34 +159,6 @@ class _Sorting:
         self.last_refused[reason] = row["did"], row["seq"], row["detail"]
         if row["did"] is not None and reason not in _NOT_OF_THE_REPOSITORY:
             self.suspect[row["did"]] = reason
-
-
-def _operations(table: pa.Table) -> Iterator[_Operations]:
-    """The operations of each event: nested values are made from their columns, at a third of what rows would cost."""
-    for chunk in table["operations"].chunks:
-        whole = chunk.flatten()
-        fields = [column.to_pylist() for column in whole.flatten()]
-        changes = [Change(key, prev, cid) for key, prev, cid in zip(*fields[:3], strict=True)]
-        at = 0
-        for size in pc.fill_null(pc.list_value_length(chunk), 0).to_pylist():
-            yield changes[at : at + size], fields[3][at : at + size]
-            at += size
-
-
-def _commit(row: dict[str, Any], operations: _Operations, now_micros: int) -> LiveCommit:
-    changes, records = operations
-    return LiveCommit(
-        did=row["did"],
-        rev=row["rev"],
-        since=row["since"],
-        prev_data=row["prev_data"],
-        data=row["data"],
-        block=row["commit"],
-        changes=changes,
-        records=records,
-        seen_at_micros=now_micros,
-        is_sync=row["kind"] == events.SYNC,
-    )
 
 
 def unsigned_rows(table: pa.Table) -> dict[int, tuple[str, bytes]]:

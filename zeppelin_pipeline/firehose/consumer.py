@@ -41,10 +41,10 @@ class BatchLimits:
     Attributes:
         events: in it.
         bytes: of its frames.
-        seconds: after its first frame came.
+        seconds: after its first frame came. A consumer that is behind takes all that waits, up to the others.
     """
 
-    events: int = 2_000
+    events: int = 5_000
     bytes: int = 16 << 20
     seconds: float = 0.2
 
@@ -222,7 +222,7 @@ class Consumer:
         meter.apply_seconds += seconds
         if is_durable and batch.seq is not None:
             meter.cursor = max(batch.seq, meter.cursor or 0)
-            meter.note_applied(batch.event_at)
+            meter.note_applied(batch.event_at, batch.emitted_micros)
 
     async def _report_regularly(self) -> None:
         while True:

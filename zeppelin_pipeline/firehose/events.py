@@ -17,6 +17,7 @@ from zeppelin_pipeline.firehose.messages import (
     micros_of,
 )
 from zeppelin_pipeline.firehose.verification import ProvenHead
+from zeppelin_pipeline.records.live import OPERATION
 
 COMMIT: Final = "commit"
 SYNC: Final = "sync"
@@ -28,12 +29,6 @@ REJECTED: Final = "rejected"
 UNKNOWN: Final = "unknown"
 
 _CID: Final = pa.binary(CID_BYTES)
-OPERATION: Final = pa.struct([
-    pa.field("key", pa.binary(), nullable=False),
-    pa.field("prev", _CID),
-    pa.field("cid", _CID),
-    pa.field("block", pa.binary()),
-])  # fmt: skip
 #: `rev` and `since` are integers of TIDs, `micros` the message's time; `is_unsigned` says that the signature is still
 #: to be checked, as the key was not known or did not fit; `seq` and `did` are null where a rejected message has none.
 EVENTS: Final = pa.schema([

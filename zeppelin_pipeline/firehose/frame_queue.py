@@ -48,6 +48,7 @@ class FrameQueue:
         self._is_closed = False
         self._is_taken = False
         self._changed = asyncio.Event()
+        self._first_came_at = 0.0
 
     def __len__(self) -> int:
         return len(self._items)
@@ -71,6 +72,8 @@ class FrameQueue:
         """Adds an item; waits while the queue is full."""
         while self.is_full:
             await self._wait()
+        if not self._items:
+            self._first_came_at = asyncio.get_running_loop().time()
         self._items.append(item)
         if isinstance(item, bytes):
             self.bytes += len(item)
@@ -82,8 +85,9 @@ class FrameQueue:
         self._changed.set()
 
     async def take(self, most_events: int, most_bytes: int, longest_seconds: float) -> FrameBatch | None:
-        """The next batch: closed when it is full, or a while after its first frame; null at the end.
+        """The next batch: closed when it is full, or a while after its first frame came; null at the end.
 
+        So a reader that is behind is given all that waits, at once, and one that keeps up waits for more.
         A gap is before its batch: a batch ends where one begins.
         """
         self._is_taken = False
@@ -92,8 +96,7 @@ class FrameQueue:
             if self._is_closed:
                 return None
             await self._wait()
-        loop = asyncio.get_running_loop()
-        closes_at = loop.time() + longest_seconds
+        closes_at = self._first_came_at + longest_seconds
         batch, size = FrameBatch(), 0
         while len(batch.frames) < most_events and size < most_bytes:
             if self._items:
@@ -111,6 +114,7 @@ class FrameQueue:
             self._changed.set()  # there is room
             if self._is_closed or not await self._wait_until(closes_at):
                 break
+        self._first_came_at = asyncio.get_running_loop().time()  # at the latest, of what is left
         self._changed.set()
         self._is_taken = True
         return batch

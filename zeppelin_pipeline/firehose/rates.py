@@ -2,9 +2,17 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+#: How finely events' lags are told apart.
+LAG_STEP_SECONDS: Final = 0.01
+_STEP_MICROS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +22,7 @@ class Rates:
     Attributes:
         cursor: everything up to this number is durable; null before the first event.
         lag_seconds: between the emission of the last event and its being applied; null before the first.
+        lags: of all events: how many were applied so many LAG_STEP_SECONDS after their emission.
         events_per_second: applied.
         events: applied, by kind.
         replayed: commits that were known already.
@@ -30,6 +39,7 @@ class Rates:
 
     cursor: int | None
     lag_seconds: float | None
+    lags: Mapping[int, int]
     events_per_second: float
     events: dict[str, int]
     replayed: int
@@ -52,6 +62,7 @@ class Meter:
     cursor: int | None = None
     event_at: datetime | None = None
     applied_at: datetime | None = None
+    lags: Counter[int] = field(default_factory=Counter[int])
     kinds: Counter[str] = field(default_factory=Counter[str])
     refused: Counter[str] = field(default_factory=Counter[str])
     replayed: int = 0
@@ -71,6 +82,7 @@ class Meter:
         rates = Rates(
             cursor=self.cursor,
             lag_seconds=lag,
+            lags=dict(self.lags),
             events_per_second=self.kinds.total() / seconds,
             events=dict(self.kinds),
             replayed=self.replayed,
@@ -84,13 +96,26 @@ class Meter:
             apply_seconds=self.apply_seconds / max(self.batches, 1),
             seconds=seconds,
         )
-        self.kinds, self.refused = Counter(), Counter()
+        self.kinds, self.refused, self.lags = Counter(), Counter(), Counter()
         self.replayed = self.ahead = self.gaps = self.batches = 0
         self.verify_seconds = self.apply_seconds = 0.0
         self.started = self.clock()
         return rates
 
-    def note_applied(self, event_at: datetime | None) -> None:
-        """A batch is durable whose last event was emitted then."""
+    def note_applied(self, event_at: datetime | None, emitted_micros: "npt.NDArray[np.int64]") -> None:
+        """A batch is durable: when its last event was emitted, and when each was."""
         if event_at is not None:
             self.event_at, self.applied_at = event_at, datetime.now(UTC)
+            now_micros = int(self.applied_at.timestamp() * 1_000_000)
+            steps, events = np.unique(np.maximum(now_micros - emitted_micros, 0) // _STEP_MICROS, return_counts=True)
+            self.lags.update(dict(zip(steps.tolist(), events.tolist(), strict=True)))
+
+
+def lag_quantile(lags: Mapping[int, int], share: float) -> float | None:
+    """The lag in seconds that this share of events did not exceed; None of no events."""
+    wanted = share * sum(lags.values())
+    for step in sorted(lags):
+        wanted -= lags[step]
+        if wanted <= 0:
+            return (step + 1) * LAG_STEP_SECONDS
+    return None

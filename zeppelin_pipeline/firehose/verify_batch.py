@@ -24,9 +24,10 @@ from zeppelin_pipeline.atproto.mst import EMPTY_ROOT, build
 from zeppelin_pipeline.atproto.mst.walk import is_collection_head
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.firehose import events
-from zeppelin_pipeline.firehose.events import EVENTS, OPERATION, table_of
+from zeppelin_pipeline.firehose.events import EVENTS, table_of
 from zeppelin_pipeline.firehose.kernels import commits as found
 from zeppelin_pipeline.firehose.verify_frames import KeysOf, verify_frames
+from zeppelin_pipeline.records.live import OPERATION
 from zeppelin_pipeline.records.texts import span_column
 
 Bytes: TypeAlias = "npt.NDArray[np.uint8]"

@@ -6,14 +6,15 @@ Where an account counts once however often it does a thing (likes, reposts, foll
 how many such rows the pair has now, and so had before. The rows of an account are written by one transaction at a time.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
-from psycopg import Connection, sql
+import pyarrow.compute as pc
+from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.warehouse.array_parameters import ArrayParameter, array_parameters
 from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRanges
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 from zeppelin_pipeline.warehouse.queries import load_queries
@@ -29,103 +30,92 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "list_item": ("actor_id", "list_rkey", "subject_actor"),
     "profile": ("pack_actor", "pack_rkey"),
 }
-_POST_COUNTS: Final = ("likes", "reposts", "replies", "quotes")
-_ACTOR_COUNTS: Final = ("followers", "follows", "posts")
+_NET: Final = "net"
 
 
 class CountDeltas:
     """Collects the rows of one transaction; `apply` then writes what they change, after all of them are written."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, Counter[tuple[Any, ...]]] = {table: Counter() for table in COLUMNS}
+        self._rows: dict[str, list[pa.Table]] = {table: [] for table in COLUMNS}
 
-    def add_deleted(self, table: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Rows that were deleted, each with the table's COLUMNS; gives how many."""
-        count = 0
-        counted = self._rows.get(table)
-        for row in rows:
-            count += 1
-            if counted is not None:
-                counted[tuple(row)] -= 1
-        return count
+    def add_deleted(self, table: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Rows that were deleted, each with the table's COLUMNS."""
+        if table in COLUMNS and rows:
+            columns = (pa.array(column, pa.int64()) for column in zip(*rows, strict=True))
+            self._add(table, columns, -1)
 
     def add_inserted(self, table: str, batch: pa.RecordBatch) -> None:
         """Rows that were inserted, as the table has them."""
         if table in COLUMNS:
-            columns = (batch[name].to_pylist() for name in COLUMNS[table])
-            self._rows[table].update(zip(*columns, strict=True))
+            self._add(table, (batch[name].cast(pa.int64()) for name in COLUMNS[table]), 1)
 
     def apply(self, connection: Connection[TupleRow]) -> None:
         """Writes the counts, in the transaction of the rows."""
-        posts: dict[tuple[int, int], Counter[str]] = {}
-        actors: dict[int, Counter[str]] = {}
-        for name, table in (("likes", "like"), ("reposts", "repost")):
-            for actor, rkey, delta in self._engagement(connection, table):
-                posts.setdefault((actor, rkey), Counter())[name] += delta
-        for follower, subject, delta in self._follows(connection):
-            actors.setdefault(subject, Counter())["followers"] += delta
-            actors.setdefault(follower, Counter())["follows"] += delta
-        for (author, parent, parent_rkey, quote, quote_rkey, collection), net in self._net("post"):
-            actors.setdefault(author, Counter())["posts"] += net
-            if parent is not None:
-                posts.setdefault((parent, parent_rkey), Counter())["replies"] += net
-            if quote is not None and collection == _POST:
-                posts.setdefault((quote, quote_rkey), Counter())["quotes"] += net
-        _write_posts(connection, posts)
-        _write_actors(connection, actors)
-        self._mark_records(connection)
+        net = {table: self._net(table) for table in COLUMNS}
+        posts = _of_likes(net["like"], "like") | _of_likes(net["repost"], "repost") | _of_posts(net["post"])
+        _execute(connection, "add_post_deltas", posts, any(net[table].num_rows for table in ("like", "repost", "post")))
+        actors = _of_follows(net["follow"]) | {"authors": net["post"]["actor_id"], "posts": net["post"][_NET]}
+        _execute(connection, "add_actor_deltas", actors, bool(net["follow"].num_rows or net["post"].num_rows))
+        _mark_records(connection, net)
 
-    def _mark_records(self, connection: Connection[TupleRow]) -> None:
-        """Marks the ranges of what is liked but no post, of lists, and of starter packs: rare, and recomputed."""
-        likes = ((subject, collection) for (_, subject, _, collection), _ in self._net("like"))
-        others = {subject for subject, collection in likes if subject and collection not in {None, _POST}}
-        dirty = DirtyRanges()
-        lists = {owner for (owner, _, _), _ in self._net("list_item")}
-        packs = {owner for (owner, _), _ in self._net("profile") if owner is not None}
-        dirty.add_accounts("record_counts", others | lists | packs)
-        dirty.mark(connection)
+    def _add(self, table: str, columns: Iterable[pa.Array], net: int) -> None:
+        arrays = list(columns)
+        arrays.append(pa.repeat(pa.scalar(net, pa.int64()), len(arrays[0])))
+        self._rows[table].append(pa.Table.from_arrays(arrays, names=[*COLUMNS[table], _NET]))
 
-    def _net(self, table: str) -> list[tuple[tuple[Any, ...], int]]:
+    def _net(self, table: str) -> pa.RecordBatch:
         """Rows that came more often than they went, or the other way round."""
-        return [(row, net) for row, net in self._rows[table].items() if net]
-
-    def _engagement(self, connection: Connection[TupleRow], table: str) -> list[tuple[int, int, int]]:
-        pairs = [
-            (subject, rkey, actor, net)
-            for (actor, subject, rkey, collection), net in self._net(table)
-            if collection == _POST and subject is not None
-        ]
-        if not pairs:
-            return []
-        columns = _columns(("subject_actors", "subject_rkeys", "actors", "nets"), pairs)
-        query = sql.SQL(load_queries()["engagement_deltas"]).format(table=sql.Identifier(table))
-        return connection.execute(query, columns).fetchall()
-
-    def _follows(self, connection: Connection[TupleRow]) -> list[tuple[int, int, int]]:
-        pairs = [(*pair, net) for pair, net in self._net("follow")]
-        if not pairs:
-            return []
-        columns = _columns(("actors", "subject_actors", "nets"), pairs)
-        return connection.execute(load_queries()["follow_deltas"], columns).fetchall()
+        names = [*COLUMNS[table], _NET]
+        schema = pa.schema([(name, pa.int64()) for name in names])
+        rows = pa.concat_tables(self._rows[table]) if self._rows[table] else schema.empty_table()
+        summed = rows.group_by(list(COLUMNS[table]), use_threads=False).aggregate([(_NET, "sum")])
+        summed = summed.rename_columns(names)
+        return _whole(summed.filter(pc.not_equal(summed[_NET], 0)))
 
 
-def _write_posts(connection: Connection[TupleRow], deltas: dict[tuple[int, int], Counter[str]]) -> None:
-    changed = [
-        (*key, *(counts[name] for name in _POST_COUNTS)) for key, counts in deltas.items() if any(counts.values())
-    ]
-    if changed:
-        columns = _columns(("actors", "rkeys", *_POST_COUNTS), changed)
-        connection.execute(load_queries()["add_post_counts"], columns)
+def _whole(table: pa.Table) -> pa.RecordBatch:
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
-def _write_actors(connection: Connection[TupleRow], deltas: dict[int, Counter[str]]) -> None:
-    changed = [
-        (key, *(counts[name] for name in _ACTOR_COUNTS)) for key, counts in deltas.items() if any(counts.values())
-    ]
-    if changed:
-        columns = _columns(("actors", *_ACTOR_COUNTS), changed)
-        connection.execute(load_queries()["add_actor_counts"], columns)
+def _of_likes(net: pa.RecordBatch, table: str) -> dict[str, pa.Array]:
+    """Pairs of an account and a post that it likes (or reposts)."""
+    is_post = pc.fill_null(pc.equal(net["subject_collection"], _POST), fill_value=False)
+    of_posts = net.filter(pc.and_(is_post, net["subject_actor"].is_valid()))
+    return {f"{table}_{name}": of_posts[name] for name in ("subject_actor", "subject_rkey", "actor_id", _NET)}
 
 
-def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> dict[str, list[Any]]:
-    return {name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)}
+def _of_posts(net: pa.RecordBatch) -> dict[str, pa.Array]:
+    """The posts that are answered and quoted, each with how often more."""
+    replies = net.filter(net["reply_parent_actor"].is_valid())
+    is_post = pc.fill_null(pc.equal(net["quote_collection"], _POST), fill_value=False)
+    quotes = net.filter(pc.and_(is_post, net["quote_actor"].is_valid()))
+    return {
+        "reply_parent_actor": replies["reply_parent_actor"],
+        "reply_parent_rkey": replies["reply_parent_rkey"],
+        "replies": replies[_NET],
+        "quote_actor": quotes["quote_actor"],
+        "quote_rkey": quotes["quote_rkey"],
+        "quotes": quotes[_NET],
+    }
+
+
+def _of_follows(net: pa.RecordBatch) -> dict[str, pa.Array]:
+    return {"followers": net["actor_id"], "subjects": net["subject_actor"], "follow_nets": net[_NET]}
+
+
+def _execute(connection: Connection[TupleRow], query: str, columns: dict[str, pa.Array], is_needed: bool) -> None:
+    if is_needed:
+        parameters: dict[str, ArrayParameter] = array_parameters(columns)
+        connection.execute(load_queries()[query], parameters)
+
+
+def _mark_records(connection: Connection[TupleRow], net: Mapping[str, pa.RecordBatch]) -> None:
+    """Marks the ranges of what is liked but no post, of lists, and of starter packs: rare, and recomputed."""
+    is_other = pc.fill_null(pc.not_equal(net["like"]["subject_collection"], _POST), fill_value=False)
+    others = net["like"]["subject_actor"].filter(is_other)
+    accounts = (others, net["list_item"]["actor_id"], net["profile"]["pack_actor"])
+    dirty = DirtyRanges()
+    dirty.add_accounts("record_counts", {actor for column in accounts for actor in column.drop_null().to_pylist()})
+    dirty.mark(connection)

@@ -1,23 +1,24 @@
 """The texts that a batch of live commits needs keys of, into the dictionaries; committed before its rows (ADR 3).
 
-A batch is small, so its texts go as parameters: no temporary tables, which the catalogs would pay for at each batch.
+Most were published by earlier batches of the same writer, which `BatchKeys` remembers: only new ones go to the server.
+A batch is small, so they go as parameters: no temporary tables, which the catalogs would pay for at each batch.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.warehouse.array_parameters import array_parameters
+from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.dictionaries import ACTOR, COLLECTION, RECORD_KEY, Collision, named_texts
-from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, KeySpace, tid_key
 from zeppelin_pipeline.warehouse.operations import OperationBatch
 from zeppelin_pipeline.warehouse.queries import load_queries
-from zeppelin_pipeline.warehouse.rows import needing, texts_of, without
+from zeppelin_pipeline.warehouse.rows import needing, without
 
 _QUERIES: Final = {
     ACTOR: "actors_of_batch",
@@ -26,53 +27,70 @@ _QUERIES: Final = {
 }
 
 
-def publish_texts(connection: Connection[TupleRow], keys: KeySpace, batch: OperationBatch) -> OperationBatch:
+def publish_texts(connection: Connection[TupleRow], keys: BatchKeys, batch: OperationBatch) -> OperationBatch:
     """Fill the dictionaries for a batch, in a transaction of its own.
+
+    Args:
+        connection: not in a transaction.
+        keys: of the warehouse; whoever takes new texts from its memories publishes them.
+        batch: whose texts are needed.
 
     Returns:
         the batch; without the accounts that need a text whose key another text holds, which are in quarantine then and
         to be fetched again.
     """
-    with connection.transaction():
-        spoiled: dict[str, str] = {}
-        for dictionary, texts in _texts(batch).items():
-            told = _publish(connection, dictionary, _keyed(keys, dictionary, texts))
-            if told:
-                spoiled |= _spoiled(batch, dictionary, told)
-        if spoiled:
-            _set_aside(connection, keys, batch, spoiled)
+    with _noting(keys):
+        _look_up(keys, batch)
+        new = {dictionary: keys.memories[dictionary].take_new() for dictionary in _QUERIES}
+        if not any(len(ids) for ids, _ in new.values()):
+            return batch
+        with connection.transaction():
+            spoiled: dict[str, str] = {}
+            for dictionary, (ids, texts) in new.items():
+                told = _publish(connection, dictionary, ids, texts)
+                if told:
+                    spoiled |= _spoiled(batch, dictionary, told)
+                    keys.memories[dictionary].forget()  # so that the next who need them are told, too
+            if spoiled:
+                _set_aside(connection, keys, batch, spoiled)
     return _without(batch, spoiled) if spoiled else batch
 
 
-def _texts(batch: OperationBatch) -> dict[str, set[str]]:
-    """Every text of the batch, by dictionary."""
-    texts: dict[str, set[str]] = {dictionary: set() for dictionary in _QUERIES}
-    texts[ACTOR].update(head.did for head in batch.heads)
-    texts[RECORD_KEY].update(touched.rkey for touched in batch.touched)
-    texts[COLLECTION].update(touched.collection for touched in batch.touched)
+@contextmanager
+def _noting(keys: BatchKeys) -> Generator[None]:
+    """New texts are kept until they are taken; if they are not published after all, nothing is known any more."""
+    memories = [keys.memories[dictionary] for dictionary in _QUERIES]
+    for memory in memories:
+        memory.is_noting = True
+    try:
+        yield
+    except BaseException:
+        for memory in memories:
+            memory.forget()
+        raise
+    finally:
+        for memory in memories:
+            memory.is_noting = False
+
+
+def _look_up(keys: BatchKeys, batch: OperationBatch) -> None:
+    """Have every text of the batch remembered."""
+    to_keys = {ACTOR: keys.actor_ids, RECORD_KEY: keys.rkey_ids, COLLECTION: keys.collection_ids}
+    to_keys[ACTOR](batch.heads["did"])
+    to_keys[RECORD_KEY](batch.touched["rkey"])
+    to_keys[COLLECTION](batch.touched["collection"])
     for dataset, rows in batch.rows.items():
         for column, dictionary in named_texts(dataset).items():
             if column not in {"did", "rkey", "collection"}:
-                texts[dictionary].update(pc.drop_null(texts_of(rows[column])).to_pylist())
-    return texts
+                texts = rows[column]
+                to_keys[dictionary](texts.flatten() if pa.types.is_list(texts.type) else texts)
 
 
-def _keyed(keys: KeySpace, dictionary: str, texts: set[str]) -> dict[str, int]:
-    """Each text that has a row in its dictionary, with its key."""
-    match dictionary:
-        case "actor":
-            return {text: keys.actor_id(text) for text in texts}
-        case "record_key":
-            return {text: keys.text_rkey_id(text) for text in texts if tid_key(text) is None}
-        case _:
-            return {text: keys.collection_id(text) for text in texts if text not in WELL_KNOWN_COLLECTIONS}
-
-
-def _publish(connection: Connection[TupleRow], dictionary: str, keyed: Mapping[str, int]) -> dict[str, str]:
+def _publish(connection: Connection[TupleRow], dictionary: str, ids: pa.Array, texts: pa.Array) -> dict[str, str]:
     """The texts whose key another text holds, each with what is told of it."""
-    if not keyed:
+    if not len(ids):
         return {}
-    parameters = {"ids": list(keyed.values()), "texts": list(keyed)}
+    parameters = array_parameters({"ids": ids, "texts": texts})
     connection.execute(load_queries()[f"publish_{_QUERIES[dictionary]}"], parameters)
     rows = connection.execute(load_queries()[f"collided_{_QUERIES[dictionary]}"], parameters)
     return {text: str(Collision(dictionary, text, holder)) for text, holder in rows}
@@ -81,13 +99,12 @@ def _publish(connection: Connection[TupleRow], dictionary: str, keyed: Mapping[s
 def _spoiled(batch: OperationBatch, dictionary: str, told: Mapping[str, str]) -> dict[str, str]:
     """The accounts whose commits need one of these texts."""
     spoiled: dict[str, str] = {}
-    for head in batch.heads:
-        if dictionary == ACTOR and head.did in told:
-            spoiled[head.did] = told[head.did]
-    for touched in batch.touched:
-        text = touched.rkey if dictionary == RECORD_KEY else touched.collection
-        if dictionary != ACTOR and text in told:
-            spoiled[touched.did] = told[text]
+    if dictionary == ACTOR:
+        spoiled |= {did: told[did] for did in batch.heads["did"].to_pylist() if did in told}
+    else:
+        texts = batch.touched["rkey" if dictionary == RECORD_KEY else "collection"].to_pylist()
+        pairs = zip(batch.touched["did"].to_pylist(), texts, strict=True)
+        spoiled |= {did: told[text] for did, text in pairs if text in told}
     for dataset, rows in batch.rows.items():
         for column, of_column in named_texts(dataset).items():
             if of_column == dictionary:
@@ -97,25 +114,26 @@ def _spoiled(batch: OperationBatch, dictionary: str, told: Mapping[str, str]) ->
 
 
 def _set_aside(
-    connection: Connection[TupleRow], keys: KeySpace, batch: OperationBatch, spoiled: Mapping[str, str]
+    connection: Connection[TupleRow], keys: BatchKeys, batch: OperationBatch, spoiled: Mapping[str, str]
 ) -> None:
-    touched = Counter(each.did for each in batch.touched)
-    seen = {head.did: head.seen_at for head in batch.heads}
+    dids = pa.array(list(spoiled), pa.string())
+    touched = batch.touched["did"].to_pylist()
+    seen = dict(zip(batch.heads["did"].to_pylist(), batch.heads["seen_micros"].to_pylist(), strict=True))
     columns = {
-        "actors": [keys.actor_id(did) for did in spoiled],
-        "dids": list(spoiled),
-        "details": list(spoiled.values()),
-        "records": [touched[did] for did in spoiled],
-        "seen_ats": [seen[did] for did in spoiled],
+        "actors": pa.array([keys.actor_id(did) for did in spoiled], pa.int64()),
+        "dids": dids,
+        "details": pa.array(list(spoiled.values()), pa.string()),
+        "records": pa.array([touched.count(did) for did in spoiled], pa.int64()),
+        "seen_micros": pa.array([seen[did] for did in spoiled], pa.int64()),
     }
-    connection.execute(load_queries()["quarantine_live"], columns)
+    connection.execute(load_queries()["quarantine_live"], array_parameters(columns))
 
 
 def _without(batch: OperationBatch, spoiled: Mapping[str, str]) -> OperationBatch:
     dids = pa.array(list(spoiled), pa.string())
     return replace(
         batch,
-        heads=[head for head in batch.heads if head.did not in spoiled],
-        touched=[touched for touched in batch.touched if touched.did not in spoiled],
+        heads=without(batch.heads, dids),
+        touched=without(batch.touched, dids),
         rows={dataset: without(rows, dids) for dataset, rows in batch.rows.items()},
     )

@@ -80,7 +80,7 @@ class TextMemory:
         self._to_keys = to_keys
         self._seeds = np.frombuffer(secrets.token_bytes(16), np.uint64)
         self.is_noting = False
-        self._forget()
+        self.forget()
 
     def keys_of(self, texts: Texts, rows: Int64s) -> Int64s:
         """The keys of some of the texts, by their positions; 0 for null.
@@ -89,7 +89,7 @@ class TextMemory:
             CorruptStateError: the array's offsets leave its data.
         """
         if not self.is_noting and self._is_full():
-            self._forget()
+            self.forget()
         self._make_room(texts, len(rows))
         entries = np.empty(len(rows), np.int32)
         count = intern(
@@ -122,13 +122,14 @@ class TextMemory:
         keys = pa.array(self._keys[self._taken : self._count])
         self._taken = self._count
         if self._is_full():
-            self._forget()
+            self.forget()
         return keys, texts
 
     def _is_full(self) -> bool:
         return self._count > REMEMBERED_TEXTS or int(self._starts[self._count]) > REMEMBERED_BYTES
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Forgets all texts, those that were not taken too."""
         self._count = 0
         self._taken = 0
         self._slots = np.full(2 * _FIRST_TEXTS, -1, np.int32)

@@ -26,6 +26,16 @@ async def test_a_batch_closes_a_while_after_its_first_frame() -> None:
     assert batch.frames == [b"only"]
 
 
+async def test_a_reader_that_comes_late_is_given_what_waits_at_once() -> None:
+    queue = FrameQueue(QueueLimits())
+    await queue.put(b"first")
+    await queue.put(b"second")
+    await asyncio.sleep(0.1)
+    batch = await asyncio.wait_for(queue.take(100, 1_000, 0.1), 0.09)
+    assert batch is not None
+    assert batch.frames == [b"first", b"second"]
+
+
 async def test_a_writer_waits_while_the_queue_is_full_by_number_or_bytes() -> None:
     for limits in (QueueLimits(events=2, bytes=1_000), QueueLimits(events=100, bytes=2)):
         queue = FrameQueue(limits)
