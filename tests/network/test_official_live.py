@@ -6,7 +6,8 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -19,13 +20,17 @@ from tests.backfill import QUIET, Backfill
 from tests.network.acting import People, acting_people
 from tests.network.node import install_packages
 from tests.network.official import SETUP_SECONDS, Network, running_network
+from tests.network.ozone import running_ozone
 from tests.network.relay import relay_app
 from tests.network.serving import api_over, serving
 from tests.network.settings import settings_for
 from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
+from zeppelin_pipeline.labels.service import follow_labelers
 from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories
+from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.stack.firehose import stream_settings
+from zeppelin_pipeline.stack.labels import labels_of
 
 pytestmark = [pytest.mark.network, pytest.mark.timeout(SETUP_SECONDS)]
 
@@ -86,6 +91,21 @@ def following(settings: FirehoseSettings) -> Generator[None]:
         thread.join(START_SECONDS)
         loop.close()
         assert ended == [True]
+
+
+@contextmanager
+def following_labels(settings: Settings) -> Generator[None]:
+    """All labelers followed in a thread."""
+    loop, until = asyncio.new_event_loop(), asyncio.Event()
+    follow_all = follow_labelers(replace(labels_of(settings), look_seconds=0.5), until)
+    thread = threading.Thread(target=loop.run_until_complete, args=(follow_all,))
+    thread.start()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(until.set)
+        thread.join(START_SECONDS)
+        loop.close()
 
 
 @pytest.fixture(scope="module")
@@ -186,6 +206,41 @@ def test_an_account_that_moves_keeps_what_it_wrote_and_goes_on_there(live: Live)
     assert live.rows("SELECT pds FROM identity JOIN actor ON id = actor_id WHERE did = %s", did) == [
         (live.network.pds_urls["beta"],)
     ]
+
+
+def test_labels_of_ozone_are_shown_to_who_asks_for_them_until_they_are_taken_back(
+    live: Live, postgres_server: EmbeddedPostgres, tmp_path: Path
+):
+    database = f"ozone_{uuid4().hex}"
+    did = live.people.act("signUp", "fay", host="alpha")["did"]
+    uri = live.people.post("fay", "to be labelled")
+    seconds_until(lambda: live.post(uri))
+    cid = (live.post(uri) or {})["cid"]
+
+    def shown(method: str, labeler: str, **parameters: str) -> list[str]:
+        answer = live.api.get(f"/xrpc/{method}", params=parameters, headers={"atproto-accept-labelers": labeler}).json()
+        [view] = answer.get("posts", [answer])
+        return sorted(label["val"] for label in view["labels"] if label["src"] == labeler)
+
+    def of_post(labeler: str) -> list[str]:
+        return shown("app.bsky.feed.getPosts", labeler, uris=uri)
+
+    with (
+        running_ozone(live.network, postgres_server.create_database(database), tmp_path) as ozone,
+        following_labels(live.backfill.settings),
+    ):
+        seconds_until(lambda: live.rows("SELECT did FROM identity_refresh WHERE did = %s", ozone.did))
+        live.backfill.materialize("verified_handles")
+        ozone.label({"uri": uri, "cid": cid}, create=["spam", "rude"])
+        ozone.label(did, create=["spam"])
+        seconds_until(lambda: of_post(ozone.did) == ["rude", "spam"])
+        seconds_until(lambda: shown("app.bsky.actor.getProfile", ozone.did, actor=did) == ["spam"])
+        assert live.post(uri) == (live.post(uri) or {}) | {"labels": []}, "who does not ask sees none"
+        ozone.label({"uri": uri, "cid": cid}, negate=["spam"])
+        seconds_until(lambda: of_post(ozone.did) == ["rude"])
+        assert live.rows("SELECT failure FROM labeler_state WHERE did = %s", ozone.did) == [(None,)]
+        assert live.rows("SELECT * FROM label_rejected") == []
+    postgres_server.drop_database(database)
 
 
 def test_nothing_was_set_aside_and_every_repository_is_exact(live: Live):

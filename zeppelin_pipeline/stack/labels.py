@@ -15,7 +15,12 @@ def run_labels(settings: Settings, console: Console) -> None:
     Raises:
         psycopg.Error: the warehouse is lost.
     """
-    following = label_settings(
+    asyncio.run(_follow(labels_of(settings), console))
+
+
+def labels_of(settings: Settings) -> LabelSettings:
+    """How labelers are followed, by a deployment's settings."""
+    return label_settings(
         postgres_url=settings.require_postgres_url(),
         plc_url=settings.plc_url,
         clients=client_settings(settings),
@@ -26,7 +31,6 @@ def run_labels(settings: Settings, console: Console) -> None:
         rows=settings.labels_rows,
         quarantine=settings.labels_quarantine,
     )
-    asyncio.run(_follow(following, console))
 
 
 async def _follow(settings: LabelSettings, console: Console) -> None:

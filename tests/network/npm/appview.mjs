@@ -14,7 +14,6 @@
  * What the servers log goes to standard error.
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { Server } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -23,25 +22,13 @@ import { RepoSubscription, TestNetwork, TestPds } from '@atproto/dev-env'
 import plc from '@did-plc/server'
 
 import { forgetLabels, SEEDS } from './appview-seeds.mjs'
+import { keepOnLoopback } from './loopback.mjs'
 import { png } from './media.mjs'
 
-const LOOPBACK = '127.0.0.1'
 const ADMIN_PASSWORD = 'admin-pass' // of dev-env's servers, which only this machine reaches
 const SETTLE_MILLIS = 120_000
 const PICTURES = ['key-portrait-small', 'key-portrait-large', 'key-landscape-small', 'key-landscape-large', 'key-alt']
 const HANDLE_DOMAINS = { alpha: ['.alpha.test', '.test'], beta: ['.beta.test'] }
-
-/** The servers call `listen(port)`, which opens every interface of the machine: name the interface for all of them. */
-function keepOnLoopback() {
-  const { listen } = Server.prototype
-  Server.prototype.listen = function (address, ...rest) {
-    if (typeof address === 'number') return listen.call(this, address, LOOPBACK, ...rest.filter(isCallback))
-    if (address && typeof address === 'object') return listen.call(this, { ...address, host: LOOPBACK }, ...rest)
-    return listen.call(this, address, ...rest)
-  }
-}
-
-const isCallback = (value) => typeof value === 'function'
 
 /** The seeds of dev-env upload pictures that its package lacks, by a path relative to a neighbour of it. */
 function makePictures() {
