@@ -59,11 +59,18 @@ ON CONFLICT (relay, endpoint, reason) DO UPDATE SET
     (s.events + excluded.events, excluded.last_did, excluded.last_seq, excluded.detail, excluded.last_at);
 
 -- name: queue_resync
--- Repositories to be fetched again; one that waits already waits on, but for nothing longer than now.
+-- Repositories to be fetched again; one that waits already waits on, but a deletion that was told is looked into at once.
 INSERT INTO resync AS r (actor_id, did, reason, due_at)
 SELECT actor_id, did, reason, now() + %(delay)s::interval
 FROM unnest(%(actors)s::bigint[], %(dids)s::text[], %(reasons)s::text[]) AS new (actor_id, did, reason) ORDER BY actor_id
-ON CONFLICT (actor_id) DO NOTHING;
+ON CONFLICT (actor_id) DO UPDATE SET (reason, due_at) = (excluded.reason, least(r.due_at, excluded.due_at))
+WHERE excluded.reason = 'account-deleted';
+
+-- name: recall_deletions
+-- Accounts that were said to be deleted and have been said to be active since: nothing is removed of them.
+UPDATE resync SET reason = 'account-active' FROM repo
+WHERE resync.actor_id = ANY(%(actors)s::bigint[]) AND resync.reason = 'account-deleted'
+    AND repo.actor_id = resync.actor_id AND repo.status = 'active';
 
 -- name: queue_desynchronized
 -- Of the repositories of a batch, those that live commits are ahead of.

@@ -1,20 +1,11 @@
 """What a host that is followed directly says of accounts: heard of its own, and of nobody else's."""
 
-import time
 from typing import Any
 
 import pytest
 
 from tests.factories import WarehouseFactory
-from zeppelin_pipeline.atproto.frames import encode_frame
-from zeppelin_pipeline.firehose.application import apply_batch
-from zeppelin_pipeline.firehose.batches import sort_events
-from zeppelin_pipeline.firehose.cursors import StreamName, take_stream
-from zeppelin_pipeline.firehose.events import table_of
-from zeppelin_pipeline.firehose.stream import ENDPOINT
-from zeppelin_pipeline.firehose.verify_frames import verify_frames
-from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
-from zeppelin_pipeline.warehouse.connection import read_key_space
+from tests.postgres.account_events import tell
 
 OWN, OTHER = "https://own.example.com", "https://other.example.com"
 
@@ -29,19 +20,6 @@ def dids(warehouse: WarehouseFactory) -> dict[str, str]:
             "UPDATE identity SET pds = %s WHERE actor_id = %s", (places[name], warehouse.keys.actor_id(did))
         )
     return accounts
-
-
-def tell(warehouse: WarehouseFactory, relay: str, said: dict[str, str]) -> None:
-    """A batch of `#account` events of a stream: why each DID is not active."""
-    frames = [
-        encode_frame(1, "#account", {"seq": seq, "did": did, "active": False, "status": status, "time": ""})
-        for seq, (did, status) in enumerate(said.items(), 1)
-    ]
-    now_micros = time.time_ns() // 1000
-    batch = sort_events(table_of(verify_frames(frames, lambda _dids: {}, now_micros)), now_micros)
-    held = take_stream(warehouse.connection, StreamName(relay, ENDPOINT))
-    assert held is not None
-    apply_batch(warehouse.connection, BatchKeys(read_key_space(warehouse.connection)), held, batch)
 
 
 def rows(warehouse: WarehouseFactory, query: str) -> dict[str, Any]:

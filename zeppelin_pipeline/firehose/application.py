@@ -124,6 +124,7 @@ def _write_accounts(connection: Connection[TupleRow], keys: BatchKeys, batch: Ev
     if batch.accounts:
         set_standings(connection, keys, batch.accounts)
         actors = [keys.actor_id(each.did) for each in batch.accounts]
+        connection.execute(load_queries()["recall_deletions"], {"actors": actors})
         connection.execute(load_queries()["queue_reactivated"], {"actors": actors, "delay": _RESYNC_DELAY})
 
 
