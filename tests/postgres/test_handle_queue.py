@@ -16,17 +16,18 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 class Names:
-    """Who holds which name, in DNS."""
+    """Who holds which name, in DNS and by HTTPS."""
 
     def __init__(self) -> None:
         self.dids: dict[str, str] = {}
+        self.well_known: dict[str, str] = {}
 
     async def look_up(self, name: str) -> list[str]:
         did = self.dids.get(name.removeprefix("_atproto."))
         return [] if did is None else [f"did={did}"]
 
     async def get_url(self, url: str, max_bytes: int) -> bytes:
-        return b"no DID"
+        return self.well_known.get(url.split("/")[2], "no DID").encode()
 
 
 @pytest.fixture
@@ -114,3 +115,23 @@ async def test_a_host_with_many_handles_holds_up_no_other_domain(connection: psy
     due = "SELECT count(*) FROM identity WHERE handle_state = 'pending' AND handle_check_at < %s"
     assert connection.execute(due, (NOW + timedelta(seconds=2.5),)).fetchone() == (1,)
     assert connection.execute(due, (NOW + timedelta(seconds=6),)).fetchone() == (4,)
+
+
+async def test_handles_that_were_put_off_are_looked_at_in_their_turn_by_whoever_comes_then(
+    connection: psycopg.Connection, names: Names
+):
+    dids = {f"a{number}.many.com": f"did:plc:{str(number + 2) * 24}" for number in range(5)}
+    for handle, did in dids.items():
+        claim(connection, did, handle)
+    names.well_known = dids
+    settings = HandleSettings({}, domain_per_second=1.0, domain_wait_seconds=0.0)
+    checked: list[int] = []
+    for seconds in (0.0, 2.5, 6.0):  # each time a process that remembers nothing
+        resolver = HandleResolver(names.look_up, names.get_url, settings)
+        at = NOW + timedelta(seconds=seconds)
+        checked.append((await verify_due(connection, resolver, now=lambda at=at: at)).checked)
+    assert checked[:2] == [1, 1]
+    at = NOW + timedelta(minutes=1)
+    quick = HandleResolver(names.look_up, names.get_url, HandleSettings({}, domain_per_second=1e6))
+    await verify_due(connection, quick, now=lambda: at)
+    assert states(connection) == dict.fromkeys(dids.values(), "verified")
