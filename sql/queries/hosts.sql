@@ -13,3 +13,7 @@ ON CONFLICT (host) DO UPDATE SET
     (excluded.url, excluded.witnesses, excluded.state, coalesce(excluded.version, known.version),
      greatest(excluded.last_seen_at, known.last_seen_at), excluded.last_probe_at, excluded.last_error)
 RETURNING xmax = 0;
+
+-- name: named_hosts
+-- The hosts that accounts' documents name, those of most accounts first.
+SELECT pds FROM identity WHERE pds IS NOT NULL GROUP BY pds ORDER BY count(*) DESC, pds LIMIT %(limit)s;

@@ -134,6 +134,12 @@ async def test_accounts_of_did_web_go_the_whole_way_and_what_a_load_leaves_out_i
         assert handles(postgres_url) == {each.did: (each.handle, "verified") for each in network.accounts()}
         with psycopg.connect(postgres_url) as connection:
             assert connection.execute("SELECT count(*) FROM identity_refresh").fetchone() == (0,)
+        await asyncio.to_thread(backfill.materialize, "pds_list")
+        with psycopg.connect(postgres_url) as connection:
+            witnesses = dict(connection.execute("SELECT host, witnesses FROM pds_host").fetchall())
+        assert {host for host, names in witnesses.items() if "documents" in names} == {
+            host.hostname for host in network.hosts
+        }
     async with running_api(postgres_url) as api:
         for did, handle in web.items():
             assert (await api.get("app.bsky.actor.getProfile", actor=handle))["did"] == did

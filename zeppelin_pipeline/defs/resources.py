@@ -1,6 +1,6 @@
 """Dagster's resources: typed shells around the settings, each giving a plain domain object."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,7 +15,7 @@ from zeppelin_pipeline.hosts.client import ClientSettings, HostClients, Timeouts
 from zeppelin_pipeline.hosts.host import parse_host
 from zeppelin_pipeline.hosts.limits import RetryPolicy
 from zeppelin_pipeline.hosts.txt import TxtLookup
-from zeppelin_pipeline.hosts.witnesses import Witness, manual_witness, relay_witness, scrape_witness
+from zeppelin_pipeline.hosts.witnesses import Witness, documents_witness, manual_witness, relay_witness, scrape_witness
 from zeppelin_pipeline.identity.handle_queue import QueueSettings
 from zeppelin_pipeline.identity.handles import HandleResolver, HandleSettings
 from zeppelin_pipeline.identity.mirror import PlcMirror, open_mirror
@@ -126,13 +126,15 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
             )
         )
 
-    def witnesses(self, clients: HostClients) -> list[Witness]:
-        """Everybody who is asked which hosts exist."""
+    def witnesses(self, clients: HostClients, named_hosts: Sequence[str] = ()) -> list[Witness]:
+        """Everybody who is asked which hosts exist; `named_hosts` are those that accounts' documents name."""
         witnesses = [relay_witness(clients, parse_host(_over_http(url))) for url in self.relay_urls]
         if self.scrape_state:
             witnesses.append(scrape_witness(clients, self.scrape_state))
         if self.hosts:
             witnesses.append(manual_witness(self.hosts))
+        if named_hosts:
+            witnesses.append(documents_witness(named_hosts))
         return witnesses
 
 

@@ -1,4 +1,4 @@
-"""Who says which hosts exist: a relay, a public scrape, a list by hand. Nothing is merged or probed here.
+"""Who says which hosts exist: a relay, a scrape, accounts' documents, a list by hand. Nothing is merged or probed here.
 
 A name that is no host is set aside and counted by its witness, never fatal. A witness that cannot be asked raises.
 """
@@ -28,7 +28,7 @@ class Sighting:
 
     Attributes:
         host: whom it is about.
-        witness: who says so (`relay:relay.example.com`, `scrape`, `manual`).
+        witness: who says so (`relay:relay.example.com`, `scrape`, `documents`, `manual`).
         version: of the server, as the witness saw it; null when it does not say.
         error_at: since when the witness cannot reach it; null when it can, or does not say.
     """
@@ -86,12 +86,21 @@ def scrape_witness(clients: HostClients, location: str) -> Witness:
 
 def manual_witness(hosts: Iterable[str]) -> Witness:
     """The hosts that the operator lists."""
+    return _list_witness("manual", hosts)
+
+
+def documents_witness(urls: Iterable[str]) -> Witness:
+    """The hosts that documents name: those of the PLC directory's export, and of did:web accounts that are known."""
+    return _list_witness("documents", urls)
+
+
+def _list_witness(name: str, hosts: Iterable[str]) -> Witness:
     claims: list[_Claim] = [(text, None, None) for text in hosts]
 
     async def ask() -> Report:
-        return _report("manual", claims)
+        return _report(name, claims)
 
-    return Witness("manual", ask)
+    return Witness(name, ask)
 
 
 def read_scrape(body: bytes) -> Report:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from zeppelin_pipeline.hosts.host import Host
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.repos.listing import ListingResult, list_host
 from zeppelin_pipeline.repos.plan import Plan, current_host, list_shards, plan_shards
-from zeppelin_pipeline.warehouse.pds_hosts import store_hosts
+from zeppelin_pipeline.warehouse.pds_hosts import named_hosts, store_hosts
 
 GROUP = "network"
 
@@ -30,7 +31,9 @@ def pds_list(
 ) -> dg.MaterializeResult[Any]:
     """Which PDS hosts exist, who says so, and which of them answer. Hosts that answer become partitions."""
     started = time.monotonic()
-    directory = asyncio.run(_refresh(network, lake))
+    with warehouse.connect("pds_list") as connection:
+        named = named_hosts(connection)
+    directory = asyncio.run(_refresh(network, lake, named))
     seconds = time.monotonic() - started
     with warehouse.connect("pds_list") as connection, lake.open().open_parquet(directory.file.path) as snapshot:
         new = store_hosts(connection, snapshot.read())
@@ -56,9 +59,11 @@ def pds_list(
     )
 
 
-async def _refresh(network: NetworkResource, lake: dg.ResourceParam[LakeResource]) -> Directory:
+async def _refresh(
+    network: NetworkResource, lake: dg.ResourceParam[LakeResource], named_hosts: Sequence[str]
+) -> Directory:
     async with network.clients() as clients:
-        return await refresh_directory(lake.open(), clients, network.witnesses(clients))
+        return await refresh_directory(lake.open(), clients, network.witnesses(clients, named_hosts))
 
 
 class ListingConfig(dg.Config):
