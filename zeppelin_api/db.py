@@ -73,6 +73,10 @@ class Session:
             async with self.connection.transaction():
                 await self.connection.execute(_PLAN_ANEW)
                 return await self.connection.fetch(wanted.text, *values)
+        except asyncpg.InternalClientError as error:
+            # The server said while nobody asked that it ends: the driver hears it when it asks, and has lost its place.
+            self.connection.terminate()
+            raise unavailable("The service is not ready") from error
         except asyncpg.InterfaceError as error:
             if self.connection.is_closed():  # it ended between two queries
                 raise unavailable("The service is not ready") from error

@@ -161,3 +161,15 @@ async def test_the_api_cannot_write(postgres_url: str):
     async with app.router.lifespan_context(app), app.state.service.database.session() as session:
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await session.connection.execute("DELETE FROM repo")
+
+
+async def test_connections_that_the_server_ends_while_nobody_asks_are_no_faults_of_ours(
+    warehouse: WarehouseFactory, postgres_url: str
+):
+    warehouse.account("alice.test")
+    end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'zeppelin-api'"
+    async with running_api(postgres_url) as api:
+        for _ in range(10):
+            await _eventually(_answers(api, PROFILE, 200))
+            warehouse.connection.execute(end_all)
+            assert (await api.http.get(PROFILE)).status_code in {200, 503}

@@ -37,7 +37,11 @@ async def load_relationships(session: Session, did: str, others: Iterable[str]) 
     if not actors:
         return found
     rows = await session.rows(_Row, "get_relationships", actor=session.keys.actor_id(did), others=list(actors))
-    for row in rows:
+    for row in sorted(rows, key=_place):  # so that the same answer is the same bytes
         uri = uri_of(row.did, _COLLECTIONS[row.relation], rkey_of(row.rkey, row.rkey_text))
         found.setdefault(actors[row.other_actor], {})[row.relation] = uri
     return found
+
+
+def _place(row: _Row) -> int:
+    return tuple(_COLLECTIONS).index(row.relation)
