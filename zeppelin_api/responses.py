@@ -1,7 +1,7 @@
 """JSON answers, and how the documentation describes them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from pydantic import BaseModel
@@ -18,6 +18,10 @@ class ErrorBody(BaseModel):
 
     error: str
     message: str
+
+
+#: How a parameter that is none is answered, for routes that are no methods.
+INVALID_REQUEST: Final[dict[str, Any]] = {"model": ErrorBody, "description": "`InvalidRequest`"}
 
 
 def documented(model: type[BaseModel], *errors: str) -> dict[int | str, dict[str, Any]]:

@@ -8,13 +8,14 @@ from starlette.responses import Response
 from zeppelin_api.db import Session
 from zeppelin_api.hydration.identity import load_plc_operation
 from zeppelin_api.parameters import Did
-from zeppelin_api.responses import json_response
+from zeppelin_api.responses import INVALID_REQUEST, json_response
 from zeppelin_api.service import SessionDep
 from zeppelin_pipeline.atproto.plc import PlcData, PlcOperation, did_document, document_data
 
 router: Final = APIRouter(prefix="/plc", tags=["plc"])
 _DOCUMENT_TYPE: Final = "application/did+ld+json; charset=utf-8"
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
+    400: INVALID_REQUEST,
     404: {"description": "The mirror does not know the DID, or does not vouch for its log"},
     410: {"description": "The account was given up"},
 }

@@ -5,7 +5,7 @@ from importlib.resources import files
 from typing import Final
 
 from fastapi import APIRouter
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from zeppelin_api.errors import FORESEEN
@@ -44,7 +44,7 @@ async def status_numbers(service: ServiceDep) -> Response:
     return json_response(asdict(await service.overview.read()))
 
 
-@router.get("/metrics", operation_id="metrics", response_model=None)
+@router.get("/metrics", operation_id="metrics", response_class=PlainTextResponse)
 async def metrics(service: ServiceDep) -> Response:
     """Requests, and the pipeline's state, in Prometheus' text format."""
     try:

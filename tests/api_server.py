@@ -1,0 +1,30 @@
+"""An application behind a socket, as clients and tools of other processes and threads reach it."""
+
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from zeppelin_api.app import create_app
+from zeppelin_api.settings import ApiSettings
+
+STOP_SECONDS = 20.0
+
+
+@contextmanager
+def serving(settings: ApiSettings) -> Generator[tuple[str, FastAPI]]:
+    """The API in a thread of this process, on a port of its own: its URL, and the application."""
+    app = create_app(settings)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api")
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", app
+        finally:
+            server.should_exit = True
+            thread.join(STOP_SECONDS)
