@@ -10,6 +10,7 @@ request was due.
 
 import argparse
 import asyncio
+import itertools
 import os
 import random
 import signal
@@ -18,8 +19,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +33,7 @@ import uvloop
 from bench.api import paths_of
 from bench.api_ground import Ground, devnet_ground
 from bench.api_sides import Service, our_service
-from bench.backfill_input import make_input
+from bench.backfill_input import OUT, make_input
 from bench.firehose_events import write_events
 from bench.http_load import Answer, Connection, answers_to, load, request_for
 from bench.temporary_warehouse import temporary_server
@@ -46,6 +47,8 @@ from zeppelin_pipeline.warehouse.connection import read_key_space
 
 CLIENTS: Final = 16
 SATURATION_SECONDS: Final = 10.0
+RESTART_SECONDS: Final = 1.0
+LONGEST_LINE: Final = 300
 #: Between two faults, about.
 FAULT_SECONDS: Final = 60.0
 #: Postgres is back, and still a request that began before may be told to come again.
@@ -94,8 +97,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="of the faults")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the servers are ended
+    OUT.mkdir(parents=True, exist_ok=True)
     with (
-        tempfile.TemporaryDirectory(prefix="zeppelin-bench-load-") as folder,
+        tempfile.TemporaryDirectory(prefix="run-", dir=OUT) as folder,  # beside the packs, which it gets links to
         temporary_server() as server,
         devnet_ground(server, options.repos) as ground,
     ):
@@ -141,8 +145,14 @@ async def _run(
     rate = full.requests / full.wall_seconds / 2
     print(f"{len(paths):,} questions; saturated at {2 * rate:,.0f} a second; asked at {rate:,.0f}", flush=True)
     tally = Tally()
-    async with _beside(_kept(command), _faults(server, tally, random.Random(options.seed))):
-        await _ask(service, paths, expected, rate, options.minutes * 60, tally)
+    ended = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_kept(command, ended))
+        group.create_task(_faults(server, tally, random.Random(options.seed), ended))
+        try:
+            await _ask(service, paths, expected, rate, options.minutes * 60, tally)
+        finally:
+            ended.set()
     return tally
 
 
@@ -161,40 +171,30 @@ async def _expected(service: Service, ground: Ground) -> dict[str, bytes | None]
     return expected
 
 
-@asynccontextmanager
-async def _beside(*coroutines: object) -> AsyncGenerator[None]:
-    """Things that go on beside the block and end with it; what one of them raises ends the block."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(each) for each in coroutines]  # pyright: ignore[reportArgumentType]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-
-
-async def _kept(command: Sequence[str]) -> None:
+async def _kept(command: Sequence[str], ended: asyncio.Event) -> None:
     """The writer, started again whenever the database took it along."""
-    while True:
+    while not ended.is_set():
         process = await asyncio.create_subprocess_exec(*command)
-        try:
+        stopping = asyncio.create_task(ended.wait())
+        await asyncio.wait([asyncio.create_task(process.wait()), stopping], return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if process.returncode is None:
+            process.terminate()
             await process.wait()
-        finally:
-            if process.returncode is None:
-                process.terminate()
-                await process.wait()
-        await asyncio.sleep(1)
+        await asyncio.sleep(RESTART_SECONDS)
 
 
-async def _faults(server: EmbeddedPostgres, tally: Tally, dice: random.Random) -> None:
-    while True:
-        for name in ("restart", "kill -9"):
-            await asyncio.sleep(FAULT_SECONDS * (0.5 + dice.random()))
-            tally.away_until = float("inf")
-            tally.faults[name] += 1
-            print(f"{name} of Postgres", flush=True)
-            await asyncio.to_thread(_restart if name == "restart" else _kill, server)
-            tally.away_until = time.monotonic() + GRACE_SECONDS
+async def _faults(server: EmbeddedPostgres, tally: Tally, dice: random.Random, ended: asyncio.Event) -> None:
+    for name in itertools.cycle(("restart", "kill -9")):
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), FAULT_SECONDS * (0.5 + dice.random()))
+        if ended.is_set():
+            return
+        tally.away_until = float("inf")
+        tally.faults[name] += 1
+        print(f"{name} of Postgres", flush=True)
+        await asyncio.to_thread(_restart if name == "restart" else _kill, server)
+        tally.away_until = time.monotonic() + GRACE_SECONDS
 
 
 def _restart(server: EmbeddedPostgres) -> None:
@@ -229,12 +229,12 @@ async def _ask(
             due = started + number / rate
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             path = paths[number % len(paths)]
+            request = request_for(service.url, path)
             try:
-                answer = await connection.get(request_for(service.url, path))
-            except (OSError, TimeoutError) as error:
-                tally.wrong[f"no answer: {error!r}"] += 1
+                answer = await connection.get(request)
+            except ConnectionError:  # a server may close a connection that is idle
                 connection = await Connection.open(service.url)
-                continue
+                answer = await connection.get(request)
             tally.judge(path, expected[path], answer, due)
         connection.close()
 
@@ -251,7 +251,7 @@ def _print(tally: Tally) -> None:
     print(f"latency: p50 {p50:.1f}, p99 {p99:.1f}, most {most:.1f} ms")
     print(f"wrong answers: {sum(tally.wrong.values())}")
     for what, count in tally.wrong.most_common(10):
-        print(f"  {count} x {what}")
+        print(f"  {count} x {what[:LONGEST_LINE]}")
 
 
 if __name__ == "__main__":
