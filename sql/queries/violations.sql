@@ -2,47 +2,68 @@
 -- order it came. A statement here judges the posts of the temporary table judged, and no others.
 
 -- name: create_judged
--- The posts to be judged; may hold one twice, and posts that are gone. It stays with the connection, empty: live batches judge many
--- times a second, and the catalogs would grow with each new table.
-CREATE TEMPORARY TABLE IF NOT EXISTS judged (actor_id bigint NOT NULL, rkey bigint NOT NULL) ON COMMIT DELETE ROWS;
+-- The posts to be judged with what they answer and quote, read where they are found; of posts that are gone the keys alone. May hold one
+-- twice. It stays with the connection, empty: live batches judge many times a second, and the catalogs would grow with each new table.
+CREATE TEMPORARY TABLE IF NOT EXISTS judged (
+    actor_id bigint NOT NULL,
+    rkey bigint NOT NULL,
+    reply_root_actor bigint,
+    reply_root_rkey bigint,
+    reply_parent_actor bigint,
+    reply_parent_rkey bigint,
+    quote_actor bigint,  -- null where what is quoted is no post
+    quote_rkey bigint
+) ON COMMIT DELETE ROWS;
 
 -- name: judge_range
 -- What may break a rule of the accounts of a range: replies in their threads, quotes of their gated posts, and what was found to.
-INSERT INTO judged (actor_id, rkey)
-SELECT actor_id, rkey FROM post WHERE reply_root_actor BETWEEN %(low)s AND %(high)s
+INSERT INTO judged
+SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
+    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+FROM post WHERE reply_root_actor BETWEEN %(low)s AND %(high)s
 UNION ALL
-SELECT post.actor_id, post.rkey FROM postgate
+SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
+    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+FROM postgate
 JOIN post ON post.quote_actor = postgate.actor_id AND post.quote_rkey = postgate.rkey
 WHERE postgate.actor_id BETWEEN %(low)s AND %(high)s AND postgate.is_embedding_disabled AND post.quote_collection = 1
 UNION ALL
-SELECT actor_id, rkey FROM violation WHERE ruler BETWEEN %(low)s AND %(high)s;
+SELECT actor_id, rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
+    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+FROM violation LEFT JOIN post USING (actor_id, rkey) WHERE ruler BETWEEN %(low)s AND %(high)s;
 
 -- name: judge_posts
 -- Posts that were written or removed, and those that answer them: a parent says what a reply's root has to be.
-INSERT INTO judged (actor_id, rkey)
+INSERT INTO judged
 WITH RECURSIVE changed AS (
     SELECT * FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS changed (actor_id, rkey)
     UNION
     SELECT post.actor_id, post.rkey FROM changed
     JOIN post ON post.reply_parent_actor = changed.actor_id AND post.reply_parent_rkey = changed.rkey
 )
-SELECT actor_id, rkey FROM changed;
+SELECT actor_id, rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
+    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+FROM changed LEFT JOIN post USING (actor_id, rkey);
 
 -- name: judge_threads
 -- Replies in the threads of these posts, whose threadgate was written or removed.
-INSERT INTO judged (actor_id, rkey)
-SELECT post.actor_id, post.rkey FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS gate (actor_id, rkey)
+INSERT INTO judged
+SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
+    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS gate (actor_id, rkey)
 JOIN post ON post.reply_root_actor = gate.actor_id AND post.reply_root_rkey = gate.rkey;
 
 -- name: judge_quotes
 -- Quotes of these posts, whose postgate was written or removed.
-INSERT INTO judged (actor_id, rkey)
-SELECT post.actor_id, post.rkey FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS gate (actor_id, rkey)
+INSERT INTO judged
+SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
+    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS gate (actor_id, rkey)
 JOIN post ON post.quote_actor = gate.actor_id AND post.quote_rkey = gate.rkey AND post.quote_collection = 1;
 
 -- name: index_judged
--- So that many posts are looked up one by one, and not each among all.
-CREATE INDEX ON judged (actor_id, rkey);
+-- So that many posts are looked up one by one, and not each among all; stays as judged does, so it is made once.
+CREATE INDEX IF NOT EXISTS judged_key ON judged (actor_id, rkey);
 
 -- name: analyze_judged
 -- So that what is planned for many posts is not what is planned for few.
@@ -63,14 +84,13 @@ CREATE TEMPORARY TABLE IF NOT EXISTS found (
 -- What the judged posts break.
 INSERT INTO found (actor_id, rkey, kind, ruler, reply_parent_actor, reply_parent_rkey)
 WITH RECURSIVE posts AS MATERIALIZED (
-    SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
-        CASE WHEN post.quote_collection = 1 THEN post.quote_actor END AS quote_actor, post.quote_rkey
-    FROM (SELECT DISTINCT actor_id, rkey FROM judged) AS judged
-    JOIN post USING (actor_id, rkey)
+    SELECT DISTINCT ON (actor_id, rkey) * FROM judged ORDER BY actor_id, rkey
 ), misplaced AS (
     -- A reply to the root is to a post that is none itself; a reply to a reply speaks of the same root as that.
     SELECT posts.* FROM posts
-    JOIN post AS parent ON parent.actor_id = posts.reply_parent_actor AND parent.rkey = posts.reply_parent_rkey
+    CROSS JOIN LATERAL (  -- looked up one by one, however many are judged: never all posts to find the parents of some
+        SELECT * FROM post WHERE actor_id = posts.reply_parent_actor AND rkey = posts.reply_parent_rkey LIMIT 1
+    ) AS parent
     WHERE posts.reply_root_actor IS NOT NULL AND CASE
         WHEN posts.reply_parent_actor = posts.reply_root_actor AND posts.reply_parent_rkey = posts.reply_root_rkey
         THEN parent.reply_root_actor IS NOT NULL
