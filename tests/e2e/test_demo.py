@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.process_marks import processes_marked
+from zeppelin_pipeline.stack.demo import WEB_ACCOUNTS
 from zeppelin_pipeline.stack.ports import free_port, is_port_free
 
 pytestmark = pytest.mark.e2e
@@ -36,7 +37,7 @@ def environment() -> Iterator[dict[str, str]]:
         Path(folder).chmod(0o755)
         ours = {
             "ZEPPELIN_HOME": folder,
-            "ZEPPELIN_DEVNET_PORT": str(free_ports(HOSTS + 3)),
+            "ZEPPELIN_DEVNET_PORT": str(free_ports(HOSTS + 3 + WEB_ACCOUNTS)),
             "ZEPPELIN_DAGSTER_PORT": str(free_port()),
             "ZEPPELIN_API_PORT": str(free_port()),
             "PYTHONUNBUFFERED": "1",
