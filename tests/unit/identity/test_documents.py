@@ -63,6 +63,7 @@ def test_names_that_are_none_are_left_out(names: object) -> None:
         [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "javascript:alert(1)"}],
         [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://"}],
         [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://[::1"}],
+        [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://x.example:99999"}],
         [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://" + "a" * 5000}],
         [{"id": ["#atproto_pds"], "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://pds.example.com"}],
     ],
