@@ -156,7 +156,7 @@ async def test_labels_are_found_by_subject_and_source_with_their_signatures(
     warehouse.label(other, alice.did, "rude")
     ask = "com.atproto.label.queryLabels"
 
-    found = (await api.get(ask, uriPatterns=[alice.did, post.uri, "no-uri"], sources=[one.did]))["labels"]
+    found = (await api.get(ask, uriPatterns=[alice.did, post.uri, "at://nobody.test"], sources=[one.did]))["labels"]
 
     assert [(label["uri"], label["val"]) for label in found] == [(alice.did, "bot"), (post.uri, "spam")]
     assert (found[1]["cid"], found[1]["ver"], len(found[1]["sig"]["$bytes"])) == (post.cid, 1, 86)
@@ -166,4 +166,5 @@ async def test_labels_are_found_by_subject_and_source_with_their_signatures(
     assert [len(page) for page in pages] == [1, 1, 1]
     assert await api.error(ask, limit=251, **everything) == (400, "InvalidRequest")
     assert await api.error(ask, uriPatterns=[alice.did]) == (400, "InvalidRequest")
+    assert await api.error(ask, uriPatterns=["no-uri"], sources=[one.did]) == (400, "InvalidRequest")
     assert await api.error(ask, uriPatterns=["at://did:plc:a/*"], sources=[one.did]) == (400, "InvalidRequest")

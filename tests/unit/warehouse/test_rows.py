@@ -162,7 +162,7 @@ def test_every_key_of_a_dataset_is_made_of_a_text_that_a_dictionary_gets(dataset
             ends = ("reply_root", "reply_parent", "quote")
             fake.post(ALICE, "r", **{f"{end}_{name}": value for end in ends for name, value in reference.items()})
         case "profile":
-            fake.profile(ALICE)
+            fake.profile(ALICE, pack_did=CAROL, pack_rkey="p")
         case "record":
             fake.record(ALICE, "net.example.thing", "r")
         case _:
