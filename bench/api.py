@@ -7,7 +7,8 @@ requests a second, how long they took, and the processor time of a request, that
 network is started for it, or taken from `--home` where `make conformance ARGS=--keep` keeps one. Of all questions of
 the conformance those are taken that both answer with success; methods without one are left out.
 
-Both are served by one process. On a machine that does other things too, trust the processor time and its ratio.
+Both are served by one process. What each uses when nobody asks is taken off, which is right only on a machine that does
+nothing else.
 """
 
 import argparse

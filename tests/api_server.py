@@ -6,7 +6,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI
 
 from zeppelin_api.app import create_app
 from zeppelin_api.settings import ApiSettings
@@ -15,16 +14,15 @@ STOP_SECONDS = 20.0
 
 
 @contextmanager
-def serving(settings: ApiSettings) -> Generator[tuple[str, FastAPI]]:
-    """The API in a thread of this process, on a port of its own: its URL, and the application."""
-    app = create_app(settings)
+def serving(settings: ApiSettings) -> Generator[str]:
+    """The API in a thread of this process, on a port of its own: its URL."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api")
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}", app
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join(STOP_SECONDS)

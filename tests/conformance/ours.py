@@ -1,16 +1,14 @@
 """Our platform over the official network's hosts: backfilled, then kept up by the firehose, then served by our API."""
 
 import asyncio
-import socket
-import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
 import psycopg
-import uvicorn
 
+from tests.api_server import serving
 from tests.backfill import QUIET, Backfill
 from tests.conformance.appview import (
     IMAGE_URL_PATTERN,
@@ -18,7 +16,6 @@ from tests.conformance.appview import (
     THUMBNAIL_URL_PATTERN,
     Addresses,
 )
-from zeppelin_api.app import create_app
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.aggregates.counts import recompute
 from zeppelin_pipeline.firehose.cursors import set_cursor
@@ -33,7 +30,6 @@ from zeppelin_pipeline.warehouse.search import SEARCH_TABLES
 
 LIVE_SECONDS = 180.0
 LOOK_SECONDS = 0.1
-STOP_SECONDS = 20.0
 #: Answers are compared here and not timed, and the machine may be busy.
 PATIENCE_SECONDS = 30.0
 
@@ -126,30 +122,20 @@ def _cursor_of(settings: FirehoseSettings) -> int:
 @contextmanager
 def running_api(postgres_url: str, plc_url: str) -> Generator[str]:
     """Our API over a warehouse, as strict as the official AppView; gives its URL."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        settings = ApiSettings.model_validate(
-            {
-                "postgres_url": postgres_url,
-                "did": f"did:web:localhost%3A{port}",
-                "image_url_pattern": IMAGE_URL_PATTERN,
-                "video_playlist_url_pattern": PLAYLIST_URL_PATTERN,
-                "video_thumbnail_url_pattern": THUMBNAIL_URL_PATTERN,
-                "third_party_blocks_hide": True,
-                "detached_quotes_hide": True,
-                "plc_url": plc_url,
-                "allow_private_hosts": True,
-                "rate_limit_requests": 0,
-                "pool_timeout_seconds": PATIENCE_SECONDS,
-                "statement_timeout_seconds": PATIENCE_SECONDS,
-            }
-        )
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api")
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.should_exit = True
-            thread.join(STOP_SECONDS)
+    settings = ApiSettings.model_validate(
+        {
+            "postgres_url": postgres_url,
+            "image_url_pattern": IMAGE_URL_PATTERN,
+            "video_playlist_url_pattern": PLAYLIST_URL_PATTERN,
+            "video_thumbnail_url_pattern": THUMBNAIL_URL_PATTERN,
+            "third_party_blocks_hide": True,
+            "detached_quotes_hide": True,
+            "plc_url": plc_url,
+            "allow_private_hosts": True,
+            "rate_limit_requests": 0,
+            "pool_timeout_seconds": PATIENCE_SECONDS,
+            "statement_timeout_seconds": PATIENCE_SECONDS,
+        }
+    )
+    with serving(settings) as url:
+        yield url
