@@ -31,13 +31,13 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: .venv/.synced ## The whole way over a small network on loopback, until Ctrl-C (ARGS=--once checks itself and ends)
+demo: .zeppelin/kernels ## The whole way over a small network on loopback, until Ctrl-C (ARGS=--once checks itself and ends)
 	$(BIN)/zeppelin demo $(ARGS)
 
-up: .venv/.synced ## The pipeline and the API over the real network
+up: .zeppelin/kernels ## The pipeline and the API over the real network
 	$(BIN)/zeppelin up $(ARGS)
 
-test: .venv/.synced ## All tests that need no network
+test: .zeppelin/kernels ## All tests that need no network
 	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not network" $(ARGS)
 
 check: .venv/.synced ## Style, types, layers, dependencies, definitions
@@ -50,18 +50,23 @@ check: .venv/.synced ## Style, types, layers, dependencies, definitions
 	DAGSTER_HOME=$(CURDIR)/$(CHECK_HOME) $(BIN)/dg check defs
 	@! grep -rnE --include='*.py' '\b($(PROMISES))\b' $(PYTHON_FOLDERS)
 
-test-network: .venv/.synced ## Against the official PLC and PDS from npm
+test-network: .zeppelin/kernels ## Against the official PLC and PDS from npm
 	$(BIN)/pytest -m network tests/network $(ARGS)
 
-conformance: .venv/.synced ## Our API against the official AppView from npm, field by field (ARGS=--help)
+conformance: .zeppelin/kernels ## Our API against the official AppView from npm, field by field (ARGS=--help)
 	$(BIN)/python -m tests.conformance $(ARGS)
 
-bench: .venv/.synced ## All figures; one alone is `.venv/bin/python -m bench.extract`
+bench: .zeppelin/kernels ## All figures; one alone is `.venv/bin/python -m bench.extract`
 	for figure in $(FIGURES); do $(BIN)/python -m bench.$$figure || exit 1; done
 
 clean: ## Remove all that was made here, the demo's data included
 	rm -rf .venv .zeppelin .pytest_cache .ruff_cache .hypothesis .import_linter_cache bench/out
 	find $(PYTHON_FOLDERS) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# What reads repositories is compiled when it is first needed; here, before anything waits for it.
+.zeppelin/kernels: .venv/.synced $(wildcard zeppelin_pipeline/*/kernels/*.py)
+	$(BIN)/zeppelin compile
+	@mkdir -p $(@D) && touch $@
 
 .venv/.synced: pyproject.toml uv.lock | $(UV)
 	$(UV) sync --locked --compile-bytecode --python $(PYTHON)

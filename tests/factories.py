@@ -1,6 +1,6 @@
 """Makes accounts and records straight in the warehouse, as the pipeline would have loaded them, for what reads it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,9 +8,18 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
+from tests.record_values import (
+    digest_of,
+    embed_bits,
+    embedded_uri,
+    encode_json,
+    format_time,
+    parse_time,
+    read_columns,
+)
 from zeppelin_pipeline.atproto import dag_cbor
-from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, RAW_PREFIX, cid_from_text, cid_of, cid_to_text
-from zeppelin_pipeline.atproto.syntax import format_datetime, parse_at_uri, parse_datetime
+from zeppelin_pipeline.atproto.cid import RAW_PREFIX, cid_from_text, cid_of, cid_to_text
+from zeppelin_pipeline.atproto.syntax import parse_at_uri
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.records.registry import FAMILIES, WHOLE, Family
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
@@ -21,13 +30,6 @@ from zeppelin_pipeline.warehouse.tables import TABLES
 #: A list that is not there.
 A_LIST = "at://did:plc:aaaaaaaaaaaaaaaaaaaaaaaa/app.bsky.graph.list/3kabcdefghij2"
 _POST = "app.bsky.feed.post"
-_EMBED_BITS = {
-    "app.bsky.embed.images": 1,
-    "app.bsky.embed.external": 2,
-    "app.bsky.embed.record": 4,
-    "app.bsky.embed.video": 8,
-    "app.bsky.embed.gallery": 16,
-}
 _DAY_ONE = datetime(2024, 1, 1, tzinfo=UTC)
 _DID_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 
@@ -132,9 +134,9 @@ class WarehouseFactory:
         value = {"$type": "app.bsky.actor.profile", **fields}
         if created_at is not None:
             value["createdAt"] = created_at
-        raw = _encode(value)
+        raw = encode_json(value)
         family = FAMILIES["app.bsky.actor.profile"]
-        self._insert_typed(account, family, "self", _read(family, raw))
+        self._insert_typed(account, family, "self", read_columns(family, raw))
         return _ref(account, "app.bsky.actor.profile", "self", raw, value)
 
     # Posts
@@ -153,15 +155,15 @@ class WarehouseFactory:
     ) -> Ref:
         """A post; an answer stands in its parent's thread."""
         at, rkey = self._when(created_at, rkey)
-        value: dict[str, Any] = {"$type": _POST, "text": text, "createdAt": _format(at), **fields}
+        value: dict[str, Any] = {"$type": _POST, "text": text, "createdAt": format_time(at), **fields}
         reply = None if reply_to is None else _reply(reply_to)
         if reply is not None:
             value["reply"] = reply
         if embed is not None:
             value["embed"] = dict(embed)
-        raw = _encode(value)
+        raw = encode_json(value)
         root, parent = (None, None) if reply is None else (reply["root"]["uri"], reply["parent"]["uri"])
-        quoted = _embedded_uri(embed)
+        quoted = embedded_uri(embed)
         root_actor, _, root_rkey = self._subject(root)
         parent_actor, _, parent_rkey = self._subject(parent)
         quote_actor, quote_collection, quote_rkey = self._subject(quoted)
@@ -178,7 +180,7 @@ class WarehouseFactory:
             quote_actor=quote_actor,
             quote_rkey=quote_rkey,
             quote_collection=quote_collection,
-            embed=_embed_bits(embed),
+            embed=embed_bits(embed),
             raw=raw,
         )
         return _ref(author, _POST, rkey, raw, value)
@@ -214,7 +216,7 @@ class WarehouseFactory:
     ) -> Ref:
         at, rkey = self._when(created_at, rkey)
         collection = f"app.bsky.feed.{table}"
-        value: dict[str, Any] = {"$type": collection, "subject": subject.strong, "createdAt": _format(at)}
+        value: dict[str, Any] = {"$type": collection, "subject": subject.strong, "createdAt": format_time(at)}
         if via is not None:
             value["via"] = via.strong
         subject_actor, subject_collection, subject_rkey = self._subject(subject.uri)
@@ -226,14 +228,14 @@ class WarehouseFactory:
             subject_actor=subject_actor,
             subject_rkey=subject_rkey,
             subject_collection=subject_collection,
-            subject_cid=_hash(subject.cid),
+            subject_cid=digest_of(subject.cid),
             via_actor=via_actor,
             via_rkey=via_rkey,
-            via_cid=None if via is None else _hash(via.cid),
+            via_cid=None if via is None else digest_of(via.cid),
             created_at=at,
             indexed_at=indexed_at,
         )
-        return _ref(actor, collection, rkey, _encode(value), value)
+        return _ref(actor, collection, rkey, encode_json(value), value)
 
     def _relation(
         self,
@@ -247,7 +249,7 @@ class WarehouseFactory:
     ) -> Ref:
         at, rkey = self._when(created_at, rkey)
         collection = f"app.bsky.graph.{table}"
-        value = {"$type": collection, "subject": subject.did, "createdAt": _format(at)}
+        value = {"$type": collection, "subject": subject.did, "createdAt": format_time(at)}
         self.insert(
             table,
             actor_id=self._actor(actor),
@@ -256,7 +258,7 @@ class WarehouseFactory:
             created_at=at,
             indexed_at=indexed_at,
         )
-        return _ref(actor, collection, rkey, _encode(value), value)
+        return _ref(actor, collection, rkey, encode_json(value), value)
 
     def record(
         self,
@@ -269,10 +271,10 @@ class WarehouseFactory:
     ) -> Ref:
         """A record of any collection, read as extraction would; with a reason, one that failed validation."""
         at, rkey = self._when(None, rkey)
-        whole = {"$type": collection, "createdAt": _format(at), **value}
-        raw = _encode(whole)
+        whole = {"$type": collection, "createdAt": format_time(at), **value}
+        raw = encode_json(whole)
         family = FAMILIES.get(collection)
-        columns = {} if reason or family is None else _read(family, raw)
+        columns = {} if reason or family is None else read_columns(family, raw)
         if reason is None and family is not None and family.dataset != WHOLE:
             self._insert_typed(account, family, rkey, columns)
         else:
@@ -337,9 +339,9 @@ class WarehouseFactory:
         self, labeler: Account, subject: str, val: str, *, expires_at: datetime | None = None, **fields: Any
     ) -> None:
         """A label that stands on an account (by DID) or record (by URI); its signature is none."""
-        at = fields.pop("cts", None) or _format(self.tick())
+        at = fields.pop("cts", None) or format_time(self.tick())
         if expires_at is not None:
-            fields["exp"] = _format(expires_at)
+            fields["exp"] = format_time(expires_at)
         value = {"ver": 1, "src": labeler.did, "uri": subject, "val": val, "cts": at, **fields, "sig": bytes(64)}
         found = self.keys.label_subject(subject)
         assert found is not None
@@ -349,7 +351,7 @@ class WarehouseFactory:
             labeler=self._actor(labeler),
             value=val,
             cid=cid_from_text(fields["cid"]) if "cid" in fields else b"",
-            created_at=_time(at),
+            created_at=parse_time(at),
             expires_at=expires_at,
             is_negated=fields.get("neg", False),
             raw=dag_cbor.encode(value),
@@ -385,28 +387,7 @@ class WarehouseFactory:
     def _when(self, created_at: str | None, rkey: str | None) -> tuple[datetime, str]:
         at = self.tick()
         tid = int_to_tid((int(at.timestamp() * 1_000_000) << 10) | self._accounts)
-        return (at if created_at is None else _time(created_at)), rkey or tid
-
-
-def _read(family: Family, raw: bytes) -> dict[str, Any]:
-    """A record's columns, as extraction would read them."""
-    return {"raw": raw, **dict(zip(family.columns, family.read(dag_cbor.decode(raw), raw), strict=True))}
-
-
-def _time(text: str) -> datetime:
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=parse_datetime(text))
-
-
-def _format(at: datetime) -> str:
-    return format_datetime((at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
-
-
-def _encode(value: Mapping[str, Any]) -> bytes:
-    return dag_cbor.encode(dag_cbor.from_json(dict(value)))
-
-
-def _hash(cid: str) -> bytes:
-    return cid_from_text(cid).removeprefix(DAG_CBOR_PREFIX)
+        return (at if created_at is None else parse_time(created_at)), rkey or tid
 
 
 def _ref(account: Account, collection: str, rkey: str, raw: bytes, value: Mapping[str, Any]) -> Ref:
@@ -416,19 +397,3 @@ def _ref(account: Account, collection: str, rkey: str, raw: bytes, value: Mappin
 def _reply(parent: Ref) -> dict[str, Any]:
     above = parent.value.get("reply")
     return {"root": parent.strong if above is None else above["root"], "parent": parent.strong}
-
-
-def _embedded_uri(embed: Mapping[str, Any] | None) -> str | None:
-    if embed is None or not embed["$type"].startswith("app.bsky.embed.record"):
-        return None
-    record = embed["record"]
-    return record["record"]["uri"] if "record" in record else record["uri"]
-
-
-def _embed_bits(embed: Mapping[str, Any] | None) -> int:
-    if embed is None:
-        return 0
-    types: Sequence[str] = [embed["$type"]]
-    if embed["$type"] == "app.bsky.embed.recordWithMedia":
-        types = ["app.bsky.embed.record", embed["media"]["$type"]]
-    return sum(_EMBED_BITS.get(name, 32) for name in types)

@@ -14,6 +14,7 @@ from zeppelin_pipeline.repos.replay import ReplayRequest
 from zeppelin_pipeline.settings import Settings, describe_settings
 from zeppelin_pipeline.stack.demo import DemoNetwork, run_demo
 from zeppelin_pipeline.stack.firehose import run_firehose, set_cursors
+from zeppelin_pipeline.stack.kernels import compile_kernels
 from zeppelin_pipeline.stack.labels import run_labels
 from zeppelin_pipeline.stack.refetch import RefetchRequest, run_refetch
 from zeppelin_pipeline.stack.replay import run_replay
@@ -68,6 +69,12 @@ def demo(
     """Do the whole way over a small network on loopback, and stay until Ctrl-C. A second run resumes."""
     if not run_demo(Settings.load(), DemoNetwork(repos, hosts, seed), Console(), is_once=once):
         raise typer.Exit(EXIT_WRONG)
+
+
+@app.command("compile")
+def compile_command() -> None:
+    """Compile what reads repositories, which `up` and `demo` would do at their first start."""
+    compile_kernels(Console())
 
 
 @app.command("migrate")

@@ -1,11 +1,29 @@
 """Finds the processes that a test caused, by a variable in their environment, whoever their parent is now."""
 
+import os
+import signal
+from contextlib import suppress
+
 from zeppelin_pipeline.stack.process_table import PROC
 
 
 def processes_marked(mark: str) -> list[str]:
     """The command lines of living processes whose environment has the entry `mark` (`NAME=value`)."""
-    found: list[str] = []
+    return list(_marked(mark).values())
+
+
+def end_marked(mark: str) -> list[str]:
+    """Kill all such processes; gives the command lines of those that there were."""
+    found = _marked(mark)
+    for process in found:
+        with suppress(ProcessLookupError):  # ended meanwhile
+            os.kill(process, signal.SIGKILL)
+    return list(found.values())
+
+
+def _marked(mark: str) -> dict[int, str]:
+    """Command lines by process."""
+    found: dict[int, str] = {}
     for process in PROC.iterdir():
         if process.name.isdigit():
             try:
@@ -14,5 +32,5 @@ def processes_marked(mark: str) -> list[str]:
             except OSError:
                 continue  # ended meanwhile
             if mark.encode() in environment.split(b"\0") and command:
-                found.append(command)
+                found[int(process.name)] = command
     return found

@@ -1,7 +1,7 @@
 """Dagster's three programs as the supervisor runs them: one code server, one webserver, one daemon.
 
 One code server serves both others: with a workspace of python modules each would load the definitions in a process of
-its own. It also reloads code on request without disturbing runs.
+its own.
 """
 
 import socket
@@ -18,6 +18,8 @@ from zeppelin_pipeline.stack.graphql import DagsterError
 from zeppelin_pipeline.stack.supervisor import Supervisor
 
 LOOPBACK: Final = "127.0.0.1"
+#: A module of ours, which is started rather than imported: of Dagster only `defs` knows.
+CODE_SERVER: Final = "zeppelin_pipeline.defs.code_server"
 CONNECT_TIMEOUT_SECONDS: Final = 1.0
 
 
@@ -63,8 +65,7 @@ def start_dagster(supervisor: Supervisor, plan: DagsterPlan, *, beside: Sequence
 
 def _code_server(plan: DagsterPlan) -> Program:
     command = (
-        *("-m", "dagster", "code-server", "start"),
-        *("--host", LOOPBACK, "--port", str(plan.code_port)),
+        *("-m", CODE_SERVER, "--host", LOOPBACK, "--port", str(plan.code_port)),
         *("--module-name", plan.module, "--location-name", LOCATION),
     )
     return Program("code-server", (sys.executable, *command), plan.environment, lambda: _is_open(plan.code_port))

@@ -17,6 +17,7 @@ from zeppelin_pipeline.errors import ConfigurationError
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.stack.answers import check_answers
 from zeppelin_pipeline.stack.child import Program
+from zeppelin_pipeline.stack.kernels import compile_kernels
 from zeppelin_pipeline.stack.ports import is_port_free
 from zeppelin_pipeline.stack.running import running_stack
 from zeppelin_pipeline.stack.summary import print_addresses
@@ -69,6 +70,7 @@ def run_demo(settings: Settings, network: DemoNetwork, console: Console, *, is_o
         )
     with terminating_as_interrupt(), Supervisor(home / "logs") as supervisor:
         console.print(f"Demo: {network.repos:,} accounts on {network.hosts} hosts; everything is kept in {home}")
+        compile_kernels(console)
         urls = _start_network(settings, network, home, supervisor)
         demo = _settings_over(settings, network, home, urls)
         api_environment = {"ZEPPELIN_API_LABELERS": urls["labeler"]}

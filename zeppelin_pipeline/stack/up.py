@@ -4,6 +4,7 @@ from rich.console import Console
 
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.stack.backfill import BackfillLauncher, BackfillReport
+from zeppelin_pipeline.stack.kernels import compile_kernels
 from zeppelin_pipeline.stack.progress import StageProgress
 from zeppelin_pipeline.stack.running import RunningStack, running_stack
 from zeppelin_pipeline.stack.summary import print_addresses, print_summary
@@ -16,6 +17,7 @@ def run_up(settings: Settings, console: Console, *, is_backfilling: bool) -> Non
     Raises:
         ZeppelinError: something could not be started, or ended by itself.
     """
+    compile_kernels(console)
     with (
         terminating_as_interrupt(),
         Supervisor(settings.home / "logs") as supervisor,

@@ -5,5 +5,6 @@ Rule: **a kernel accepts only what it can prove**. Whatever is unusual makes it 
 
 Nothing here is checked by the compiler: each read is guarded by an explicit limit, since what is read is hostile.
 
-One module for one noun: `compilation` (how kernels are made and cached), `sha256`, `frames`, `tree`.
+One module for one noun: `compilation` and `machine_code` (how kernels are made and kept), `spans` and `cbor` (what all
+read), `sha256`, `frames`, `node`, `tree`, and for one change undone `node_writing`, `merging`, `inversion`.
 """

@@ -1,126 +1,118 @@
-"""How a kernel is compiled, and where its machine code is kept; no kernel itself.
+"""How a kernel is compiled; no kernel itself. Where its machine code is kept is told in `machine_code`.
 
-A kernel is compiled when it is first called, or read from the cache that an earlier process left. Numba knows a cached
-kernel by its own file alone, though what it calls in other files is compiled into it: so the cache lies in a folder
-named by the content of all kernels' files, and a change to any of them makes all be compiled again. From other files
-kernels take nothing but constants that never change, such as the protocol's alphabets.
-
-The cache is beside the code (`__pycache__`), or, where that cannot be written, where Numba keeps it for the user;
-`NUMBA_CACHE_DIR` names another place. Processes that start together take turns, so that each kernel is compiled by one
-of them: compiling all takes a core tens of seconds.
+A kernel is compiled for one kind of each argument, which its annotations name. So there
+is one version of it, whoever calls it, and an array of another kind is refused rather than compiled for. It is compiled
+when it is first called, or read from the cache that an earlier process left; processes that start together take turns.
 """
 
-import fcntl
-import os
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from hashlib import sha256
-from pathlib import Path
-from threading import RLock
-from typing import Any, Final, TypeAlias, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_args
 
 import numba
 import numpy as np
+from numba import types
 from numba.core import config as numba_config
 
+from zeppelin_pipeline.atproto.kernels.machine_code import Turns, cache_folder
+
+
+def _array(kind: types.Type, dimensions: int = 1, *, is_written: bool = False) -> types.Array:
+    """A contiguous array; one that is only read may be writable all the same."""
+    return types.Array(kind, dimensions, "C", readonly=not is_written)
+
+
 Array: TypeAlias = Any
-"""A NumPy array of one dimension; what indexing gives is a machine's number, for which Python has no type."""
+"""A NumPy array in a part, of any kind; what indexing gives is a machine's number, for which Python has no type."""
 
 Number: TypeAlias = "int | np.integer[Any]"
 """An integer of 64 bits with a sign in a kernel, whatever it is outside."""
 
+# What kernels read, and, `…Out`, what they write.
+Bytes: TypeAlias = Annotated[Any, _array(types.uint8)]
+Int32s: TypeAlias = Annotated[Any, _array(types.int32)]
+Int64s: TypeAlias = Annotated[Any, _array(types.int64)]
+Uint64s: TypeAlias = Annotated[Any, _array(types.uint64)]
+Spans: TypeAlias = Annotated[Any, _array(types.int64, 2)]
+BytesOut: TypeAlias = Annotated[Any, _array(types.uint8, is_written=True)]
+FlagsOut: TypeAlias = Annotated[Any, _array(types.boolean, is_written=True)]
+Int16sOut: TypeAlias = Annotated[Any, _array(types.int16, is_written=True)]
+Int32sOut: TypeAlias = Annotated[Any, _array(types.int32, is_written=True)]
+Int64sOut: TypeAlias = Annotated[Any, _array(types.int64, is_written=True)]
+Uint64sOut: TypeAlias = Annotated[Any, _array(types.uint64, is_written=True)]
+ByteCubeOut: TypeAlias = Annotated[Any, _array(types.uint8, 3, is_written=True)]
+Int32GridOut: TypeAlias = Annotated[Any, _array(types.int32, 2, is_written=True)]
+Int64GridOut: TypeAlias = Annotated[Any, _array(types.int64, 2, is_written=True)]
+Int64CubeOut: TypeAlias = Annotated[Any, _array(types.int64, 3, is_written=True)]
+
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 _config: Any = numba_config  # its attributes are made while it is imported
-_PACKAGE: Final = Path(__file__).resolve().parents[2]
-_DIGEST_DIGITS: Final = 16
-
-
-def _digest_of_kernels() -> str:
-    digest = sha256(numba.__version__.encode())
-    for path in sorted(_PACKAGE.glob("*/kernels/*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:_DIGEST_DIGITS]
-
-
-def _cache_folder() -> str:
-    given = os.environ.get("NUMBA_CACHE_DIR")
-    if given:
-        base = Path(given)
-    else:
-        beside = Path(__file__).parent / "__pycache__"
-        is_writable = os.access(beside if beside.is_dir() else beside.parent, os.W_OK)
-        base = beside if is_writable else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zeppelin"
-    return str(base / f"kernels-{_digest_of_kernels()}")
-
-
-_CACHE_FOLDER: Final = _cache_folder()
-
-
-class _Turn:
-    """One process compiles at a time; the others wait, and then find what it has compiled."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._lock = RLock()
-        self._depth = 0
-
-    @contextmanager
-    def taken(self) -> Generator[None]:
-        """Holds the turn, which ends with the process at the latest; a kernel that needs another one takes it once."""
-        with self._lock:
-            if self._depth:
-                yield
-                return
-            with self._file_lock():
-                self._depth += 1
-                try:
-                    yield
-                finally:
-                    self._depth -= 1
-
-    @contextmanager
-    def _file_lock(self) -> Generator[None]:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._folder / "turn.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError:
-            yield  # nothing can be kept there either: each process compiles for itself
-            return
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
-
-
-_turn: Final = _Turn(Path(_CACHE_FOLDER))
+_njit: Any = numba.njit  # its annotations leave out options that it has
+_CACHE_FOLDER: Final = cache_folder()
+_turns: Final = Turns(_CACHE_FOLDER)
+_kernels: Final[dict[str, Callable[[], Any]]] = {}
 
 
 def kernel(function: _Function) -> _Function:
     """A function compiled without the interpreter, kept for later processes; called with arrays and numbers only."""
     given = _config.CACHE_DIR
-    _config.CACHE_DIR = _CACHE_FOLDER  # is read while the decorator runs, and nowhere else
+    _config.CACHE_DIR = str(_CACHE_FOLDER)  # is read while the decorator runs, and nowhere else
     try:
-        compiled: Any = numba.njit(cache=True, nogil=True)(function)
+        compiled: Any = _njit(cache=True, nogil=True, no_cfunc_wrapper=True)(function)
     finally:
         _config.CACHE_DIR = given
+    declared = tuple(_type_of(kind) for name, kind in function.__annotations__.items() if name != "return")
     compile_or_load = compiled.compile
 
-    def compile_in_turn(signature: Any) -> Any:
-        with _turn.taken():
-            return compile_or_load(signature)
+    def compile_declared(asked: Any = declared) -> Any:
+        for place, (kind, wanted) in enumerate(zip(asked, declared, strict=True)):
+            if compiled.typingctx.can_convert(kind, wanted) is None:
+                raise TypeError(f"{function.__name__}: argument {place} is {kind}, not {wanted}")
+        with _turns.taken(function.__name__):
+            if declared not in compiled.overloads:
+                compile_or_load(declared)
+                compiled.disable_compile()
+        return compiled.overloads[declared].entry_point
 
-    compiled.compile = compile_in_turn
+    compiled.compile = compile_declared
+    _kernels[function.__name__] = compile_declared
     return compiled
 
 
+def compile_kernel(name: str) -> None:
+    """Has a kernel compiled, or read from the cache, whose module is imported."""
+    _kernels[name]()
+
+
+def kernel_names() -> list[str]:
+    """The kernels whose modules are imported, in the order of their definition: those that one calls come before it."""
+    return list(_kernels)
+
+
 def part(function: _Function) -> _Function:
-    """A function that only kernels call: compiled into each of them."""
-    compiled: Any = numba.njit(function)
+    """A function that only kernels call: compiled into each of them, once for integers of all widths."""
+    compiled: Any = _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    compile_asked = compiled.compile
+    compiled.compile = lambda asked: compile_asked(tuple(_widened(kind) for kind in asked))
     return compiled
 
 
 def is_for_this_processor() -> bool:
     """Whether code is made for the very processor that runs, and may use all its instructions."""
     return not _config.CPU_NAME and not _config.CPU_FEATURES
+
+
+def _type_of(annotation: Any) -> types.Type:
+    """The type that an argument's annotation names."""
+    if annotation is bool:
+        return types.boolean
+    if annotation is int or annotation == Number:
+        return types.int64
+    return get_args(annotation)[1]
+
+
+def _widened(kind: types.Type) -> types.Type:
+    """The integer of kernels for all that it holds, known values among them; another type as it is."""
+    plain = types.unliteral(kind)
+    is_held = isinstance(plain, types.Integer) and plain != types.uint64
+    return types.int64 if is_held else plain

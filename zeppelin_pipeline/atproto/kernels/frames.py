@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from zeppelin_pipeline.atproto.car import CarData
 from zeppelin_pipeline.atproto.cid import CID_BYTES
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
+from zeppelin_pipeline.atproto.kernels.compilation import Array, Bytes, Int32s, Int64s, Number, kernel, part
 from zeppelin_pipeline.atproto.kernels.sha256 import PADDING_BYTES, STATE_WORDS, digest, is_digest
 from zeppelin_pipeline.atproto.kernels.spans import is_same
 
@@ -65,7 +65,7 @@ def find_block(frames: Frames, cid: bytes) -> int:
 
 
 @kernel
-def index_frames(data: Array, at: Number, max_blocks: int) -> tuple[bool, Array, Array, Array]:
+def index_frames(data: Bytes, at: Number, max_blocks: int) -> tuple[bool, Array, Array, Array]:
     """What `read_frames` gives, for kernels: whether all is usual, then starts, ends and slots."""
     counted = _count_frames(data, at, max_blocks)
     count = max(0, counted)
@@ -159,5 +159,5 @@ def block_of(cids: Array, cid_at: Number, data: Array, starts: Array, slots: Arr
 
 
 @kernel
-def _find_cid(cid: Array, data: Array, starts: Array, slots: Array) -> Number:
+def _find_cid(cid: Bytes, data: Bytes, starts: Int64s, slots: Int32s) -> Number:
     return block_of(cid, 0, data, starts, slots)

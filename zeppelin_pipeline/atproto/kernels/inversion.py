@@ -12,12 +12,13 @@ from typing import Final
 
 import numpy as np
 
+from zeppelin_pipeline.atproto.cid import CID_BYTES
 from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES, header
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
+from zeppelin_pipeline.atproto.kernels.compilation import Array, Bytes, BytesOut, Int32s, Int64s, Number, kernel, part
 from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, Frames, as_bytes, block_of
+from zeppelin_pipeline.atproto.kernels.merging import merge
 from zeppelin_pipeline.atproto.kernels.node import (
     CID_IN_LINK,
-    LINK_HEAD,
     MAX_DEPTH,
     MAX_KEY_BYTES,
     NULL,
@@ -26,11 +27,21 @@ from zeppelin_pipeline.atproto.kernels.node import (
     is_name,
     left_at,
 )
-from zeppelin_pipeline.atproto.kernels.sha256 import PADDING_BYTES, STATE_WORDS, digest, digest_word
+from zeppelin_pipeline.atproto.kernels.node_writing import (
+    copy_link,
+    hash_node,
+    header_bytes,
+    shared_bytes,
+    write_head,
+    write_key,
+    write_leaf_entry,
+    write_link,
+    write_name,
+)
+from zeppelin_pipeline.atproto.kernels.sha256 import PADDING_BYTES, STATE_WORDS
 from zeppelin_pipeline.atproto.kernels.spans import copy, is_same
 from zeppelin_pipeline.atproto.mst.diff import Change
 
-_CID: Final = 36
 _SPARE_BYTES: Final = MAX_KEY_BYTES + 256
 #: What a change does, as kernels are told.
 CREATE, UPDATE, DELETE = 0, 1, 2
@@ -48,91 +59,12 @@ def undo_change(frames: Frames, root: int, change: Change) -> bytes | None:
     if len(change.key) > MAX_KEY_BYTES or (change.old_cid is None and change.new_cid is None):
         return None
     kind = CREATE if change.old_cid is None else DELETE if change.new_cid is None else UPDATE
-    cid = np.empty(_CID, np.uint8)
-    new, old = as_bytes(change.new_cid or bytes(_CID)), as_bytes(change.old_cid or bytes(_CID))
+    cid = np.empty(CID_BYTES, np.uint8)
+    new, old = as_bytes(change.new_cid or bytes(CID_BYTES)), as_bytes(change.old_cid or bytes(CID_BYTES))
     is_undone = undo(
         frames.data, frames.starts, frames.ends, frames.slots, root, as_bytes(change.key), kind, new, old, cid
     )
     return cid.tobytes() if is_undone else None
-
-
-@part
-def _write_header(out: Array, at: Number, major: int, argument: Number) -> Number:
-    """A canonical header of at most two bytes of argument; an entry's key and a node's number have no more."""
-    if argument < 24:
-        out[at] = major << 5 | argument
-        return at + 1
-    if argument < 256:
-        out[at], out[at + 1] = major << 5 | 24, argument
-        return at + 2
-    out[at], out[at + 1], out[at + 2] = major << 5 | 25, argument >> 8, argument & 0xFF
-    return at + 3
-
-
-@part
-def _write_link(out: Array, at: Number, cid: Array, cid_at: Number) -> Number:
-    at = copy(out, at, LINK_HEAD, 0, CID_IN_LINK)
-    return copy(out, at, cid, cid_at, cid_at + _CID)
-
-
-@part
-def _write_name(out: Array, at: Number, letter: int) -> Number:
-    out[at], out[at + 1] = 0x61, letter
-    return at + 2
-
-
-@part
-def _write_head(out: Array, entries: Number) -> Number:
-    out[0] = 0xA2
-    return _write_header(out, _write_name(out, 1, 0x65), 4, entries)
-
-
-@part
-def _write_key(out: Array, at: Number, key: Array, start: Number, end: Number, shared: Number) -> Number:
-    """The beginning of an entry: `k` (of a whole key's bytes from `start` on) and `p`."""
-    out[at] = 0xA4
-    at = _write_header(out, _write_name(out, at + 1, 0x6B), 2, end - start)
-    at = copy(out, at, key, start, end)
-    return _write_header(out, _write_name(out, at, 0x70), 0, shared)
-
-
-@part
-def _hash(out: Array, end: Number, cid: Array, state: Array, padding: Array) -> None:
-    """The CID of the bytes."""
-    digest(out, np.int64(0), np.int64(end), state, padding)
-    cid[0], cid[1], cid[2], cid[3] = 0x01, 0x71, 0x12, 0x20
-    for index in range(STATE_WORDS):
-        word = np.int64(digest_word(state, index))
-        for place in range(4):
-            cid[4 + 4 * index + place] = (word >> (24 - 8 * place)) & 0xFF
-
-
-@part
-def _shared(left: Array, left_size: Number, right: Array, right_size: Number) -> Number:
-    size = min(left_size, right_size)
-    for index in range(size):
-        if left[index] != right[index]:
-            return np.int64(index)
-    return np.int64(size)
-
-
-@part
-def _header_bytes(argument: Number) -> Number:
-    return 1 if argument < 24 else 2 if argument < 256 else 3
-
-
-@part
-def _write_leaf_entry(out: Array, at: Number, key: Array, shared: Number, key_size: Number, record: Array) -> Number:
-    """A whole entry without a subtree, that shares so many bytes with the key before it."""
-    at = _write_name(out, _write_key(out, at, key, shared, key_size, shared), 0x74)
-    out[at] = NULL
-    return _write_link(out, _write_name(out, at + 1, 0x76), record, 0)
-
-
-@part
-def _copy_link(out: Array, at: Number, data: Array, link_at: Number) -> Number:
-    """A link or null as it is."""
-    return copy(out, at, data, link_at, link_at + (1 if data[link_at] == NULL else LINK_BYTES))
 
 
 @part
@@ -167,10 +99,10 @@ def _without_entry(
     first_at, tail, end = node
     gap, entry_at, _, entry_end = entry
     is_gap_null = data[gap] == NULL
-    size = _write_head(out, entries - 1)
+    size = write_head(out, entries - 1)
     if number > 0:
         size = copy(out, size, data, first_at, gap)
-        size = _copy_link(out, size, merged, 0)
+        size = copy_link(out, size, merged, 0)
         size = copy(out, size, data, gap + (1 if is_gap_null else LINK_BYTES), entry_at)
     if number + 1 < entries:
         # The entry behind shares with the one before what both shared with the one that goes.
@@ -187,11 +119,11 @@ def _without_entry(
         kept = min(shared, next_shared)
         copy(behind, 0, key, 0, next_shared)
         copy(behind, next_shared, data, next_at, next_at + next_size)
-        size = _write_key(out, size, behind, kept, next_shared + next_size, kept)
+        size = write_key(out, size, behind, kept, next_shared + next_size, kept)
         size = copy(out, size, data, rest, tail)
     if number > 0:
         return copy(out, size, data, tail, end)
-    return _copy_link(out, _write_name(out, size, 0x6C), merged, 0)
+    return copy_link(out, write_name(out, size, 0x6C), merged, 0)
 
 
 @part
@@ -201,129 +133,6 @@ def _room(starts: Array, ends: Array) -> Number:
     for index in range(len(starts)):
         largest = max(largest, ends[index] - starts[index])
     return 2 * largest + _SPARE_BYTES
-
-
-@part
-def _last_entry(data: Array, start: Number, end: Number, last: Array) -> tuple[Number, Number, Number, Number, Number]:
-    """Of a node: its entries, where the first and the last link are, where its last field is, and the last key's size.
-
-    The last link is the field `l` of a node without entries. `last` gets the last key; all are UNUSUAL for no node.
-    """
-    nothing = np.int64(UNUSUAL)
-    tail = left_at(data, start, end)
-    is_map = end - start >= 4 and data[start] == 0xA2 and data[start + 1] == 0x61 and data[start + 2] == 0x65
-    if tail < 0 or not is_map:
-        return nothing, nothing, nothing, nothing, nothing
-    entries, at = header(data, start + 3, tail, 4)
-    first_at, gap, last_size = at, tail + 2, np.int64(0)
-    for _ in range(entries):
-        if at >= tail or data[at] != 0xA4 or not is_name(data, at + 1, tail, 0x6B):
-            return nothing, nothing, nothing, nothing, nothing
-        size, text_at = header(data, at + 3, tail, 2)
-        if size < 1 or size > MAX_KEY_BYTES or not is_name(data, text_at + size, tail, 0x70):
-            return nothing, nothing, nothing, nothing, nothing
-        prefix, value_at = header(data, text_at + size + 2, tail, 0)
-        if prefix < 0 or prefix > last_size or prefix + size > MAX_KEY_BYTES or not is_name(data, value_at, tail, 0x74):
-            return nothing, nothing, nothing, nothing, nothing
-        if prefix < last_size and last[prefix] >= data[text_at]:
-            return nothing, nothing, nothing, nothing, nothing
-        last_size = copy(last, prefix, data, text_at, text_at + size)
-        gap = value_at + 2
-        behind = gap + (1 if data[gap] == NULL else LINK_BYTES)
-        if data[gap] != NULL and not is_link(data, gap, tail):
-            return nothing, nothing, nothing, nothing, nothing
-        if not is_name(data, behind, tail, 0x76) or not is_link(data, behind + 2, tail):
-            return nothing, nothing, nothing, nothing, nothing
-        at = behind + 2 + LINK_BYTES
-    if entries < 0 or at != tail:
-        return nothing, nothing, nothing, nothing, nothing
-    return entries, first_at, gap, tail, last_size
-
-
-@part
-def _merge(
-    data: Array,
-    starts: Array,
-    ends: Array,
-    slots: Array,
-    left_link: Number,
-    right_link: Number,
-    key: Array,
-    key_size: Number,
-    merged: Array,
-    out: Array,
-    state: Array,
-    padding: Array,
-) -> bool:
-    """Makes one of the subtrees on the two sides of a key that goes; `merged` gets the link to it, or null."""
-    lefts, rights = np.zeros(MAX_DEPTH, np.int64), np.zeros(MAX_DEPTH, np.int64)
-    last, cid = np.empty(MAX_KEY_BYTES, np.uint8), np.empty(_CID, np.uint8)
-    depth = np.int64(0)
-    while data[left_link] != NULL and data[right_link] != NULL:
-        left = block_of(data, left_link + CID_IN_LINK, data, starts, slots)
-        right = block_of(data, right_link + CID_IN_LINK, data, starts, slots)
-        if left < 0 or right < 0 or depth == MAX_DEPTH:
-            return False
-        lefts[depth], rights[depth] = left, right
-        depth += 1
-        _, _, left_link, _, _ = _last_entry(data, starts[left], ends[left], last)
-        right_tail = left_at(data, starts[right], ends[right])
-        if left_link < 0 or right_tail < 0:
-            return False
-        right_link = right_tail + 2
-    _copy_link(merged, 0, data, right_link if data[left_link] == NULL else left_link)
-    for level in range(depth - 1, -1, -1):
-        size = _write_merged(
-            data, (starts[lefts[level]], ends[lefts[level]]), (starts[rights[level]], ends[rights[level]]),
-            key, key_size, merged, last, out,
-        )  # fmt: skip
-        if size < 0:
-            return False
-        _hash(out, size, cid, state, padding)
-        _write_link(merged, 0, cid, 0)
-    return True
-
-
-@part
-def _write_merged(
-    data: Array,
-    left: tuple[Number, Number],
-    right: tuple[Number, Number],
-    key: Array,
-    key_size: Number,
-    between: Array,
-    last: Array,
-    out: Array,
-) -> Number:
-    """Writes one node with the entries of two, and a link between them; gives its size, or UNUSUAL.
-
-    All keys of the left one must be below the key that went, and those of the right one above it.
-    """
-    entries, first_at, gap, tail, last_size = _last_entry(data, left[0], left[1], last)
-    more, right_at, _, right_tail, _ = _last_entry(data, right[0], right[1], np.empty(MAX_KEY_BYTES, np.uint8))
-    if entries < 0 or more < 0 or entries + more == 0:
-        return UNUSUAL
-    size = _write_head(out, entries + more)
-    if entries > 0:
-        same = _shared(last, last_size, key, key_size)
-        if same == key_size or (same < last_size and last[same] > key[same]):
-            return UNUSUAL
-        size = copy(out, size, data, first_at, gap)
-        size = _copy_link(out, size, between, 0)
-        size = copy(out, size, data, gap + (1 if data[gap] == NULL else LINK_BYTES), tail)
-    if more > 0:
-        first_size, text_at = header(data, right_at + 3, right_tail, 2)
-        first = data[text_at : text_at + first_size]
-        shared, rest = header(data, text_at + first_size + 2, right_tail, 0)
-        same = _shared(first, first_size, key, key_size)
-        if shared != 0 or same == first_size or (same < key_size and first[same] < key[same]):
-            return UNUSUAL
-        kept = _shared(last, last_size, first, first_size)
-        size = _write_key(out, size, first, kept, first_size, kept)
-        size = copy(out, size, data, rest, right_tail)
-    if entries > 0:
-        return copy(out, size, data, tail, left[1])
-    return _copy_link(out, _write_name(out, size, 0x6C), between, 0)
 
 
 @part
@@ -350,25 +159,25 @@ def _lift(
             out[size] = NULL
             size = copy(out, size + 1, data, gap + LINK_BYTES, end)
         else:
-            size = _write_link(out, size, cid, 0)
+            size = write_link(out, size, cid, 0)
             size = copy(out, size, data, gap + (1 if change == _FROM_NULL else LINK_BYTES), end)
         change = _KEPT
-        _hash(out, size, cid, state, padding)
+        hash_node(out, size, cid, state, padding)
     return True
 
 
 @kernel
 def undo(
-    data: Array,
-    starts: Array,
-    ends: Array,
-    slots: Array,
+    data: Bytes,
+    starts: Int64s,
+    ends: Int64s,
+    slots: Int32s,
     root: Number,
-    key: Array,
+    key: Bytes,
     kind: Number,
-    new: Array,
-    old: Array,
-    cid: Array,
+    new: Bytes,
+    old: Bytes,
+    cid: BytesOut,
 ) -> bool:
     """Undoes one change, see `undo_change`.
 
@@ -445,7 +254,7 @@ def undo(
             current_size = copy(current, prefix, data, text_at, text_at + size)
             if layer < 0:
                 layer = np.int64(height(current, np.int64(0), current_size, state, padding))
-            same = _shared(current, current_size, key, key_size)
+            same = shared_bytes(current, current_size, key, key_size)
             if same == current_size and same == key_size:
                 order = np.int64(0)
             elif same == key_size or (same < current_size and current[same] > key[same]):
@@ -481,17 +290,17 @@ def undo(
         layer -= 1
     change = _KEPT
     if order == 0:
-        if layer != key_layer or kind == DELETE or not is_same(data, entry_end - _CID, new, 0, _CID):
+        if layer != key_layer or kind == DELETE or not is_same(data, entry_end - CID_BYTES, new, 0, CID_BYTES):
             return False
         if kind == UPDATE:
             size = copy(out, 0, data, start, end)
-            copy(out, entry_end - _CID - start, old, 0, _CID)
+            copy(out, entry_end - CID_BYTES - start, old, 0, CID_BYTES)
         else:
             if entries == 1 and data[gap] == NULL and data[subtree_at] == NULL:
                 change = _TO_NULL if depth > 0 else _KEPT
             elif entries == 1 and depth == 0:
                 return False
-            if not _merge(data, starts, ends, slots, gap, subtree_at, key, key_size, merged, out, state, padding):
+            if not merge(data, starts, ends, slots, gap, subtree_at, key, key_size, merged, out, state, padding):
                 return False
             size = _without_entry(
                 out, data, (first_at, tail, end), (gap, entry_at, subtree_at, entry_end),
@@ -502,22 +311,22 @@ def undo(
     elif layer == key_layer:
         if not is_gap_null:
             return False
-        size = _write_head(out, entries + 1)
+        size = write_head(out, entries + 1)
         size = copy(out, size, data, first_at, at)
-        prefix = _shared(previous, previous_size, key, key_size)
-        size = _write_leaf_entry(out, size, key, prefix, key_size, old)
+        prefix = shared_bytes(previous, previous_size, key, key_size)
+        size = write_leaf_entry(out, size, key, prefix, key_size, old)
         if order == 1:
-            kept = _shared(current, current_size, key, key_size)
-            size = _write_key(out, size, current, kept, current_size, kept)
-            size = copy(out, size, data, suffix_at + suffix_size + _header_bytes(shared) + 2, tail)
+            kept = shared_bytes(current, current_size, key, key_size)
+            size = write_key(out, size, current, kept, current_size, kept)
+            size = copy(out, size, data, suffix_at + suffix_size + header_bytes(shared) + 2, tail)
         size = copy(out, size, data, tail, end)
     else:
         nodes[depth], gaps[depth], counts[depth] = node, gap, entries
         depth += 1
-        size = _write_leaf_entry(out, _write_head(out, 1), key, 0, key_size, old)
-        size = _write_name(out, size, 0x6C)
+        size = write_leaf_entry(out, write_head(out, 1), key, 0, key_size, old)
+        size = write_name(out, size, 0x6C)
         out[size] = NULL
         size += 1
         change = _FROM_NULL
-    _hash(out, size, cid, state, padding)
+    hash_node(out, size, cid, state, padding)
     return _lift(data, starts, ends, nodes[:depth], gaps, counts, change, out, cid, state, padding)

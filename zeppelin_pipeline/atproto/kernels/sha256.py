@@ -13,7 +13,16 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, is_for_this_processor, kernel, part
+from zeppelin_pipeline.atproto.kernels.compilation import (
+    Array,
+    Bytes,
+    BytesOut,
+    Int64s,
+    Number,
+    is_for_this_processor,
+    kernel,
+    part,
+)
 
 DIGEST_BYTES: Final = 32
 _BLOCK_BYTES: Final = 64
@@ -241,7 +250,7 @@ def is_digest(state: Array, data: Array, at: Number) -> bool:
 
 
 @kernel
-def digest_each(data: Array, offsets: Array, digests: Array) -> None:
+def digest_each(data: Bytes, offsets: Int64s, digests: BytesOut) -> None:
     """Writes the digests of `data[offsets[i]:offsets[i + 1]]`, 32 bytes each."""
     state = np.empty(STATE_WORDS, np.uint32)
     padding = np.empty(PADDING_BYTES, np.uint8)

@@ -11,7 +11,18 @@ from typing import Final
 import numpy as np
 
 from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES, header
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
+from zeppelin_pipeline.atproto.kernels.compilation import (
+    Array,
+    Bytes,
+    BytesOut,
+    Int32s,
+    Int32sOut,
+    Int64s,
+    Int64sOut,
+    Number,
+    kernel,
+    part,
+)
 from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, Frames, as_bytes, block_of
 from zeppelin_pipeline.atproto.kernels.node import (
     CID_IN_LINK,
@@ -110,15 +121,15 @@ def slash_in(keys: Array, start: Number, end: Number) -> Number:
 
 @kernel
 def _walk(
-    data: Array,
-    starts: Array,
-    ends: Array,
-    slots: Array,
+    data: Bytes,
+    starts: Int64s,
+    ends: Int64s,
+    slots: Int32s,
     root: Number,
-    keys: Array,
-    offsets: Array,
-    records: Array,
-    runs: Array,
+    keys: BytesOut,
+    offsets: Int64sOut,
+    records: Int32sOut,
+    runs: Int64sOut,
 ) -> tuple[Number, Number]:
     """Walks with a stack of one path of nodes; gives the number of entries and of runs, or UNUSUAL."""
     state = np.empty(STATE_WORDS, np.uint32)

@@ -25,7 +25,17 @@ from zeppelin_pipeline.atproto.kernels.cbor import (
     text,
     unsigned,
 )
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
+from zeppelin_pipeline.atproto.kernels.compilation import (
+    Array,
+    Bytes,
+    BytesOut,
+    FlagsOut,
+    Int64GridOut,
+    Int64s,
+    Number,
+    kernel,
+    part,
+)
 from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, as_bytes, block_of, index_frames
 from zeppelin_pipeline.atproto.kernels.inversion import CREATE, DELETE, UPDATE, undo
 from zeppelin_pipeline.atproto.kernels.node import CID_IN_LINK, NULL
@@ -277,7 +287,7 @@ def _blocks_prove(
 
 @kernel
 def prove_commits(
-    data: Array, offsets: Array, most_micros: Number, found: Array, digests: Array, is_proven: Array
+    data: Bytes, offsets: Int64s, most_micros: Number, found: Int64GridOut, digests: BytesOut, is_proven: FlagsOut
 ) -> None:
     """Reads and proves messages; those of which it says nothing are for the careful code.
 

@@ -3,7 +3,19 @@
 from typing import Final
 
 from zeppelin_pipeline.atproto.kernels.cbor import expect, is_equal, text
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
+from zeppelin_pipeline.atproto.kernels.compilation import (
+    Array,
+    ByteCubeOut,
+    Bytes,
+    FlagsOut,
+    Int32sOut,
+    Int64CubeOut,
+    Int64s,
+    Int64sOut,
+    Number,
+    kernel,
+    part,
+)
 from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, as_bytes
 from zeppelin_pipeline.records.kernels.formats import strong_ref, time
 
@@ -38,18 +50,18 @@ def created_at(data: Array, at: Number, end: Number) -> tuple[Number, bool, bool
 
 @kernel
 def read_engagements(
-    data: Array,
-    offsets: Array,
-    nsid: Array,
-    names: Array,
-    name_offsets: Array,
+    data: Bytes,
+    offsets: Int64s,
+    nsid: Bytes,
+    names: Bytes,
+    name_offsets: Int64s,
     via_name: Number,
-    positions: Array,
-    spans: Array,
-    cids: Array,
-    collections: Array,
-    micros: Array,
-    is_exact: Array,
+    positions: Int64sOut,
+    spans: Int64CubeOut,
+    cids: ByteCubeOut,
+    collections: Int32sOut,
+    micros: Int64sOut,
+    is_exact: FlagsOut,
 ) -> Number:
     """Reads the blocks `data[offsets[i]:offsets[i + 1]]`; gives how many were taken, each into the next row.
 

@@ -2,12 +2,23 @@
 
 import numpy as np
 
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel
+from zeppelin_pipeline.atproto.kernels.compilation import (
+    Bytes,
+    BytesOut,
+    Int32sOut,
+    Int64s,
+    Int64sOut,
+    Number,
+    Spans,
+    kernel,
+)
 from zeppelin_pipeline.atproto.kernels.spans import copy
 
 
 @kernel
-def copy_slices(source: Array, starts: Array, ends: Array, target: Array, target_offsets: Array, count: Number) -> None:
+def copy_slices(
+    source: Bytes, starts: Int64s, ends: Int64s, target: BytesOut, target_offsets: Int64sOut, count: Number
+) -> None:
     """Appends `source[starts[i]:ends[i]]` as texts `count + i` of a target that has room for all.
 
     Args:
@@ -26,7 +37,7 @@ def copy_slices(source: Array, starts: Array, ends: Array, target: Array, target
 
 
 @kernel
-def span_offsets(spans: Array, offsets: Array, validity: Array) -> Number:
+def span_offsets(spans: Spans, offsets: Int32sOut, validity: BytesOut) -> Number:
     """Offsets of the column that spans make, one bit each for whether it is there; gives how many are null.
 
     Args:
@@ -48,7 +59,7 @@ def span_offsets(spans: Array, offsets: Array, validity: Array) -> Number:
 
 
 @kernel
-def copy_spans(source: Array, spans: Array, target: Array) -> None:
+def copy_spans(source: Bytes, spans: Spans, target: BytesOut) -> None:
     """Writes the bytes of all spans that are there into a target of just their size."""
     at = np.int64(0)
     for index in range(len(spans)):

@@ -15,7 +15,20 @@ from zeppelin_pipeline.atproto.kernels.cbor import (
     skip_value,
     text,
 )
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
+from zeppelin_pipeline.atproto.kernels.compilation import (
+    Array,
+    ByteCubeOut,
+    Bytes,
+    Int16sOut,
+    Int32GridOut,
+    Int64CubeOut,
+    Int64GridOut,
+    Int64s,
+    Int64sOut,
+    Number,
+    kernel,
+    part,
+)
 from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, as_bytes
 from zeppelin_pipeline.records.kernels.embeds import embed
 from zeppelin_pipeline.records.kernels.facets import LISTS, facets, langs, self_labels, tags
@@ -80,19 +93,19 @@ def _reply(
 
 @kernel
 def read_posts(
-    data: Array,
-    offsets: Array,
-    nsid: Array,
-    names: Array,
-    name_offsets: Array,
-    positions: Array,
-    spans: Array,
-    cids: Array,
-    collections: Array,
-    micros: Array,
-    embeds: Array,
-    items: Array,
-    item_offsets: Array,
+    data: Bytes,
+    offsets: Int64s,
+    nsid: Bytes,
+    names: Bytes,
+    name_offsets: Int64s,
+    positions: Int64sOut,
+    spans: Int64CubeOut,
+    cids: ByteCubeOut,
+    collections: Int32GridOut,
+    micros: Int64sOut,
+    embeds: Int16sOut,
+    items: Int64CubeOut,
+    item_offsets: Int64GridOut,
 ) -> Number:
     """Reads the blocks `data[offsets[i]:offsets[i + 1]]`; gives how many were taken, each into the next row.
 

@@ -5,7 +5,16 @@ from typing import Final
 import numpy as np
 
 from zeppelin_pipeline.atproto.kernels.cbor import expect, is_equal, text
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel
+from zeppelin_pipeline.atproto.kernels.compilation import (
+    Bytes,
+    FlagsOut,
+    Int32s,
+    Int64CubeOut,
+    Int64s,
+    Int64sOut,
+    Number,
+    kernel,
+)
 from zeppelin_pipeline.atproto.kernels.frames import as_bytes
 from zeppelin_pipeline.records.kernels.engagement import created_at, type_and
 from zeppelin_pipeline.records.kernels.formats import CID_BYTES, DID_BYTES, is_did, record_uri, strong_ref
@@ -17,15 +26,15 @@ _SUBJECT: Final = as_bytes(b"\x67subject")
 
 @kernel
 def read_relations(
-    data: Array,
-    offsets: Array,
-    nsid: Array,
-    names: Array,
-    name_offsets: Array,
-    positions: Array,
-    spans: Array,
-    micros: Array,
-    is_exact: Array,
+    data: Bytes,
+    offsets: Int64s,
+    nsid: Bytes,
+    names: Bytes,
+    name_offsets: Int64s,
+    positions: Int64sOut,
+    spans: Int64CubeOut,
+    micros: Int64sOut,
+    is_exact: FlagsOut,
 ) -> Number:
     """Reads the blocks `data[offsets[i]:offsets[i + 1]]`; gives how many were taken, each into the next row.
 
@@ -59,17 +68,17 @@ def read_relations(
 
 @kernel
 def read_list_items(
-    data: Array,
-    offsets: Array,
-    nsid: Array,
-    lists: Array,
-    owners: Array,
-    owner_offsets: Array,
-    owner_of: Array,
-    positions: Array,
-    spans: Array,
-    micros: Array,
-    is_exact: Array,
+    data: Bytes,
+    offsets: Int64s,
+    nsid: Bytes,
+    lists: Bytes,
+    owners: Bytes,
+    owner_offsets: Int64s,
+    owner_of: Int32s,
+    positions: Int64sOut,
+    spans: Int64CubeOut,
+    micros: Int64sOut,
+    is_exact: FlagsOut,
 ) -> Number:
     """Reads `{list, $type, subject, createdAt}`, the list one of the item's owner; gives how many were taken.
 
@@ -86,7 +95,8 @@ def read_list_items(
         micros: gets the time.
         is_exact: gets whether the columns and the owner give the block back.
     """
-    name_offsets = np.array([0, len(lists)])
+    name_offsets = np.zeros(2, np.int64)
+    name_offsets[1] = len(lists)
     count = 0
     for position in range(len(offsets) - 1):
         at, end = offsets[position], offsets[position + 1]

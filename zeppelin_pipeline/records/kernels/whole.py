@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 
 from zeppelin_pipeline.atproto.kernels.cbor import MAP, STACK_CELLS, header, is_equal, skip_value, text
-from zeppelin_pipeline.atproto.kernels.compilation import Array, kernel
+from zeppelin_pipeline.atproto.kernels.compilation import Bytes, FlagsOut, Int32s, Int64s, kernel
 from zeppelin_pipeline.atproto.kernels.frames import as_bytes
 
 _TYPE: Final = as_bytes(b"$type")
@@ -13,7 +13,9 @@ _MAX_BYTES: Final = 1_000_000
 
 
 @kernel
-def find_sound(data: Array, offsets: Array, names: Array, name_offsets: Array, name_of: Array, is_sound: Array) -> None:
+def find_sound(
+    data: Bytes, offsets: Int64s, names: Bytes, name_offsets: Int64s, name_of: Int32s, is_sound: FlagsOut
+) -> None:
     """Tells of each block `data[offsets[i]:offsets[i + 1]]` whether it is such a record; false means unusual.
 
     Its collection is name `name_of[i]`: from `names[name_offsets[name]]` to the next name.

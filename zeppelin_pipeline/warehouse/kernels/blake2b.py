@@ -4,7 +4,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from zeppelin_pipeline.atproto.kernels.compilation import Array, kernel, part
+from zeppelin_pipeline.atproto.kernels.compilation import Array, Bytes, Int64s, Uint64s, Uint64sOut, kernel, part
 from zeppelin_pipeline.warehouse.kernels.texts import MALFORMED
 
 Word: TypeAlias = "np.uint64 | Any"
@@ -96,8 +96,14 @@ def compress(state: Array, message: Array, hashed_bytes: Word, last: Word) -> No
     state[7] ^= v7 ^ v15
 
 
+@part
+def _set_state(state: Array, other: Array) -> None:
+    for index in range(8):  # a slice assigned would bring the words of its errors along, which take seconds to compile
+        state[index] = other[index]
+
+
 @kernel
-def hash_texts(starts: Array, data: Array, parameters: Array, key_block: Array, hashes: Array) -> int:
+def hash_texts(starts: Int64s, data: Bytes, parameters: Uint64s, key_block: Uint64s, hashes: Uint64sOut) -> int:
     """The first 8 bytes, big-endian, of each text's keyed BLAKE2b.
 
     Args:
@@ -110,7 +116,8 @@ def hash_texts(starts: Array, data: Array, parameters: Array, key_block: Array, 
     Returns:
         0, or MALFORMED.
     """
-    begun = parameters.copy()
+    begun = np.empty(8, np.uint64)
+    _set_state(begun, parameters)
     compress(begun, key_block, np.uint64(_BLOCK_BYTES), _NOT_LAST)
     state = np.empty(8, np.uint64)
     block = np.empty(16, np.uint64)
@@ -119,10 +126,10 @@ def hash_texts(starts: Array, data: Array, parameters: Array, key_block: Array, 
         if start < 0 or end < start or end > len(data):
             return MALFORMED
         if start == end:  # without a message the key's block is the last
-            state[:] = parameters
+            _set_state(state, parameters)
             compress(state, key_block, np.uint64(_BLOCK_BYTES), _LAST)
         else:
-            state[:] = begun
+            _set_state(state, begun)
         position = start
         while position < end:
             block[:] = np.uint64(0)

@@ -4,7 +4,20 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
+from zeppelin_pipeline.atproto.kernels.compilation import (
+    Array,
+    Bytes,
+    BytesOut,
+    Int32s,
+    Int32sOut,
+    Int64s,
+    Int64sOut,
+    Number,
+    Uint64s,
+    Uint64sOut,
+    kernel,
+    part,
+)
 from zeppelin_pipeline.atproto.kernels.spans import copy, is_same
 from zeppelin_pipeline.warehouse.kernels.texts import MALFORMED, is_set
 
@@ -68,18 +81,18 @@ def sip_hash(data: Array, start: Number, end: Number, seed0: Word, seed1: Word) 
 
 @kernel
 def intern(
-    offsets: Array,
-    data: Array,
-    bitmap: Array,
+    offsets: Int32s,
+    data: Bytes,
+    bitmap: Bytes,
     bit_offset: int,
-    rows: Array,
-    seeds: Array,
-    slots: Array,
-    hashes: Array,
-    starts: Array,
-    arena: Array,
+    rows: Int64s,
+    seeds: Uint64s,
+    slots: Int32sOut,
+    hashes: Uint64sOut,
+    starts: Int64sOut,
+    arena: BytesOut,
     count: int,
-    entries: Array,
+    entries: Int32sOut,
 ) -> int:
     """Gives each text of an array the number of its entry, making entries for texts that have none.
 
@@ -136,7 +149,7 @@ def intern(
 
 
 @kernel
-def fill_slots(slots: Array, hashes: Array, count: int) -> None:
+def fill_slots(slots: Int32sOut, hashes: Uint64s, count: int) -> None:
     """Builds the table of slots anew over the first `count` hashes."""
     mask = np.uint64(len(slots) - 1)
     slots[:] = _EMPTY_SLOT
@@ -148,7 +161,7 @@ def fill_slots(slots: Array, hashes: Array, count: int) -> None:
 
 
 @kernel
-def take_keys(keys: Array, entries: Array, taken: Array) -> None:
+def take_keys(keys: Int64s, entries: Int32s, taken: Int64sOut) -> None:
     """`taken[i] = keys[entries[i]]`, and 0 for null."""
     for place in range(len(entries)):
         entry = entries[place]

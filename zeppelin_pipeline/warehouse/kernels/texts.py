@@ -4,7 +4,17 @@ from typing import Final
 
 import numpy as np
 
-from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, kernel, part
+from zeppelin_pipeline.atproto.kernels.compilation import (
+    Array,
+    Bytes,
+    BytesOut,
+    Int32s,
+    Int32sOut,
+    Int64sOut,
+    Number,
+    kernel,
+    part,
+)
 from zeppelin_pipeline.atproto.kernels.spans import copy, is_same
 from zeppelin_pipeline.atproto.tid import ALPHABET
 
@@ -36,7 +46,7 @@ def is_set(bitmap: Array, position: Number) -> bool:
 
 
 @kernel
-def read_tids(offsets: Array, data: Array, bitmap: Array, bit_offset: int, keys: Array, others: Array) -> int:
+def read_tids(offsets: Int32s, data: Bytes, bitmap: Bytes, bit_offset: int, keys: Int64sOut, others: Int64sOut) -> int:
     """Each text's integer where it is a TID below 2^63, else 0.
 
     Args:
@@ -77,7 +87,7 @@ def read_tids(offsets: Array, data: Array, bitmap: Array, bit_offset: int, keys:
 
 @kernel
 def slice_digests(
-    offsets: Array, data: Array, bitmap: Array, bit_offset: int, prefix: Array, ends: Array, digests: Array
+    offsets: Int32s, data: Bytes, bitmap: Bytes, bit_offset: int, prefix: Bytes, ends: Int32sOut, digests: BytesOut
 ) -> int:
     """The last 32 bytes of each CID, one after the other.
 
