@@ -36,6 +36,7 @@ def compile_kernels(console: Console) -> None:
     if mark.exists():
         return
     names = import_kernels()
+    console.print(f"Compiling {len(names)} kernels, once for this version: a minute of processor time")
     progress = StageProgress(console)
     processes = min(os.cpu_count() or 1, _MOST_PROCESSES)
     with (
@@ -44,7 +45,7 @@ def compile_kernels(console: Console) -> None:
         _compiling(processes) as compiled,
     ):
         for count, name in enumerate(compiled, 1):
-            stage.show(count, note=f"{name.strip()} compiled, once for this version")
+            stage.show(count, note=name.strip())
     with suppress(OSError):  # nothing can be kept there: each process compiles for itself
         mark.parent.mkdir(parents=True, exist_ok=True)
         mark.touch()

@@ -122,7 +122,9 @@ def _start(settings: Settings, supervisor: Supervisor, say: Say, api: Program) -
     )
     dagster = start_dagster(supervisor, plan, beside=[api])
     _settle(dagster, settings)
-    return RunningStack(settings, supervisor, dagster, plan.url, f"http://{settings.api_host}:{settings.api_port}")
+    api_url = f"http://{settings.api_host}:{settings.api_port}"
+    say(f"to be watched at {plan.url} (Dagster) and {api_url} (what is in)")
+    return RunningStack(settings, supervisor, dagster, plan.url, api_url)
 
 
 def api_program(settings: Settings, overriding: Mapping[str, str] | None = None) -> Program:
