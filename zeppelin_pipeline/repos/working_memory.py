@@ -17,10 +17,10 @@ import pyarrow as pa
 #: glibc's names in `mallopt`, see malloc.h.
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-#: Larger blocks come from the kernel, and go back to it at once; glibc takes no larger number.
-_KEPT_BLOCK_BYTES: Final = 32 << 20
+#: Larger blocks come from the kernel, and go back to it at once: those of a huge repository.
+_KEPT_BLOCK_BYTES: Final = 8 << 20
 #: Of the heap's end, at most.
-_KEPT_BYTES: Final = 128 << 20
+_KEPT_BYTES: Final = 32 << 20
 
 
 @contextmanager
