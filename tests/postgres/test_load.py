@@ -65,7 +65,7 @@ def test_a_record_of_every_kind_is_a_row_of_its_table(connection: psycopg.Connec
     content = f"post {tid(7)}".encode()
     post = (alice, keys.rkey_id(tid(7)), FETCHED_AT, None, *parent, None, None, None, 5, content, None)
     assert one(connection, "SELECT * FROM post") == post
-    profile = (alice, keys.rkey_id("self"), FETCHED_AT, None, b"profile")
+    profile = (alice, keys.rkey_id("self"), FETCHED_AT, None, b"profile", None, None)
     assert one(connection, "SELECT * FROM profile") == profile
     records = connection.execute("SELECT * FROM record ORDER BY collection").fetchall()
     assert records == [
