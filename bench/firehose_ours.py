@@ -183,7 +183,7 @@ def _figures(offer: Offer, watching: _Watching, drifted: int) -> Figures:
         events=events,
         seconds=end.at - begin.at,
         micros={part: (end.seconds[part] - begin.seconds[part]) / events * 1e6 for part in PARTS},
-        lags=watching.lags,
+        lags=dict(watching.lags),
         peak_bytes=watching.peak_bytes,
         refused=watching.refused,
         drifted=drifted,
