@@ -4,8 +4,8 @@ A devnet's warehouse is asked about everything at half of the rate at which it s
 shards of other accounts and follows a relay, and while Postgres is restarted, and killed with -9, by turns. Each answer
 must be byte for byte the one that was given before all this began; of what searches the whole (which does change) the
 status alone is looked at. While Postgres is away, and a little after, 503 with Retry-After is right as well. Printed:
-wrong answers, which must be none (else the exit status is 1), answers by status, and latency from the moment when a
-request was due.
+wrong answers and needless refusals, which must be none (else the exit status is 1), answers by status, and latency from
+the moment when a request was due.
 """
 
 import argparse
@@ -64,7 +64,8 @@ class Tally:
 
     Attributes:
         statuses: answers by status.
-        wrong: what was wrong, with the path of the first of each kind.
+        wrong: what was wrong, by what and where.
+        refused: 503 with Retry-After although Postgres was there.
         seconds: from when each was due to its answer.
         faults: that were made, by name.
         away_until: until when Postgres is away, and the grace after it; infinite while it is.
@@ -72,6 +73,7 @@ class Tally:
 
     statuses: Counter[int] = field(default_factory=Counter[int])
     wrong: Counter[str] = field(default_factory=Counter[str])
+    refused: int = 0
     seconds: list[float] = field(default_factory=list[float])
     faults: Counter[str] = field(default_factory=Counter[str])
     away_until: float = 0.0
@@ -80,9 +82,9 @@ class Tally:
         """Count one answer."""
         self.statuses[answer.status] += 1
         self.seconds.append(time.monotonic() - due)
-        if answer.status == 503 and answer.retry_after and due < self.away_until:
-            return
-        if answer.status != 200:
+        if answer.status == 503 and answer.retry_after:
+            self.refused += due >= self.away_until
+        elif answer.status != 200:
             self.wrong[f"{answer.status} {path}: {answer.body[:200].decode(errors='replace')}"] += 1
         elif expected is not None and answer.body != expected:
             self.wrong[f"another answer: {path}"] += 1
@@ -108,7 +110,7 @@ def main() -> int:
         with our_service(ground.url, pid, ACCEPT_PENDING_HANDLES="true") as service:
             tally = uvloop.run(_run(options, server, service, ground, command))
     _print(tally)
-    return 1 if tally.wrong else 0
+    return 1 if tally.wrong or tally.refused else 0
 
 
 def _prepare_writer(folder: Path, ground: Ground, options: argparse.Namespace) -> list[str]:
@@ -249,7 +251,7 @@ def _print(tally: Tally) -> None:
     print(f"{total:,} answers: " + ", ".join(f"{count:,} of {status}" for status, count in tally.statuses.items()))
     print("faults: " + ", ".join(f"{count} {name}" for name, count in tally.faults.items()))
     print(f"latency: p50 {p50:.1f}, p99 {p99:.1f}, most {most:.1f} ms")
-    print(f"wrong answers: {sum(tally.wrong.values())}")
+    print(f"wrong answers: {sum(tally.wrong.values())}; refused although Postgres was there: {tally.refused}")
     for what, count in tally.wrong.most_common(10):
         print(f"  {count} x {what[:LONGEST_LINE]}")
 
