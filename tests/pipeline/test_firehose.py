@@ -25,9 +25,11 @@ from zeppelin_pipeline.devnet.encoding import encode_record
 from zeppelin_pipeline.devnet.live_repository import Write
 from zeppelin_pipeline.devnet.model import AccountStatus, DevnetConfig, LiveConfig
 from zeppelin_pipeline.firehose.rates import Rates
-from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
+from zeppelin_pipeline.firehose.service import FirehoseSettings, follow, resolver_of
 from zeppelin_pipeline.firehose.stream import FutureCursorError
+from zeppelin_pipeline.firehose.upkeep import Upkeep
 from zeppelin_pipeline.firehose.verifiers import VerifierDiedError
+from zeppelin_pipeline.hosts.client import HostClients
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.audit import Audit, all_repositories, audit_repositories
 from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
@@ -206,6 +208,37 @@ async def test_accounts_are_hidden_shown_again_and_removed(
     assert rows_of(postgres_url, hidden) == len(network.records_of(hidden))
     assert rows_of(postgres_url, removed) == 0
     assert drift_of_clean_ranges(postgres_url) == 0
+
+
+async def test_repositories_are_fetched_again_in_rounds_that_grow(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    """A process that is soon ended has settled the first few."""
+    settings = firehose_settings(network, postgres_url, tmp_path)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        queued = connection.execute(
+            "INSERT INTO resync (actor_id, did, reason, due_at) SELECT a.id, a.did, 'gap', now()"
+            " FROM repo JOIN actor a ON a.id = actor_id WHERE status = 'active'"
+        ).rowcount
+        settled: list[int] = []
+        async with HostClients(settings.clients) as clients:
+            resolver = resolver_of(clients, settings.plc_url)
+            upkeep = Upkeep(
+                connection,
+                clients,
+                resolver,
+                resolver,
+                settings.stream,
+                lambda: settled.append(upkeep.resynced) or True,
+            )
+            running = asyncio.create_task(upkeep.run())
+            async with asyncio.timeout(60):
+                while upkeep.resynced < queued:  # noqa: ASYNC110 - the database is waited for
+                    await asyncio.sleep(0.05)
+            running.cancel()
+            await asyncio.wait([running])
+    assert list(dict.fromkeys(settled))[:3] == [0, 4, 12]
+    assert not inexact(postgres_url)
 
 
 @pytest.fixture(params=["local", "s3"])

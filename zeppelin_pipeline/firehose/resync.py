@@ -70,7 +70,7 @@ async def resync_round(
     resolver: DidResolver,
     mirrored: DidResolver,
     *,
-    limit: int = 50,
+    limit: int = 64,
     settings: FetchSettings | None = None,
 ) -> ResyncResult:
     """Settles some of the repositories that are due; at once when there are none.

@@ -20,6 +20,9 @@ _IDLE_SECONDS: Final = 1.0
 _GAP_SECONDS: Final = 5.0
 #: A relay that does not list is asked again after this.
 _PAUSE_SECONDS: Final = 60.0
+#: Repositories of a round: few at first, so that one that is soon ended has settled some, and twice as many each time.
+_FIRST_ROUND: Final = 4
+_LARGEST_ROUND: Final = 64
 
 
 class Upkeep:
@@ -66,11 +69,15 @@ class Upkeep:
         await asyncio.gather(self._resync(), self._repair())
 
     async def _resync(self) -> None:
+        limit = _FIRST_ROUND
         while True:
             result = ResyncResult()
             if self._is_allowed():
                 async with self._alone:
-                    result = await resync_round(self._connection, self._clients, self._resolver, self._mirrored)
+                    result = await resync_round(
+                        self._connection, self._clients, self._resolver, self._mirrored, limit=limit
+                    )
+                limit = min(2 * limit, _LARGEST_ROUND)
                 self.resynced += result.settled
                 self.removed += result.removed
             await asyncio.sleep(0 if result.total else _IDLE_SECONDS)
