@@ -213,13 +213,18 @@ async def test_accounts_are_hidden_shown_again_and_removed(
 async def test_repositories_are_fetched_again_in_rounds_that_grow(
     network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
 ) -> None:
-    """A process that is soon ended has settled the first few."""
+    """A process that is soon ended has settled the first few; that an account is not active is an answer too."""
     settings = firehose_settings(network, postgres_url, tmp_path)
+    hidden = active_dids(network)[0]
+    network.tell(lambda feed, account: feed.change_status(account, AccountStatus.DEACTIVATED), hidden)
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         queued = connection.execute(
             "INSERT INTO resync (actor_id, did, reason, due_at) SELECT a.id, a.did, 'gap', now()"
             " FROM repo JOIN actor a ON a.id = actor_id WHERE status = 'active'"
         ).rowcount
+        connection.execute(
+            "UPDATE repo SET state = 'desynchronized' FROM actor WHERE id = actor_id AND did = %s", (hidden,)
+        )
         settled: list[int] = []
         async with HostClients(settings.clients) as clients:
             resolver = resolver_of(clients, settings.plc_url)
@@ -238,6 +243,7 @@ async def test_repositories_are_fetched_again_in_rounds_that_grow(
             running.cancel()
             await asyncio.wait([running])
     assert list(dict.fromkeys(settled))[:3] == [0, 4, 12]
+    assert states(postgres_url)[hidden][1] == "deactivated"
     assert not inexact(postgres_url)
 
 

@@ -152,15 +152,16 @@ def _settle(
     gone: list[_Due] = []
     left: dict[_Due, str] = {}
     for each in due:
-        state, _status, reason, fetched_at = states.get(each.actor, (None, None, None, None))
+        state, status, reason, fetched_at = states.get(each.actor, (None, None, None, None))
+        is_answered = fetched_at is not None and fetched_at >= began_at
         if unplaced.get(each.actor) == "did-gone":
             gone.append(each)
         elif each.actor in unplaced:
             left[each] = unplaced[each.actor]
-        elif fetched_at is not None and fetched_at >= began_at and reason == "not-found" and _may_go(each):
+        elif is_answered and reason == "not-found" and _may_go(each):
             gone.append(each)
-        elif state in _SETTLED_STATES:
-            settled.append(each)
+        elif state in _SETTLED_STATES or (is_answered and status != "active"):
+            settled.append(each)  # an account that is not shown is asked for again when it is said to be active
         else:
             left[each] = reason or state or "not-fetched"
     with connection.transaction():
