@@ -77,7 +77,7 @@ class Upkeep:
                     result = await resync_round(
                         self._connection, self._clients, self._resolver, self._mirrored, limit=limit
                     )
-                limit = min(2 * limit, _LARGEST_ROUND)
+                limit = min(2 * limit, _LARGEST_ROUND) if result.total else _FIRST_ROUND
                 self.resynced += result.settled
                 self.removed += result.removed
             await asyncio.sleep(0 if result.total else _IDLE_SECONDS)
