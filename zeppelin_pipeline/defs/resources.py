@@ -11,8 +11,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.firehose.service import FirehoseSettings, firehose_settings
+from zeppelin_pipeline.firehose.stream import relay_host
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients, Timeouts
-from zeppelin_pipeline.hosts.host import parse_host
 from zeppelin_pipeline.hosts.limits import RetryPolicy
 from zeppelin_pipeline.hosts.txt import TxtLookup
 from zeppelin_pipeline.hosts.witnesses import Witness, documents_witness, manual_witness, relay_witness, scrape_witness
@@ -128,7 +128,7 @@ class NetworkResource(dg.ConfigurableResource["NetworkResource"]):
 
     def witnesses(self, clients: HostClients, named_hosts: Sequence[str] = ()) -> list[Witness]:
         """Everybody who is asked which hosts exist; `named_hosts` are those that accounts' documents name."""
-        witnesses = [relay_witness(clients, parse_host(_over_http(url))) for url in self.relay_urls]
+        witnesses = [relay_witness(clients, relay_host(url)) for url in self.relay_urls]
         if self.scrape_state:
             witnesses.append(scrape_witness(clients, self.scrape_state))
         if self.hosts:
@@ -269,8 +269,3 @@ class ShardResource(dg.ConfigurableResource["ShardResource"]):
     def extract_limits(self) -> Limits:
         """What bounds the memory of an extraction."""
         return Limits(group_rows=self.batch_rows)
-
-
-def _over_http(url: str) -> str:
-    """A relay may be named by its stream's URL; its methods are at the same authority."""
-    return "http" + url.removeprefix("ws") if url.startswith("ws") else url

@@ -31,7 +31,7 @@ from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.load import load_repositories
 from zeppelin_pipeline.warehouse.pauses import pause_after
 from zeppelin_pipeline.warehouse.queries import load_queries
-from zeppelin_pipeline.warehouse.standing import delete_accounts
+from zeppelin_pipeline.warehouse.standing import ACTIVE, delete_accounts
 
 _FIRST_PAUSE: Final = timedelta(seconds=15)
 _LONGEST_PAUSE: Final = timedelta(hours=6)
@@ -70,7 +70,7 @@ async def resync_round(
     resolver: DidResolver,
     mirrored: DidResolver,
     *,
-    limit: int = 64,
+    limit: int,
     settings: FetchSettings | None = None,
 ) -> ResyncResult:
     """Settles some of the repositories that are due; at once when there are none.
@@ -160,7 +160,7 @@ def _settle(
             left[each] = unplaced[each.actor]
         elif is_answered and reason == "not-found" and _may_go(each):
             gone.append(each)
-        elif state in _SETTLED_STATES or (is_answered and status != "active"):
+        elif state in _SETTLED_STATES or (is_answered and status != ACTIVE):
             settled.append(each)  # an account that is not shown is asked for again when it is said to be active
         else:
             left[each] = reason or state or "not-fetched"

@@ -263,7 +263,7 @@ def websocket_url(relay_url: str, endpoint: str = ENDPOINT) -> str:
 
 
 def relay_host(relay_url: str) -> Host:
-    """The host of a relay, for its other methods."""
+    """The host of a relay, for its other methods: they are at the authority of the stream's URL."""
     return parse_host("http" + relay_url.removeprefix("ws") if relay_url.startswith("ws") else relay_url)
 
 

@@ -2,21 +2,17 @@
 
 import asyncio
 import signal
+from typing import cast
 
-from zeppelin_pipeline.hosts.client import ClientSettings, Timeouts
-from zeppelin_pipeline.hosts.limits import RetryPolicy
+from zeppelin_pipeline.defs.code_location import build_resources
+from zeppelin_pipeline.defs.resources import NetworkResource
+from zeppelin_pipeline.hosts.client import ClientSettings
 from zeppelin_pipeline.settings import Settings
 
 
 def client_settings(settings: Settings) -> ClientSettings:
-    """How hosts are asked, by the settings of a deployment."""
-    return ClientSettings(
-        allow_private=settings.allow_private_hosts,
-        max_in_flight=settings.max_in_flight,
-        user_agent=settings.user_agent,
-        timeouts=Timeouts(read=settings.request_timeout_seconds),
-        retry=RetryPolicy(attempts=settings.fetch_attempts),
-    )
+    """How hosts are asked, by the settings of a deployment: as Dagster's runs ask them."""
+    return cast("NetworkResource", build_resources(settings)["network"]).client_settings()
 
 
 def set_on_signals() -> asyncio.Event:
