@@ -67,20 +67,11 @@ class Session:
         """All rows of a named query as they come, their columns in the query's order."""
         wanted = statement(query, parameters[LITERALS[query]] if query in LITERALS else None)
         values = [parameters[name] for name in wanted.names]
-        try:
-            if query not in PLANNED_ANEW:
-                return await self.connection.fetch(wanted.text, *values)
-            async with self.connection.transaction():
-                await self.connection.execute(_PLAN_ANEW)
-                return await self.connection.fetch(wanted.text, *values)
-        except asyncpg.InternalClientError as error:
-            # The server said while nobody asked that it ends: the driver hears it when it asks, and has lost its place.
-            self.connection.terminate()
-            raise unavailable("The service is not ready") from error
-        except asyncpg.InterfaceError as error:
-            if self.connection.is_closed():  # it ended between two queries
-                raise unavailable("The service is not ready") from error
-            raise
+        if query not in PLANNED_ANEW:
+            return await self.connection.fetch(wanted.text, *values)
+        async with self.connection.transaction():
+            await self.connection.execute(_PLAN_ANEW)
+            return await self.connection.fetch(wanted.text, *values)
 
 
 @cache
@@ -149,6 +140,14 @@ class Database:
                     self._settings.accept_pending_handles,
                     self._settings.trusted_verifiers,
                 )
+            except asyncpg.InternalClientError as error:
+                # The server said while nobody asked that it ends: the driver hears it when it asks, and is lost then.
+                connection.terminate()
+                raise unavailable("The service is not ready") from error
+            except asyncpg.InterfaceError as error:
+                if _has_ended(connection):  # between two queries
+                    raise unavailable("The service is not ready") from error
+                raise
             finally:
                 await self._opened.release(connection)
         finally:
@@ -177,6 +176,13 @@ class Database:
         except asyncpg.UndefinedTableError:
             key = None
         self._keys = None if key is None else KeySpace(key)
+
+
+def _has_ended(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool took it back when it was lost
+        return True
 
 
 async def _leave_as_it_is(_: Connection) -> None:

@@ -14,10 +14,12 @@ import pytest
 from tests.api_client import ApiClient, running_api
 from tests.factories import WarehouseFactory
 from zeppelin_api.app import create_app
+from zeppelin_api.errors import FORESEEN, translate
 from zeppelin_api.settings import ApiSettings
 
 HEALTH = "/xrpc/_health"
 PROFILE = "/xrpc/app.bsky.actor.getProfile?actor=alice.test"
+END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'zeppelin-api'"
 
 
 class Relay:
@@ -163,13 +165,28 @@ async def test_the_api_cannot_write(postgres_url: str):
             await session.connection.execute("DELETE FROM repo")
 
 
+async def test_a_connection_that_the_server_ends_within_a_request_is_no_fault_of_ours(
+    warehouse: WarehouseFactory, postgres_url: str
+):
+    app = create_app(ApiSettings(postgres_url=postgres_url))
+
+    async def read() -> None:
+        async with app.router.lifespan_context(app), app.state.service.database.session() as session:
+            warehouse.connection.execute(END_ALL)
+            await asyncio.sleep(0.2)
+            await session.connection.fetchval("SELECT 1")
+
+    with pytest.raises(FORESEEN) as refused:
+        await read()
+    assert translate(refused.value).status == 503
+
+
 async def test_connections_that_the_server_ends_while_nobody_asks_are_no_faults_of_ours(
     warehouse: WarehouseFactory, postgres_url: str
 ):
     warehouse.account("alice.test")
-    end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'zeppelin-api'"
     async with running_api(postgres_url) as api:
         for _ in range(10):
             await _eventually(_answers(api, PROFILE, 200))
-            warehouse.connection.execute(end_all)
+            warehouse.connection.execute(END_ALL)
             assert (await api.http.get(PROFILE)).status_code in {200, 503}
