@@ -10,9 +10,10 @@ SELECT EXISTS (SELECT FROM aggregate_range WHERE aggregate = %(aggregate)s) AS i
 SELECT EXISTS (SELECT FROM aggregate_range WHERE aggregate = %(aggregate)s)
     AND to_regclass(%(aggregate)s::text || '_terms') IS NOT NULL AS is_ready;
 
--- name: search_ranges
--- How many ranges of a search table were made.
-SELECT count(*) FROM aggregate_range WHERE aggregate = %(aggregate)s;
+-- name: lacks_post_search_indexes
+-- Whether they are to be built: all ranges were made, and they do not stand. (To build what stands would wait for all who write.)
+SELECT to_regclass('post_search_terms') IS NULL
+    AND (SELECT count(*) FROM aggregate_range WHERE aggregate = %(aggregate)s) = %(ranges)s;
 
 -- name: drop_post_search_indexes
 -- Before the first range: to fill the table without them and to build them once takes a fraction of the time.

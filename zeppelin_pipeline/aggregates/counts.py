@@ -10,7 +10,7 @@ from psycopg.rows import TupleRow
 from zeppelin_pipeline.warehouse.dirty_ranges import clear_dirty_range
 from zeppelin_pipeline.warehouse.key_ranges import RANGES, range_bounds
 from zeppelin_pipeline.warehouse.queries import load_queries
-from zeppelin_pipeline.warehouse.search import SEARCH_TABLES, index_when_whole, make_range
+from zeppelin_pipeline.warehouse.search import POST_SEARCH, SEARCH_TABLES, index_posts_when_whole, make_range
 from zeppelin_pipeline.warehouse.violations import judge_range
 
 VIOLATIONS: Final = "violations"
@@ -72,8 +72,8 @@ def recompute(connection: Connection[TupleRow], aggregate: str, key_range: str) 
             load_queries()["mark_range_computed"],
             parameters | {"rows": rows, "base_rows": base_rows},
         )
-    if aggregate in SEARCH_TABLES:
-        index_when_whole(connection, aggregate, RANGES)
+    if aggregate == POST_SEARCH:
+        index_posts_when_whole(connection, RANGES)
     seconds = time.monotonic() - started
     return RangeResult(aggregate, key_range, rows, drifted, base_rows, seconds, was_computed and not was_marked)
 

@@ -43,22 +43,20 @@ def make_range(connection: Connection[TupleRow], table: str, low: int, high: int
     return written, written + removed, read
 
 
-def index_when_whole(connection: Connection[TupleRow], table: str, ranges: int) -> None:
+def index_posts_when_whole(connection: Connection[TupleRow], ranges: int) -> None:
     """Build what indexes the posts lack, once all ranges were made: at once costs a fraction of one row at a time.
 
     Until then posts cannot be searched. Those who write posts wait while it is built.
 
     Args:
         connection: whose rows are committed.
-        table: that was made.
-        ranges: that it has when it is whole.
+        ranges: that they have when they are whole.
     """
-    if table != POST_SEARCH:
-        return
     with connection.transaction():
         connection.execute(load_queries()["lock_post_search_indexes"])  # of the last two ranges one builds
-        row = connection.execute(load_queries()["search_ranges"], {"aggregate": table}).fetchone()
-        if row is not None and row[0] == ranges:
+        wanted = {"aggregate": POST_SEARCH, "ranges": ranges}
+        row = connection.execute(load_queries()["lacks_post_search_indexes"], wanted).fetchone()
+        if row is not None and row[0]:
             connection.execute(load_queries()["build_post_search_indexes"])
 
 
