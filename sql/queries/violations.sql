@@ -11,25 +11,26 @@ CREATE TEMPORARY TABLE IF NOT EXISTS judged (
     reply_root_rkey bigint,
     reply_parent_actor bigint,
     reply_parent_rkey bigint,
-    quote_actor bigint,  -- null where what is quoted is no post
-    quote_rkey bigint
+    quote_actor bigint,
+    quote_rkey bigint,
+    quote_collection smallint
 ) ON COMMIT DELETE ROWS;
 
 -- name: judge_range
 -- What may break a rule of the accounts of a range: replies in their threads, quotes of their gated posts, and what was found to.
 INSERT INTO judged
 SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
-    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+    post.quote_actor, post.quote_rkey, post.quote_collection
 FROM post WHERE reply_root_actor BETWEEN %(low)s AND %(high)s
 UNION ALL
 SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
-    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+    post.quote_actor, post.quote_rkey, post.quote_collection
 FROM postgate
 JOIN post ON post.quote_actor = postgate.actor_id AND post.quote_rkey = postgate.rkey
 WHERE postgate.actor_id BETWEEN %(low)s AND %(high)s AND postgate.is_embedding_disabled AND post.quote_collection = 1
 UNION ALL
 SELECT actor_id, rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
-    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+    post.quote_actor, post.quote_rkey, post.quote_collection
 FROM violation LEFT JOIN post USING (actor_id, rkey) WHERE ruler BETWEEN %(low)s AND %(high)s;
 
 -- name: judge_posts
@@ -42,14 +43,14 @@ WITH RECURSIVE changed AS (
     JOIN post ON post.reply_parent_actor = changed.actor_id AND post.reply_parent_rkey = changed.rkey
 )
 SELECT actor_id, rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
-    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+    post.quote_actor, post.quote_rkey, post.quote_collection
 FROM changed LEFT JOIN post USING (actor_id, rkey);
 
 -- name: judge_threads
 -- Replies in the threads of these posts, whose threadgate was written or removed.
 INSERT INTO judged
 SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
-    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+    post.quote_actor, post.quote_rkey, post.quote_collection
 FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS gate (actor_id, rkey)
 JOIN post ON post.reply_root_actor = gate.actor_id AND post.reply_root_rkey = gate.rkey;
 
@@ -57,7 +58,7 @@ JOIN post ON post.reply_root_actor = gate.actor_id AND post.reply_root_rkey = ga
 -- Quotes of these posts, whose postgate was written or removed.
 INSERT INTO judged
 SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
-    CASE WHEN post.quote_collection = 1 THEN post.quote_actor END, post.quote_rkey
+    post.quote_actor, post.quote_rkey, post.quote_collection
 FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS gate (actor_id, rkey)
 JOIN post ON post.quote_actor = gate.actor_id AND post.quote_rkey = gate.rkey AND post.quote_collection = 1;
 
@@ -132,7 +133,7 @@ UNION ALL
 SELECT posts.actor_id, posts.rkey, 2, gate.actor_id, NULL, NULL
 FROM posts
 JOIN postgate AS gate ON gate.actor_id = posts.quote_actor AND gate.rkey = posts.quote_rkey
-WHERE gate.is_embedding_disabled AND posts.actor_id <> gate.actor_id
+WHERE posts.quote_collection = 1 AND gate.is_embedding_disabled AND posts.actor_id <> gate.actor_id
 UNION ALL
 SELECT misplaced.actor_id, misplaced.rkey, 3, misplaced.reply_root_actor, NULL, NULL FROM misplaced;
 

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.warehouse.array_parameters import ArrayParameter, array_parameters
+from zeppelin_pipeline.warehouse.array_parameters import array_parameters
 from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRanges
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 from zeppelin_pipeline.warehouse.queries import load_queries
@@ -54,9 +54,9 @@ class CountDeltas:
         """Writes the counts, in the transaction of the rows."""
         net = {table: self._net(table) for table in COLUMNS}
         posts = _of_likes(net["like"], "like") | _of_likes(net["repost"], "repost") | _of_posts(net["post"])
-        _execute(connection, "add_post_deltas", posts, any(net[table].num_rows for table in ("like", "repost", "post")))
+        _execute(connection, "add_post_deltas", posts)
         actors = _of_follows(net["follow"]) | {"authors": net["post"]["actor_id"], "posts": net["post"][_NET]}
-        _execute(connection, "add_actor_deltas", actors, bool(net["follow"].num_rows or net["post"].num_rows))
+        _execute(connection, "add_actor_deltas", actors)
         _mark_records(connection, net)
 
     def _add(self, table: str, columns: Iterable[pa.Array], net: int) -> None:
@@ -79,18 +79,21 @@ def _whole(table: pa.Table) -> pa.RecordBatch:
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
 
+def _to_posts(net: pa.RecordBatch, name: str) -> pa.RecordBatch:
+    """The rows whose subject, or quote, is a post; where there is none the columns are null, which no filter takes."""
+    return net.filter(pc.and_(pc.equal(net[f"{name}_collection"], _POST), net[f"{name}_actor"].is_valid()))
+
+
 def _of_likes(net: pa.RecordBatch, table: str) -> dict[str, pa.Array]:
     """Pairs of an account and a post that it likes (or reposts)."""
-    is_post = pc.fill_null(pc.equal(net["subject_collection"], _POST), fill_value=False)
-    of_posts = net.filter(pc.and_(is_post, net["subject_actor"].is_valid()))
+    of_posts = _to_posts(net, "subject")
     return {f"{table}_{name}": of_posts[name] for name in ("subject_actor", "subject_rkey", "actor_id", _NET)}
 
 
 def _of_posts(net: pa.RecordBatch) -> dict[str, pa.Array]:
     """The posts that are answered and quoted, each with how often more."""
     replies = net.filter(net["reply_parent_actor"].is_valid())
-    is_post = pc.fill_null(pc.equal(net["quote_collection"], _POST), fill_value=False)
-    quotes = net.filter(pc.and_(is_post, net["quote_actor"].is_valid()))
+    quotes = _to_posts(net, "quote")
     return {
         "reply_parent_actor": replies["reply_parent_actor"],
         "reply_parent_rkey": replies["reply_parent_rkey"],
@@ -105,16 +108,14 @@ def _of_follows(net: pa.RecordBatch) -> dict[str, pa.Array]:
     return {"followers": net["actor_id"], "subjects": net["subject_actor"], "follow_nets": net[_NET]}
 
 
-def _execute(connection: Connection[TupleRow], query: str, columns: dict[str, pa.Array], is_needed: bool) -> None:
-    if is_needed:
-        parameters: dict[str, ArrayParameter] = array_parameters(columns)
-        connection.execute(load_queries()[query], parameters)
+def _execute(connection: Connection[TupleRow], query: str, columns: dict[str, pa.Array]) -> None:
+    if any(map(len, columns.values())):
+        connection.execute(load_queries()[query], array_parameters(columns))
 
 
 def _mark_records(connection: Connection[TupleRow], net: Mapping[str, pa.RecordBatch]) -> None:
     """Marks the ranges of what is liked but no post, of lists, and of starter packs: rare, and recomputed."""
-    is_other = pc.fill_null(pc.not_equal(net["like"]["subject_collection"], _POST), fill_value=False)
-    others = net["like"]["subject_actor"].filter(is_other)
+    others = net["like"]["subject_actor"].filter(pc.not_equal(net["like"]["subject_collection"], _POST))
     accounts = (others, net["list_item"]["actor_id"], net["profile"]["pack_actor"])
     dirty = DirtyRanges()
     dirty.add_accounts("record_counts", {actor for column in accounts for actor in column.drop_null().to_pylist()})

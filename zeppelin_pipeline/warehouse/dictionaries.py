@@ -46,13 +46,20 @@ def named_texts(dataset: str) -> dict[str, str]:
     return columns | {"collection": COLLECTION} if dataset == "record" else columns
 
 
+def remember_texts(keys: BatchKeys, batch: pa.RecordBatch, named: Mapping[str, str]) -> None:
+    """Have every text of the columns that are named remembered, each by its dictionary's memory."""
+    to_keys = {ACTOR: keys.actor_ids, RECORD_KEY: keys.rkey_ids, COLLECTION: keys.collection_ids}
+    for column, dictionary in named.items():
+        texts = batch[column]
+        to_keys[dictionary](texts.flatten() if pa.types.is_list(texts.type) else texts)
+
+
 class DictionaryWriter:
     """Collects the texts of a load in temporary tables, batch by batch, then publishes them."""
 
     def __init__(self, connection: Connection[TupleRow], keys: BatchKeys) -> None:
         self._connection = connection
         self._keys = keys
-        self._to_keys = {ACTOR: keys.actor_ids, RECORD_KEY: keys.rkey_ids, COLLECTION: keys.collection_ids}
         for dictionary, column in _TEXT_COLUMNS.items():
             keys.memories[dictionary].is_noting = True
             connection.execute(
@@ -63,9 +70,7 @@ class DictionaryWriter:
 
     def add_batch(self, batch: pa.RecordBatch, named: Mapping[str, str]) -> None:
         """Every text of a batch in the columns that are named, each with its dictionary."""
-        for column, dictionary in named.items():
-            texts = batch[column]
-            self._to_keys[dictionary](texts.flatten() if pa.types.is_list(texts.type) else texts)
+        remember_texts(self._keys, batch, named)
         self._write_new()
 
     def publish(self) -> list[Collision]:

@@ -15,7 +15,14 @@ from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.warehouse.array_parameters import array_parameters
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
-from zeppelin_pipeline.warehouse.dictionaries import ACTOR, COLLECTION, RECORD_KEY, Collision, named_texts
+from zeppelin_pipeline.warehouse.dictionaries import (
+    ACTOR,
+    COLLECTION,
+    RECORD_KEY,
+    Collision,
+    named_texts,
+    remember_texts,
+)
 from zeppelin_pipeline.warehouse.operations import OperationBatch
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.rows import needing, without
@@ -25,6 +32,8 @@ _QUERIES: Final = {
     RECORD_KEY: "record_keys_of_batch",
     COLLECTION: "collections_of_batch",
 }
+#: The columns that name a record of an account.
+_OF_RECORD: Final = {"rkey": RECORD_KEY, "collection": COLLECTION}
 
 
 def publish_texts(connection: Connection[TupleRow], keys: BatchKeys, batch: OperationBatch) -> OperationBatch:
@@ -75,15 +84,12 @@ def _noting(keys: BatchKeys) -> Generator[None]:
 
 def _look_up(keys: BatchKeys, batch: OperationBatch) -> None:
     """Have every text of the batch remembered."""
-    to_keys = {ACTOR: keys.actor_ids, RECORD_KEY: keys.rkey_ids, COLLECTION: keys.collection_ids}
-    to_keys[ACTOR](batch.heads["did"])
-    to_keys[RECORD_KEY](batch.touched["rkey"])
-    to_keys[COLLECTION](batch.touched["collection"])
+    remember_texts(keys, batch.heads, {"did": ACTOR})
+    remember_texts(keys, batch.touched, _OF_RECORD)
+    known = {"did", *_OF_RECORD}
     for dataset, rows in batch.rows.items():
-        for column, dictionary in named_texts(dataset).items():
-            if column not in {"did", "rkey", "collection"}:
-                texts = rows[column]
-                to_keys[dictionary](texts.flatten() if pa.types.is_list(texts.type) else texts)
+        named = named_texts(dataset)
+        remember_texts(keys, rows, {column: named[column] for column in named if column not in known})
 
 
 def _publish(connection: Connection[TupleRow], dictionary: str, ids: pa.Array, texts: pa.Array) -> dict[str, str]:
@@ -116,17 +122,16 @@ def _spoiled(batch: OperationBatch, dictionary: str, told: Mapping[str, str]) ->
 def _set_aside(
     connection: Connection[TupleRow], keys: BatchKeys, batch: OperationBatch, spoiled: Mapping[str, str]
 ) -> None:
-    dids = pa.array(list(spoiled), pa.string())
     touched = batch.touched["did"].to_pylist()
     seen = dict(zip(batch.heads["did"].to_pylist(), batch.heads["seen_micros"].to_pylist(), strict=True))
     columns = {
-        "actors": pa.array([keys.actor_id(did) for did in spoiled], pa.int64()),
-        "dids": dids,
-        "details": pa.array(list(spoiled.values()), pa.string()),
-        "records": pa.array([touched.count(did) for did in spoiled], pa.int64()),
-        "seen_micros": pa.array([seen[did] for did in spoiled], pa.int64()),
+        "actors": [keys.actor_id(did) for did in spoiled],
+        "dids": list(spoiled),
+        "details": list(spoiled.values()),
+        "records": [touched.count(did) for did in spoiled],
+        "seen_micros": [seen[did] for did in spoiled],
     }
-    connection.execute(load_queries()["quarantine_live"], array_parameters(columns))
+    connection.execute(load_queries()["quarantine_live"], columns)
 
 
 def _without(batch: OperationBatch, spoiled: Mapping[str, str]) -> OperationBatch:
