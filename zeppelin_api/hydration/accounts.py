@@ -94,10 +94,10 @@ async def resolve_actor(session: Session, identifier: str, state: Hydration | No
     return did
 
 
-async def uri_by_did(session: Session, uri: str) -> str:
-    """The URI with the DID in place of a handle; unchanged when nobody has that handle."""
+async def uri_by_did(session: Session, uri: str, state: Hydration) -> str:
+    """The URI with the DID in place of a handle, whose account is put into the state; unchanged when nobody has it."""
     authority = did_of(uri)
-    did = (await resolve_identifiers(session, [authority])).get(authority, authority)
+    did = (await resolve_identifiers(session, [authority], state)).get(authority, authority)
     return uri.replace(authority, did, 1)
 
 
@@ -119,10 +119,11 @@ async def load_actors(session: Session, state: Hydration, actors: Collection[int
 
 async def _load(session: Session, state: Hydration, actors: Collection[int], handles: list[str]) -> list[_AccountRow]:
     verifiers = {session.keys.actor_id(did): did for did in session.verifiers}
+    lacking = (actor for actor, did in verifiers.items() if did not in state.accounts)
     rows = await session.rows(
         _AccountRow,
         "get_accounts",
-        actors=list({*actors, *verifiers}),
+        actors=list({*actors, *lacking}),
         handles=handles,
         verifiers=list(verifiers),
         self_rkey=session.keys.rkey_id(SELF_RKEY),

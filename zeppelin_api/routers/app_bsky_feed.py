@@ -175,11 +175,11 @@ async def _post_page(
 ) -> Page[View]:
     """The posts that have to do with a record of that collection and are shown; none for any other record."""
     start = decode_cursor(cursor)
-    by_did = await uri_by_did(session, uri)
+    state = Hydration()
+    by_did = await uri_by_did(session, uri, state)
     subject = record_key(session.keys, by_did)
     if subject is None or subject.collection != session.keys.collection_id(collection):
         return Page([], None)
-    state = Hydration()
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_post_list(
@@ -265,12 +265,12 @@ async def _subject_page(
 ) -> Page[View]:
     """The accounts related to a record that are shown; none for a record of a collection that nobody can like."""
     start = decode_cursor(cursor)
-    by_did = await uri_by_did(session, uri)
+    state = Hydration()
+    by_did = await uri_by_did(session, uri, state)
     subject = record_key(session.keys, by_did)
     cid_hash = None if cid is None else _cid_hash(cid)
     if subject is None or nsid_of_number(subject.collection) is None or (cid is not None and cid_hash is None):
         return Page([], None)
-    state = Hydration()
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_subject_relations(

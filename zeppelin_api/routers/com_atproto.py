@@ -61,11 +61,11 @@ async def resolve_identity(
     session: SessionDep, identifier: Annotated[AtIdentifier, Query(description="Handle or DID to resolve.")]
 ) -> Response:
     """Resolves an identity (DID or handle) to its DID document and the handle that holds both ways."""
-    did = (await resolve_identifiers(session, [identifier])).get(identifier)
+    state = Hydration()
+    did = (await resolve_identifiers(session, [identifier], state)).get(identifier)
     if did is None:
         raise ApiError("HandleNotFound", "Unable to resolve handle")
     document = await _document(session, did)
-    state = Hydration()
     await load_accounts(session, state, [did])
     account = state.accounts.get(did)
     handle = (account and account.handle) or INVALID_HANDLE

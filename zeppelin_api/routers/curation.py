@@ -49,8 +49,8 @@ async def get_list(
 ) -> Response:
     """Gets a 'view' (with additional context) of a specified list, and who is on it, newest first."""
     start = decode_cursor(cursor)
-    uri = await uri_by_did(session, list)
     state = Hydration()
+    uri = await uri_by_did(session, list, state)
     await hydrate_records(session, state, LIST, [uri])
     context = await service.view_context(session, state)
     stored = state.shown_record(uri)
@@ -95,8 +95,8 @@ async def get_starter_pack(
     starterPack: Annotated[AtUriText, Query(description="Reference (AT-URI) of the starter pack record.")],
 ) -> Response:
     """Gets a view of a starter pack."""
-    uri = await uri_by_did(session, starterPack)
     state = Hydration()
+    uri = await uri_by_did(session, starterPack, state)
     sample = await hydrate_starter_pack(session, state, uri, service.policy)
     view = starter_pack_view(await service.view_context(session, state), uri, sample)
     if view is None:

@@ -53,7 +53,7 @@ async def get_post_thread(
     """Get posts in a thread. At most 200 posts above and 100 levels below are answered."""
     height, levels = min(parentHeight, MAX_HEIGHT), min(depth, MAX_DEPTH)
     state = Hydration()
-    thread = await _shown_thread(service, session, state, await uri_by_did(session, uri), height, levels)
+    thread = await _shown_thread(service, session, state, await uri_by_did(session, uri, state), height, levels)
     context = await service.view_context(session, state)
     view = None if thread is None else thread_view(context, thread, height, levels)
     if thread is None or view is None:
@@ -88,8 +88,8 @@ async def get_post_thread_v2(
 ) -> Response:
     """Get posts in a thread as a flat list: those above the anchor (at most 50), the anchor, and replies below it."""
     shape = ThreadShape(MAX_FLAT_HEIGHT if above else 0, below, branchingFactor, sort)
-    uri = await uri_by_did(session, anchor)
     state = Hydration()
+    uri = await uri_by_did(session, anchor, state)
     thread = await _shown_thread(service, session, state, uri, shape.above, below)
     if thread is None:
         return json_response({"thread": [not_found_item(uri)], "hasOtherReplies": False})
@@ -108,7 +108,7 @@ async def get_post_thread_v2(
 async def get_post_thread_other_v2(service: ServiceDep, session: SessionDep, anchor: Anchor) -> Response:
     """Get the replies to the anchor that `getPostThreadV2` keeps apart, such as those hidden by the thread's author."""
     state = Hydration()
-    thread = await _shown_thread(service, session, state, await uri_by_did(session, anchor), 0, 1)
+    thread = await _shown_thread(service, session, state, await uri_by_did(session, anchor, state), 0, 1)
     items = [] if thread is None else other_items(await service.view_context(session, state), thread)
     return json_response({"thread": items})
 
