@@ -54,6 +54,11 @@ def invalid_request(message: str) -> ApiError:
     return ApiError("InvalidRequest", message)
 
 
+def invalid_parameter(name: str, fault: str) -> ApiError:
+    """A parameter that is none of its kind, or missing."""
+    return invalid_request(f"Invalid parameter {name}: {fault}")
+
+
 def unavailable(message: str) -> ApiError:
     """The warehouse is away or has no room: the client may try again soon."""
     return ApiError("NotEnoughResources", message, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
@@ -85,7 +90,7 @@ def translate(error: Exception) -> ApiError:
         case ApiError():
             return error
         case RequestValidationError():
-            return invalid_request(_describe(error))
+            return _parameter_error(error)
         case asyncpg.QueryCanceledError():
             return ApiError("UpstreamTimeout", "The request took too long", 504)
         case _ if isinstance(error, _AWAY):
@@ -94,11 +99,11 @@ def translate(error: Exception) -> ApiError:
             return ApiError("InternalServerError", "Internal Server Error", 500)
 
 
-def _describe(error: RequestValidationError) -> str:
+def _parameter_error(error: RequestValidationError) -> ApiError:
     """The first fault in words: which parameter, and what about it."""
     first = error.errors()[0]
     name = next((str(part) for part in first["loc"][1:] if isinstance(part, str)), "request")
-    return f"Invalid parameter {name}: {first['msg']}"
+    return invalid_parameter(name, first["msg"])
 
 
 def _from_http(request: Request, error: Exception) -> Exception:

@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from zeppelin_api.errors import FORESEEN, error_response, invalid_request, translate
+from zeppelin_api.errors import FORESEEN, error_response, invalid_parameter, translate
 from zeppelin_api.labelers import CONTENT_HEADER
 from zeppelin_api.service import Service, ServiceDep, SessionDep, SessionsDep, sessions_of
 
@@ -48,7 +48,7 @@ class _Parameter:
         try:
             return self.read(texts if self.is_list else texts[-1])
         except ValidationError as error:
-            raise invalid_request(f"Invalid parameter {self.name}: {error.errors()[0]['msg']}") from error
+            raise invalid_parameter(self.name, error.errors()[0]["msg"]) from error
 
 
 class Method:
@@ -59,13 +59,14 @@ class Method:
         self.route = route
         self._handler: Handler = route.endpoint
         self._parameters: list[_Parameter] = []
-        names: dict[int, str] = {}
+        names: dict[object, str] = {}
         for parameter in inspect.signature(self._handler).parameters.values():
             if parameter.annotation in _PROVIDED:
-                names[_PROVIDED.index(parameter.annotation)] = parameter.name
+                names[parameter.annotation] = parameter.name
             else:
                 self._parameters.append(_parameter(parameter))
-        self._service, self._session, self._sessions, self._request = map(names.get, range(len(_PROVIDED)))
+        self._service, self._request = names.get(ServiceDep), names.get(Request)
+        self._session, self._sessions = names.get(SessionDep), names.get(SessionsDep)
 
     async def answer(self, service: Service, scope: Scope, receive: Receive) -> Response:
         """What the method answers; raises what the handler raises, and ApiError for a bad parameter."""
@@ -98,7 +99,7 @@ class Method:
             if texts is not None:
                 arguments[parameter.name] = parameter.value(texts)
             elif parameter.is_required:
-                raise invalid_request(f"Invalid parameter {parameter.name}: Field required")
+                raise invalid_parameter(parameter.name, "Field required")
         return arguments
 
 

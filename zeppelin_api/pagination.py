@@ -60,9 +60,9 @@ class Page(Generic[ItemT]):
         return Page([made for item in self.items if (made := view(item)) is not None], self.next)
 
 
-def last_of_page(rows: Sequence[ItemT], limit: int) -> ItemT | None:
-    """The row behind which the next page starts, of rows asked for with one more than the page has; None at the end."""
-    return rows[limit - 1] if len(rows) > limit else None
+def end_of_page(rows: Sequence[ItemT], limit: int, place: Callable[[ItemT], Position]) -> Position | None:
+    """Behind which of the rows, asked for with one more than the page has, the next page starts; None at the end."""
+    return place(rows[limit - 1]) if len(rows) > limit else None
 
 
 def decode_cursor(cursor: str | None) -> Position:

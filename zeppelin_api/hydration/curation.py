@@ -21,7 +21,7 @@ from zeppelin_api.hydration.keys import (
 )
 from zeppelin_api.hydration.records import load_records
 from zeppelin_api.hydration.state import Hydration, StoredRecord
-from zeppelin_api.pagination import START, Page, Position, last_of_page
+from zeppelin_api.pagination import START, Page, Position, end_of_page
 from zeppelin_api.policy import Policy
 
 MODERATION_LIST: Final = "app.bsky.graph.defs#modlist"
@@ -97,8 +97,7 @@ async def hydrate_made(
 
 
 def _end(rows: Sequence[_KeyRow | _MemberRow], limit: int) -> Position | None:
-    last = last_of_page(rows, limit)
-    return None if last is None else Position(last.sort_at, last.rkey, 0)
+    return end_of_page(rows, limit, lambda row: Position(row.sort_at, row.rkey, 0))
 
 
 async def hydrate_starter_pack(session: Session, state: Hydration, uri: str, policy: Policy) -> list[Member]:

@@ -10,7 +10,7 @@ from zeppelin_api.hydration.columns import RecordReference, encode_engagement
 from zeppelin_api.hydration.keys import POST, REPOST, PostKey, post_key, record_key, rkey_of, uri_of
 from zeppelin_api.hydration.posts import hydrate_posts
 from zeppelin_api.hydration.state import Hydration, Post, Repost
-from zeppelin_api.pagination import Page, Position, last_of_page
+from zeppelin_api.pagination import Page, Position, end_of_page
 from zeppelin_api.policy import Policy
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 from zeppelin_pipeline.errors import CorruptStateError
@@ -122,8 +122,7 @@ async def hydrate_author_feed(
     reposts = [(did, row) for row in shown if row.is_repost]
     state.reposts |= {repost.uri: repost for repost in await _reposts(session, reposts, posts)}
     items = [_item(did, row, posts[row.post_key]) for row in shown if row.post_key in posts]
-    last = last_of_page(rows, limit)
-    return Page(items, None if last is None else last.position)
+    return Page(items, end_of_page(rows, limit, lambda row: row.position))
 
 
 async def hydrate_feed_items(

@@ -9,7 +9,7 @@ from zeppelin_api.hydration.blocks import load_blocked_pairs
 from zeppelin_api.hydration.keys import PostKey, RecordKey
 from zeppelin_api.hydration.posts import hydrate_posts
 from zeppelin_api.hydration.state import Hydration, Post
-from zeppelin_api.pagination import Page, Position, last_of_page
+from zeppelin_api.pagination import Page, Position, end_of_page
 from zeppelin_api.policy import Policy
 
 PostListQuery: TypeAlias = Literal["get_quotes", "get_list_feed"]
@@ -62,8 +62,7 @@ async def hydrate_post_list(
     if owner is not None and policy.third_party_blocks_hide:
         await load_blocked_pairs(session, state, {frozenset((owner, post.did)) for post in state.posts.values()})
     posts = {post.key: post for post in state.posts.values()}
-    last = last_of_page(rows, limit)
     return Page(
         [posts[key] for key in keys if key in posts],
-        None if last is None else Position(last.sort_at, last.rkey, last.actor_id),
+        end_of_page(rows, limit, lambda row: Position(row.sort_at, row.rkey, row.actor_id)),
     )

@@ -10,7 +10,7 @@ from zeppelin_api.hydration.accounts import load_actors
 from zeppelin_api.hydration.blocks import load_blocked_pairs
 from zeppelin_api.hydration.keys import RecordKey
 from zeppelin_api.hydration.state import Hydration
-from zeppelin_api.pagination import Page, Position, last_of_page
+from zeppelin_api.pagination import Page, Position, end_of_page
 from zeppelin_api.policy import Policy
 
 
@@ -118,5 +118,4 @@ async def _page(
     """Those of the rows that are shown; the page ends with the last row that it was made of."""
     dids = await load_actors(session, state, [row.other_actor for row in shown])
     items = [Relation(dids[row.other_actor], row.created_at, row.sort_at) for row in shown if row.other_actor in dids]
-    last = last_of_page(rows, limit)
-    return Page(items, None if last is None else Position(last.sort_at, last.rkey, last.actor_id))
+    return Page(items, end_of_page(rows, limit, lambda row: Position(row.sort_at, row.rkey, row.actor_id)))

@@ -7,7 +7,7 @@ from typing import Any, Final
 from zeppelin_api.db import Session
 from zeppelin_api.hydration.keys import PostKey, RecordKey
 from zeppelin_api.hydration.state import Account, Post
-from zeppelin_api.pagination import START, Page, Position, last_of_page
+from zeppelin_api.pagination import START, Page, Position, end_of_page
 from zeppelin_api.times import from_micros, to_micros
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 from zeppelin_pipeline.warehouse.search_terms import (
@@ -126,10 +126,9 @@ async def find_latest_posts(session: Session, query: PostQuery, start: Position,
         before_actor=start.last,
         limit=limit + 1,
     )
-    last = last_of_page(rows, limit)
     return Page(
         [PostKey(row.actor_id, row.rkey) for row in rows[:limit]],
-        None if last is None else Position(last.sort_at, last.rkey, last.actor_id),
+        end_of_page(rows, limit, lambda row: Position(row.sort_at, row.rkey, row.actor_id)),
     )
 
 
@@ -148,10 +147,9 @@ async def find_top_posts(session: Session, query: PostQuery, start: Position, li
         before_tie=start.last,
         limit=limit + 1,
     )
-    last = last_of_page(rows, limit)
     return Page(
         [PostKey(row.actor_id, row.rkey) for row in rows[:limit]],
-        None if last is None else Position(anchor, last.score, last.tie),
+        end_of_page(rows, limit, lambda row: Position(anchor, row.score, row.tie)),
     )
 
 
@@ -170,8 +168,7 @@ async def find_names(
         before_rkey=start.rkey,
         limit=limit + 1,
     )
-    last = last_of_page(rows, limit)
     return Page(
         [RecordKey(row.actor_id, collection, row.rkey) for row in rows[:limit]],
-        None if last is None else Position(from_micros(last.rank), last.rkey, last.actor_id),
+        end_of_page(rows, limit, lambda row: Position(from_micros(row.rank), row.rkey, row.actor_id)),
     )

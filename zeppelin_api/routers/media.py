@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from zeppelin_api.errors import invalid_request
+from zeppelin_api.errors import invalid_parameter, invalid_request
 from zeppelin_api.media.images import ImageFormat
 from zeppelin_api.parameters import CidText, Did
 from zeppelin_api.responses import INVALID_REQUEST
@@ -56,4 +56,4 @@ def _cid(text: str) -> bytes:
     try:
         return cid_from_text(text)
     except InvalidDataError as error:
-        raise invalid_request("Invalid parameter cid: must be a CID of the data model") from error
+        raise invalid_parameter("cid", "must be a CID of the data model") from error
