@@ -14,13 +14,12 @@ import itertools
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +34,7 @@ from bench.api_ground import Ground, devnet_ground
 from bench.api_sides import Service, our_service
 from bench.backfill_input import OUT, make_input
 from bench.firehose_events import write_events
+from bench.firehose_ours import running_relay
 from bench.http_load import Answer, Connection, answers_to, load, request_for
 from bench.temporary_warehouse import temporary_server
 from zeppelin_pipeline.devnet.model import DevnetConfig
@@ -104,8 +104,8 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="run-", dir=OUT) as folder,  # beside the packs, which it gets links to
         temporary_server() as server,
         devnet_ground(server, options.repos) as ground,
+        _writer(Path(folder), ground, options) as command,
     ):
-        command = _prepare_writer(Path(folder), ground, options)
         pid = server.pid or 0
         with our_service(ground.url, pid, ACCEPT_PENDING_HANDLES="true") as service:
             tally = uvloop.run(_run(options, server, service, ground, command))
@@ -113,28 +113,22 @@ def main() -> int:
     return 1 if tally.wrong or tally.refused else 0
 
 
-def _prepare_writer(folder: Path, ground: Ground, options: argparse.Namespace) -> list[str]:
-    """Shards of other accounts, extracted, and events of others again; gives the writer's command but the relay."""
+@contextmanager
+def _writer(folder: Path, ground: Ground, options: argparse.Namespace) -> Generator[list[str]]:
+    """Shards of other accounts, extracted, and a relay with events of others again: the writer's command for them."""
     made = make_input(DevnetConfig(repos=options.shards * 10, seed=OTHER_SEED), options.shards)
     made.link_packs(folder / "lake")
     for shard in made.shards:
         extract_shard(Lake(str(folder / "lake")), shard)
-    events = int(options.minutes * 60 * options.events_a_second)
-    keys = write_events(folder / "events", 50, events)
+    events = folder / "events"
+    keys = write_events(events, 50, int(options.minutes * 60 * options.events_a_second))
     with psycopg.connect(ground.url, autocommit=True) as connection:
         now = datetime.now(UTC)
         known = [KnownIdentity(DidDocument(did, signing_key=key), now) for did, key in keys.items()]
         store_identities(connection, known, read_key_space(connection))
-    relay = [sys.executable, "-m", "bench.firehose_relay", str(folder / "events"), "--burst", "50"]
-    process = subprocess.Popen([*relay, "--rate", str(options.events_a_second)], stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    _STARTED.append(process)
-    url = process.stdout.readline().strip()
-    writer = [sys.executable, "-m", "bench.api_load_writer", ground.url, str(folder / "lake"), url]
-    return [*writer, "--shards", str(options.shards)]
-
-
-_STARTED: Final[list[subprocess.Popen[str]]] = []
+    with running_relay(events, "--rate", str(options.events_a_second)) as (relay, _):
+        command = [sys.executable, "-m", "bench.api_load_writer", ground.url, str(folder / "lake"), relay]
+        yield [*command, "--shards", str(options.shards)]
 
 
 async def _run(
@@ -244,8 +238,6 @@ async def _ask(
 
 
 def _print(tally: Tally) -> None:
-    for process in _STARTED:
-        process.terminate()
     p50, p99, most = np.percentile(tally.seconds, [50, 99, 100]) * 1000
     total = sum(tally.statuses.values())
     print(f"{total:,} answers: " + ", ".join(f"{count:,} of {status}" for status, count in tally.statuses.items()))

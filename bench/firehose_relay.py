@@ -36,20 +36,17 @@ def _framed(frame: bytes) -> bytes:
     return (b"\x82\x7e" + size.to_bytes(2, "big") if size < 1 << 16 else b"\x82\x7f" + size.to_bytes(8, "big")) + frame
 
 
-async def _replay(connection: ServerConnection, frames: list[bytes], rate: float, first: int, burst: int) -> None:
+async def _replay(connection: ServerConnection, frames: list[bytes], rate: float, first: int) -> None:
     assert connection.request is not None
     query = parse_qs(urlsplit(connection.request.path).query)
     first = position = max(int(query.get("cursor", ["0"])[0]), first - 1)
-    at_once = max(burst - position, 0)
     began, began_millis = time.monotonic(), time.time_ns() // 1_000_000
     while position < len(frames) and connection.close_code is None:
-        due = len(frames) if not rate else min(first + at_once + int((time.monotonic() - began) * rate), len(frames))
+        due = len(frames) if not rate else min(first + int((time.monotonic() - began) * rate), len(frames))
         while position < due and connection.transport.get_write_buffer_size() < _MOST_WAITING_BYTES:
             part = range(position, min(position + _AT_ONCE, due))
             messages = (
-                _stamped(frames[place], began_millis + int(max(place - first - at_once, 0) / rate * 1000))
-                if rate
-                else frames[place]
+                _stamped(frames[place], began_millis + int((place - first) / rate * 1000)) if rate else frames[place]
                 for place in part
             )
             connection.transport.write(b"".join(map(_framed, messages)))
@@ -59,11 +56,11 @@ async def _replay(connection: ServerConnection, frames: list[bytes], rate: float
     await connection.wait_closed()
 
 
-async def _serve(path: Path, rate: float, first: int, last: int | None, burst: int) -> None:
+async def _serve(path: Path, rate: float, first: int, last: int | None) -> None:
     frames = list(read_events(path))[:last]
 
     async def handle(connection: ServerConnection) -> None:
-        await _replay(connection, frames, rate, first, burst)
+        await _replay(connection, frames, rate, first)
 
     async with serve(handle, "127.0.0.1", 0, compression=None, ping_interval=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
@@ -77,6 +74,5 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=0.0, help="events a second; 0: as fast as they are taken")
     parser.add_argument("--first", type=int, default=1, help="the first event that is sent")
     parser.add_argument("--last", type=int, help="the last event that is sent")
-    parser.add_argument("--burst", type=int, default=0, help="so many events first, at once")
     given = parser.parse_args()
-    asyncio.run(_serve(given.path, given.rate, given.first, given.last, given.burst))
+    asyncio.run(_serve(given.path, given.rate, given.first, given.last))
