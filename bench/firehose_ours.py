@@ -18,9 +18,10 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from bench.stage_cost import children_of, peak_bytes_of, server_cpu_seconds
+from bench.stage_cost import children_of, own_cpu_seconds, peak_bytes_of, server_cpu_seconds
 from bench.temporary_warehouse import empty_warehouse
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
+from zeppelin_pipeline.firehose import verifier_process
 from zeppelin_pipeline.firehose.consumer import BatchLimits, ConsumerSettings
 from zeppelin_pipeline.firehose.cursors import StreamName, set_cursor
 from zeppelin_pipeline.firehose.rates import Rates, lag_quantile
@@ -31,11 +32,11 @@ from zeppelin_pipeline.identity.documents import DidDocument
 from zeppelin_pipeline.identity.store import KnownIdentity, store_identities
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
+from zeppelin_pipeline.stack.process_table import command_line
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.indexes import build_indexes
 from zeppelin_pipeline.warehouse.key_ranges import range_names
 
-_TICKS: Final = os.sysconf("SC_CLK_TCK")
 _REPORT_SECONDS: Final = 0.05
 #: Parts of the processor time, in the order in which an event meets them.
 PARTS: Final = ("relay", "reader", "verifiers", "apply", "Postgres")
@@ -134,18 +135,15 @@ class _Watching:
             self.begin = self._sample(cursor)
         if self.end is None and cursor >= self.last:
             self.end = self._sample(cursor)
-            self.peak_bytes = peak_bytes_of("self"), max(map(peak_bytes_of, children_of(os.getpid())), default=0)
+            self.peak_bytes = peak_bytes_of("self"), max(map(peak_bytes_of, _verifiers()))
             self.done.set()
 
     def _sample(self, cursor: int) -> _Sample:
-        whole, reader = _cpu_seconds("/proc/self/stat"), _cpu_seconds(f"/proc/self/task/{os.getpid()}/stat")
-        verifiers = (pid for pid in children_of(os.getpid()) if pid != self.relay_pid)
+        whole, reader = own_cpu_seconds("self"), own_cpu_seconds(f"self/task/{os.getpid()}")
         seconds = {
-            "relay": _cpu_seconds(f"/proc/{self.relay_pid}/stat"),
+            "relay": own_cpu_seconds(self.relay_pid),
             "reader": reader,
-            "verifiers": sum(
-                _cpu_seconds(f"/proc/{pid}/stat") for pid in verifiers if b"verifier_process" in _command(pid)
-            ),
+            "verifiers": sum(map(own_cpu_seconds, _verifiers())),
             "apply": whole - reader,
             "Postgres": server_cpu_seconds(self.server),
         }
@@ -162,14 +160,15 @@ def measure_ours(server: EmbeddedPostgres, offer: Offer, batch: BatchLimits, ver
         first = len(offer.keys)
         with running_relay(offer.path, "--last", str(first)) as (relay, pid):
             settings = _settings(connection, relay, Path(folder), batch, verifiers)
-            asyncio.run(_follow(settings, _Watching(server, pid, 0, first, asyncio.Event())))
+            watching = _Watching(server, pid, 0, first, asyncio.Event())
+            asyncio.run(follow(settings, watching.done, watching.report))
         connection.execute("CHECKPOINT")
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak is that of what follows
         with running_relay(offer.path, "--rate", str(offer.rate), "--last", str(offer.last)) as (relay, pid):
             set_cursor(connection, StreamName(relay, ENDPOINT), first)
             settings = _settings(connection, relay, Path(folder), batch, verifiers)
             watching = _Watching(server, pid, first, offer.last, asyncio.Event())
-            asyncio.run(_follow(settings, watching))
+            asyncio.run(follow(settings, watching.done, watching.report))
         return _figures(offer, watching, _drifted(connection))
 
 
@@ -188,10 +187,6 @@ def _figures(offer: Offer, watching: _Watching, drifted: int) -> Figures:
         refused=watching.refused,
         drifted=drifted,
     )
-
-
-async def _follow(settings: FirehoseSettings, watching: _Watching) -> None:
-    await follow(settings, watching.done, watching.report)
 
 
 @contextmanager
@@ -227,11 +222,6 @@ def _drifted(connection: psycopg.Connection[TupleRow]) -> int:
     return sum(recompute(connection, aggregate, key).drifted for aggregate in AGGREGATES for key in range_names())
 
 
-def _cpu_seconds(stat: str) -> float:
-    """Of a process, or of one thread: in user code and in the kernel."""
-    fields = Path(stat).read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / _TICKS
-
-
-def _command(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+def _verifiers() -> list[int]:
+    """The processes in which our consumer verifies."""
+    return [pid for pid in children_of(os.getpid()) if verifier_process.__name__ in command_line(pid)]

@@ -8,7 +8,7 @@ import statistics
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -156,14 +156,22 @@ def _pid_of(server: EmbeddedPostgres) -> int:
 
 def tree_cpu_seconds(pid: int) -> float:
     """Of a process, of its children that it has reaped, and of those that live: of Postgres all, by its postmaster."""
-    ticks = 0
+    seconds = 0.0
     for each in [pid, *children_of(pid)]:
-        try:
-            stat = Path(f"/proc/{each}/stat").read_text(encoding="ascii", errors="replace")
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # ended meanwhile: its time is its parent's from now on
-        ticks += sum(map(int, stat.rpartition(")")[2].split()[11:15]))
-    return ticks / _TICKS
+        with suppress(FileNotFoundError, ProcessLookupError):  # ended meanwhile: its time is its parent's from now on
+            seconds += sum(_cpu_seconds(each))
+    return seconds
+
+
+def own_cpu_seconds(process: int | str) -> float:
+    """Of a process, or of one thread (`PID/task/THREAD`), without children: in user code and in the kernel."""
+    return sum(_cpu_seconds(process)[:2])
+
+
+def _cpu_seconds(process: int | str) -> list[float]:
+    """Its own in user code and in the kernel, then those of children that it has reaped."""
+    stat = Path(f"/proc/{process}/stat").read_text(encoding="ascii", errors="replace")
+    return [int(ticks) / _TICKS for ticks in stat.rpartition(")")[2].split()[11:15]]
 
 
 def _own_bytes(server_pid: int) -> int:
