@@ -10,39 +10,20 @@
  */
 import { randomBytes } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 
 import { PDS } from '@atproto/pds'
 import plc from '@did-plc/server'
 
-const LOOPBACK = '127.0.0.1'
+import { freePort, keepOnLoopback } from './loopback.mjs'
+
 const HOST_NAMES = ['alpha', 'beta']
-
-/** A port that was free a moment ago: a PDS must know its public URL before it listens. */
-function freePort() {
-  return new Promise((resolve, reject) => {
-    const probe = createServer()
-    probe.on('error', reject)
-    probe.listen(0, LOOPBACK, () => {
-      const { port } = probe.address()
-      probe.close(() => resolve(port))
-    })
-  })
-}
-
-/** Both servers call `app.listen(port)`, which opens every interface of the machine: name the interface for them. */
-function keepOnLoopback(app) {
-  const listen = app.listen.bind(app)
-  app.listen = (port) => listen(port, LOOPBACK)
-}
 
 async function startPlc(url) {
   const port = await freePort()
   const db = plc.Database.postgres({ url })
   await db.migrateToLatestOrThrow()
   const server = plc.PlcServer.create({ db, port })
-  keepOnLoopback(server.app)
   await server.start()
   return { server, url: `http://localhost:${port}` }
 }
@@ -71,7 +52,6 @@ async function startPds(name, folder, plcUrl, adminPassword) {
     bskyAppViewUrl: 'https://appview.invalid',
     bskyAppViewDid: 'did:web:appview.invalid',
   })
-  keepOnLoopback(server.app)
   await server.start()
   return { server, url: `http://localhost:${port}`, did, handleDomain }
 }
@@ -79,6 +59,7 @@ async function startPds(name, folder, plcUrl, adminPassword) {
 const [folder, plcDatabase] = process.argv.slice(2)
 if (!folder || !plcDatabase) throw new Error('usage: node peer.mjs FOLDER PLC_DATABASE')
 
+keepOnLoopback()
 const adminPassword = randomBytes(16).toString('hex')
 const directory = await startPlc(plcDatabase)
 const hosts = {}
