@@ -6,20 +6,18 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import uvicorn
-
-from zeppelin_api.app import create_app
-from zeppelin_api.settings import ApiSettings
+from starlette.types import ASGIApp
 
 STOP_SECONDS = 20.0
 
 
 @contextmanager
-def serving(settings: ApiSettings) -> Generator[str]:
-    """The API in a thread of this process, on a port of its own: its URL."""
+def serving(app: ASGIApp) -> Generator[str]:
+    """An application in a thread of this process, on a port of its own: its URL."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(create_app(settings), log_level="warning"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="api")
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"

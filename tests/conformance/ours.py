@@ -16,6 +16,7 @@ from tests.conformance.appview import (
     THUMBNAIL_URL_PATTERN,
     Addresses,
 )
+from zeppelin_api.app import create_app
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.aggregates.counts import recompute
 from zeppelin_pipeline.firehose.cursors import set_cursor
@@ -137,5 +138,5 @@ def running_api(postgres_url: str, plc_url: str) -> Generator[str]:
             "statement_timeout_seconds": PATIENCE_SECONDS,
         }
     )
-    with serving(settings) as url:
+    with serving(create_app(settings)) as url:
         yield url

@@ -58,7 +58,7 @@ def api_url(postgres_server: EmbeddedPostgres, migrated_template: str) -> Iterat
         for table in SEARCH_TABLES:
             for key_range in range_names():
                 recompute(connection, table, key_range)
-    with serving(ApiSettings(postgres_url=url, rate_limit_requests=0)) as api_url:
+    with serving(create_app(ApiSettings(postgres_url=url, rate_limit_requests=0))) as api_url:
         yield api_url
     postgres_server.drop_database(name)
 

@@ -8,13 +8,15 @@ from uuid import uuid4
 import dagster as dg
 import pytest
 
+from tests.api_server import serving
 from tests.backfill import QUIET, Backfill
 from tests.network.expectations import Expectations
 from tests.network.node import install_packages
 from tests.network.official import DELETED, HIDDEN, Network, Seed, running_network, seed_network
-from tests.network.serving import api_over, serving
 from tests.network.settings import settings_for
 from tests.network.truth import RepositoryReader, delete_account
+from zeppelin_api.app import create_app
+from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 
 
@@ -73,5 +75,6 @@ def expected(seed: Seed) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def api_url(backfill: Backfill) -> Iterator[str]:
-    with serving(api_over(backfill.settings.require_postgres_url())) as url:
+    settings = ApiSettings(postgres_url=backfill.settings.require_postgres_url())
+    with serving(create_app(settings)) as url:
         yield url

@@ -16,14 +16,16 @@ import httpx2
 import psycopg
 import pytest
 
+from tests.api_server import serving
 from tests.backfill import QUIET, Backfill
 from tests.network.acting import People, acting_people
 from tests.network.node import install_packages
 from tests.network.official import SETUP_SECONDS, Network, running_network
 from tests.network.ozone import running_ozone
 from tests.network.relay import relay_app
-from tests.network.serving import api_over, serving
 from tests.network.settings import settings_for
+from zeppelin_api.app import create_app
+from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.labels.service import follow_labelers
 from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories
@@ -117,8 +119,8 @@ def live(
     postgres_url = postgres_server.create_database(warehouse, template=migrated_template)
     with (
         running_network(tmp_path_factory.mktemp("official"), postgres_server.create_database(directory)) as network,
-        serving(lambda _port: relay_app(network)) as relay,
-        serving(api_over(postgres_url)) as api_url,
+        serving(relay_app(network)) as relay,
+        serving(create_app(ApiSettings(postgres_url=postgres_url))) as api_url,
         httpx2.Client(base_url=api_url, trust_env=False) as api,
         acting_people(network) as people,
         dg.DagsterInstance.ephemeral(settings=QUIET) as instance,
