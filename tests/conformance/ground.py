@@ -14,9 +14,10 @@ from typing import Any, Self
 from uuid import uuid4
 
 from tests.conformance.appview import Addresses, running_official_network
-from tests.conformance.ours import backfilled, begin_streams, make_searchable, settings_for, take_in_live
+from tests.conformance.ours import backfilled, begin_streams, settings_for, take_in_live
 from tests.conformance.world import World, survey
 from tests.network.node import install_packages
+from tests.search_index import make_searchable
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 
 SEEDS = ("official", "ours")
@@ -107,7 +108,7 @@ def _made(home: Path, seeds: tuple[str, ...]) -> Generator[Ground]:
                 begin_streams(settings, network.addresses, begun)
                 reached = network.seed(LIVE_SEED)["heads"]
                 take_in_live(backfill, network.addresses, reached)
-                make_searchable(settings)
+                make_searchable(settings.require_postgres_url())
             yield Ground(network.addresses, url, survey(network.addresses))
 
 
@@ -118,7 +119,7 @@ def _ingested(home: Path, kept: Ground) -> Generator[Ground]:
         _warehouse(home, postgres, f"conformance_{uuid4().hex}") as url,
         backfilled(settings_for(kept.addresses, url, home / url.rsplit("/", 1)[1])) as backfill,
     ):
-        make_searchable(backfill.settings)
+        make_searchable(backfill.settings.require_postgres_url())
         yield Ground(kept.addresses, url, kept.world)
 
 

@@ -25,9 +25,7 @@ from zeppelin_pipeline.hosts.client import ClientSettings
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
-from zeppelin_pipeline.warehouse.key_ranges import range_names
 from zeppelin_pipeline.warehouse.migrations import migrate
-from zeppelin_pipeline.warehouse.search import SEARCH_TABLES
 
 LIVE_SECONDS = 180.0
 LOOK_SECONDS = 0.1
@@ -66,14 +64,6 @@ def begin_streams(settings: Settings, addresses: Addresses, heads: Mapping[str, 
     with psycopg.connect(settings.require_postgres_url()) as connection:
         for name, seq in heads.items():
             set_cursor(connection, _stream(settings, addresses.pds_urls[name]).stream, seq)
-
-
-def make_searchable(settings: Settings) -> None:
-    """Makes the search tables of all that was taken in."""
-    with psycopg.connect(settings.require_postgres_url(), autocommit=True) as connection:
-        for table in SEARCH_TABLES:
-            for key_range in range_names():
-                recompute(connection, table, key_range)
 
 
 def take_in_live(backfill: Backfill, addresses: Addresses, heads: Mapping[str, int]) -> None:

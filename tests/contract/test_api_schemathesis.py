@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings, strategies
@@ -13,17 +12,16 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.api_server import serving
 from tests.factories import WarehouseFactory
+from tests.search_index import make_searchable
 from zeppelin_api.app import create_app
 from zeppelin_api.settings import ApiSettings
-from zeppelin_pipeline.aggregates.counts import recompute
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
-from zeppelin_pipeline.warehouse.key_ranges import range_names
-from zeppelin_pipeline.warehouse.search import SEARCH_TABLES
 
 EXAMPLES = 10
 #: The same ones that `WarehouseFactory` makes.
 DIDS = [f"did:plc:{'a' * 23}{letter}" for letter in "bcd"]
-POSTS = [f"at://{did}/app.bsky.feed.post/3jzfcijpj2z2a" for did in DIDS]
+RKEY = "3jzfcijpj2z2a"
+POSTS = [f"at://{did}/app.bsky.feed.post/{RKEY}" for did in DIDS]
 CIDS = ["bafyreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"]
 FORMATS = {
     "did": DIDS,
@@ -32,7 +30,7 @@ FORMATS = {
     "at-uri": POSTS,
     "cid": CIDS,
     "nsid": ["app.bsky.feed.post", "com.example.thing"],
-    "record-key": ["self", "3jzfcijpj2z2a"],
+    "record-key": ["self", RKEY],
     "language": ["en", "pt-BR"],
 }
 for name, values in FORMATS.items():
@@ -51,13 +49,12 @@ def api_url(postgres_server: EmbeddedPostgres, migrated_template: str) -> Iterat
     url = postgres_server.create_database(name, template=migrated_template)
     factory = WarehouseFactory(url)
     alice, bob = factory.account("alice.test", {"displayName": "Alice"}), factory.account("bob.test")
-    factory.like(bob, factory.post(alice, "hello"))
+    post = factory.post(alice, "hello", rkey=RKEY)
+    assert post.uri in POSTS
+    factory.like(bob, post)
     factory.follow(bob, alice)
     factory.close()
-    with psycopg.connect(url, autocommit=True) as connection:
-        for table in SEARCH_TABLES:
-            for key_range in range_names():
-                recompute(connection, table, key_range)
+    make_searchable(url)
     with serving(create_app(ApiSettings(postgres_url=url, rate_limit_requests=0))) as api_url:
         yield api_url
     postgres_server.drop_database(name)

@@ -4,7 +4,7 @@ import asyncio
 import statistics
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,6 @@ from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.labels.service import follow_labelers
 from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories
-from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.stack.firehose import stream_settings
 from zeppelin_pipeline.stack.labels import labels_of
@@ -78,36 +77,28 @@ def seconds_until(is_so: Callable[[], Any], most: float = PATIENCE_SECONDS) -> f
 
 
 @contextmanager
-def following(settings: FirehoseSettings) -> Generator[None]:
-    """The firehose followed in a thread, from when it has taken the stream: that may wait for a compilation."""
+def in_a_thread(make: Callable[[asyncio.Event], Coroutine[Any, Any, Any]], gives: Any = None) -> Generator[None]:
+    """What is made for an event runs in a thread until the event is set; it must end then, and give this."""
     loop, until = asyncio.new_event_loop(), asyncio.Event()
-    ended: list[bool] = []
-    thread = threading.Thread(target=lambda: ended.append(loop.run_until_complete(follow(settings, until))))
+    ended: list[Any] = []
+    thread = threading.Thread(target=lambda: ended.append(loop.run_until_complete(make(until))))
     thread.start()
     try:
-        with psycopg.connect(settings.postgres_url, autocommit=True) as connection:
-            seconds_until(lambda: connection.execute("SELECT FROM stream").fetchall(), START_SECONDS)
         yield
     finally:
         loop.call_soon_threadsafe(until.set)
         thread.join(START_SECONDS)
         loop.close()
-        assert ended == [True]
+        assert ended == [gives]
 
 
 @contextmanager
-def following_labels(settings: Settings) -> Generator[None]:
-    """All labelers followed in a thread."""
-    loop, until = asyncio.new_event_loop(), asyncio.Event()
-    follow_all = follow_labelers(replace(labels_of(settings), look_seconds=0.5), until)
-    thread = threading.Thread(target=loop.run_until_complete, args=(follow_all,))
-    thread.start()
-    try:
+def following(settings: FirehoseSettings) -> Generator[None]:
+    """The firehose followed in a thread, from when it has taken the stream: that may wait for a compilation."""
+    with in_a_thread(lambda until: follow(settings, until), gives=True):
+        with psycopg.connect(settings.postgres_url, autocommit=True) as connection:
+            seconds_until(lambda: connection.execute("SELECT FROM stream").fetchall(), START_SECONDS)
         yield
-    finally:
-        loop.call_soon_threadsafe(until.set)
-        thread.join(START_SECONDS)
-        loop.close()
 
 
 @pytest.fixture(scope="module")
@@ -227,9 +218,10 @@ def test_labels_of_ozone_are_shown_to_who_asks_for_them_until_they_are_taken_bac
     def of_post(labeler: str) -> list[str]:
         return shown("app.bsky.feed.getPosts", labeler, uris=uri)
 
+    labelers = replace(labels_of(live.backfill.settings), look_seconds=0.5)
     with (
         running_ozone(live.network, postgres_server.create_database(database), tmp_path) as ozone,
-        following_labels(live.backfill.settings),
+        in_a_thread(lambda until: follow_labelers(labelers, until)),
     ):
         seconds_until(lambda: live.rows("SELECT did FROM identity_refresh WHERE did = %s", ozone.did))
         live.backfill.materialize("verified_handles")

@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.api_client import ApiClient
 from tests.factories import A_LIST, WarehouseFactory
-from zeppelin_pipeline.aggregates.counts import recompute
-from zeppelin_pipeline.warehouse.key_ranges import range_names
-from zeppelin_pipeline.warehouse.search import SEARCH_TABLES
+from tests.search_index import make_searchable
 
 POSTS, ACTORS, TYPEAHEAD = (
     "app.bsky.feed.searchPosts",
@@ -22,13 +19,7 @@ POSTS, ACTORS, TYPEAHEAD = (
 def index(postgres_url: str) -> Any:
     """Makes what can be searched of all that is in the warehouse."""
 
-    def make() -> None:
-        with psycopg.connect(postgres_url, autocommit=True) as connection:
-            for table in SEARCH_TABLES:
-                for key_range in range_names():
-                    recompute(connection, table, key_range)
-
-    return make
+    return lambda: make_searchable(postgres_url)
 
 
 async def _texts(api: ApiClient, q: str, **parameters: Any) -> list[str]:
