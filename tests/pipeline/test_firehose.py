@@ -17,8 +17,8 @@ from psycopg import sql
 from tests.backfill import QUIET, Backfill
 from tests.fakes.s3_server import running_s3_server
 from tests.pipeline.live_devnet import cursor_of, firehose_settings, follow_to, set_cursor_to_now
+from tests.pipeline.live_equality import assert_equal_to, drift_of_clean_ranges, inexact, states
 from tests.pipeline.tables import fix_hash_key, network_settings
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.encoding import encode_record
@@ -31,10 +31,7 @@ from zeppelin_pipeline.firehose.upkeep import Upkeep
 from zeppelin_pipeline.firehose.verifiers import VerifierDiedError
 from zeppelin_pipeline.hosts.client import HostClients
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.repos.audit import Audit, all_repositories, audit_repositories
-from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
 from zeppelin_pipeline.warehouse.indexes import declared_indexes
-from zeppelin_pipeline.warehouse.key_ranges import range_names
 from zeppelin_pipeline.warehouse.tables import TABLES
 
 BACKLOG = 300
@@ -77,55 +74,6 @@ def rows_of(url: str, did: str) -> int:
             for table in TABLES.values()
         ]
     return sum(row[0] for row in rows if row)
-
-
-def drift_of_clean_ranges(url: str) -> int:
-    """How many counts are wrong, once the ranges that are known to be dirty were recomputed."""
-    with psycopg.connect(url) as connection:
-        for dirty in list_dirty_ranges(connection):
-            recompute(connection, dirty.aggregate, dirty.key_range)
-    return drift(url)
-
-
-def drift(url: str) -> int:
-    """How many counts a recomputation finds wrong."""
-    with psycopg.connect(url) as connection:
-        return sum(
-            recompute(connection, aggregate, key_range).drifted
-            for aggregate in AGGREGATES
-            for key_range in range_names()
-        )
-
-
-def inexact(url: str) -> list[Audit]:
-    """Repositories whose rows are not those of their signed commit."""
-    with psycopg.connect(url) as connection:
-        return [
-            audit
-            for actors in all_repositories(connection, shard=None)
-            for audit in audit_repositories(connection, actors)
-            if not audit.is_exact
-        ]
-
-
-def states(url: str) -> dict[str, tuple[str, str | None, str | None]]:
-    """State, status and rev of each account's repository."""
-    with psycopg.connect(url) as connection:
-        rows = connection.execute("SELECT did, state, status, rev FROM repo JOIN actor ON id = actor_id").fetchall()
-    return {did: (state, status, None if rev is None else int_to_tid(rev)) for did, state, status, rev in rows}
-
-
-def assert_equal_to(network: DevnetHandle, url: str) -> None:
-    """The warehouse holds exactly what active accounts have, and says how the others stand."""
-    held = states(url)
-    for account in network.accounts():
-        status = network.status_of(account.did)
-        if status is AccountStatus.ACTIVE:
-            assert held[account.did] == ("synchronized", "active", network.rev_of(account.did)), account.did
-        else:
-            assert held[account.did][1] in {status, "not-found" if status is AccountStatus.DELETED else status}
-    assert not inexact(url)
-    assert drift_of_clean_ranges(url) == 0
 
 
 async def settle(settings: FirehoseSettings, url: str, seq: int) -> list[Rates]:
