@@ -4,8 +4,8 @@ A devnet's warehouse is asked about everything at half of the rate at which it s
 shards of other accounts and follows a relay, and while Postgres is restarted, and killed with -9, by turns. Each answer
 must be byte for byte the one that was given before all this began; of what searches the whole (which does change) the
 status alone is looked at. While Postgres is away, and a little after, 503 with Retry-After is right as well. Printed:
-wrong answers and needless refusals, which must be none (else the exit status is 1), answers by status, and latency from
-the moment when a request was due.
+wrong answers, needless refusals and ends of the writing process that no fault explains, which must be none (else the
+exit status is 1), answers by status, and latency from the moment when a request was due.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from bench.api import paths_of
 from bench.api_ground import Ground, devnet_ground
 from bench.api_sides import Service, our_service
 from bench.backfill_input import OUT, make_input
+from bench.chaos_programs import KeptProgram
 from bench.firehose_events import write_events
 from bench.firehose_ours import running_relay
 from bench.http_load import Answer, Connection, answers_to, load, request_for
@@ -42,12 +43,13 @@ from zeppelin_pipeline.identity.documents import DidDocument
 from zeppelin_pipeline.identity.store import KnownIdentity, store_identities
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.extract import extract_shard
+from zeppelin_pipeline.stack.child import Program
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.warehouse.connection import read_key_space
 
 CLIENTS: Final = 16
 SATURATION_SECONDS: Final = 10.0
-RESTART_SECONDS: Final = 1.0
+KEEP_SECONDS: Final = 0.5
 LONGEST_LINE: Final = 300
 #: Between two faults, about.
 FAULT_SECONDS: Final = 60.0
@@ -104,18 +106,18 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="run-", dir=OUT) as folder,  # beside the packs, which it gets links to
         temporary_server() as server,
         devnet_ground(server, options.repos) as ground,
-        _writer(Path(folder), ground, options) as command,
+        _writer(Path(folder), ground, options) as writer,
     ):
         pid = server.pid or 0
         with our_service(ground.url, pid, ACCEPT_PENDING_HANDLES="true") as service:
-            tally = uvloop.run(_run(options, server, service, ground, command))
-    _print(tally)
-    return 1 if tally.wrong or tally.refused else 0
+            tally = uvloop.run(_run(options, server, service, ground, writer))
+    _print(tally, writer)
+    return 1 if tally.wrong or tally.refused or writer.endings else 0
 
 
 @contextmanager
-def _writer(folder: Path, ground: Ground, options: argparse.Namespace) -> Generator[list[str]]:
-    """Shards of other accounts, extracted, and a relay with events of others again: the writer's command for them."""
+def _writer(folder: Path, ground: Ground, options: argparse.Namespace) -> Generator[KeptProgram]:
+    """The writer, not yet begun: of shards of other accounts, extracted, and of events of others again."""
     made = make_input(DevnetConfig(repos=options.shards * 10, seed=OTHER_SEED), options.shards)
     made.link_packs(folder / "lake")
     for shard in made.shards:
@@ -127,12 +129,16 @@ def _writer(folder: Path, ground: Ground, options: argparse.Namespace) -> Genera
         known = [KnownIdentity(DidDocument(did, signing_key=key), now) for did, key in keys.items()]
         store_identities(connection, known, read_key_space(connection))
     with running_relay(events, "--rate", str(options.events_a_second)) as (relay, _):
-        command = [sys.executable, "-m", "bench.api_load_writer", ground.url, str(folder / "lake"), relay]
-        yield [*command, "--shards", str(options.shards)]
+        command = (sys.executable, "-m", "bench.api_load_writer", ground.url, str(folder / "lake"), relay)
+        writer = KeptProgram(Program("writer", (*command, "--shards", str(options.shards)), os.environ), folder)
+        try:
+            yield writer
+        finally:
+            writer.stop()
 
 
 async def _run(
-    options: argparse.Namespace, server: EmbeddedPostgres, service: Service, ground: Ground, command: Sequence[str]
+    options: argparse.Namespace, server: EmbeddedPostgres, service: Service, ground: Ground, writer: KeptProgram
 ) -> Tally:
     expected = await _expected(service, ground)
     paths = list(expected)
@@ -143,8 +149,8 @@ async def _run(
     tally = Tally()
     ended = asyncio.Event()
     async with asyncio.TaskGroup() as group:
-        group.create_task(_kept(command, ended))
-        group.create_task(_faults(server, tally, random.Random(options.seed), ended))
+        group.create_task(_kept(writer, ended))
+        group.create_task(_faults(server, writer, tally, random.Random(options.seed), ended))
         try:
             await _ask(service, paths, expected, rate, options.minutes * 60, tally)
         finally:
@@ -167,20 +173,17 @@ async def _expected(service: Service, ground: Ground) -> dict[str, bytes | None]
     return expected
 
 
-async def _kept(command: Sequence[str], ended: asyncio.Event) -> None:
-    """The writer, started again whenever the database took it along."""
+async def _kept(writer: KeptProgram, ended: asyncio.Event) -> None:
+    """The writer, started again whenever it ended; in a thread, as answers are timed meanwhile."""
     while not ended.is_set():
-        process = await asyncio.create_subprocess_exec(*command)
-        stopping = asyncio.create_task(ended.wait())
-        await asyncio.wait([asyncio.create_task(process.wait()), stopping], return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if process.returncode is None:
-            process.terminate()
-            await process.wait()
-        await asyncio.sleep(RESTART_SECONDS)
+        await asyncio.to_thread(writer.keep)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), KEEP_SECONDS)
 
 
-async def _faults(server: EmbeddedPostgres, tally: Tally, dice: random.Random, ended: asyncio.Event) -> None:
+async def _faults(
+    server: EmbeddedPostgres, writer: KeptProgram, tally: Tally, dice: random.Random, ended: asyncio.Event
+) -> None:
     for name in itertools.cycle(("restart", "kill -9")):
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), FAULT_SECONDS * (0.5 + dice.random()))
@@ -189,7 +192,9 @@ async def _faults(server: EmbeddedPostgres, tally: Tally, dice: random.Random, e
         tally.away_until = float("inf")
         tally.faults[name] += 1
         print(f"{name} of Postgres", flush=True)
+        writer.excuse()
         await asyncio.to_thread(_restart if name == "restart" else _kill, server)
+        writer.excuse()  # begun again meanwhile, it may just now have found no database
         tally.away_until = time.monotonic() + GRACE_SECONDS
 
 
@@ -237,15 +242,18 @@ async def _ask(
     await asyncio.gather(*(take() for _ in range(4 * CLIENTS)))
 
 
-def _print(tally: Tally) -> None:
+def _print(tally: Tally, writer: KeptProgram) -> None:
     p50, p99, most = np.percentile(tally.seconds, [50, 99, 100]) * 1000
     total = sum(tally.statuses.values())
     print(f"{total:,} answers: " + ", ".join(f"{count:,} of {status}" for status, count in tally.statuses.items()))
     print("faults: " + ", ".join(f"{count} {name}" for name, count in tally.faults.items()))
     print(f"latency: p50 {p50:.1f}, p99 {p99:.1f}, most {most:.1f} ms")
     print(f"wrong answers: {sum(tally.wrong.values())}; refused although Postgres was there: {tally.refused}")
+    print(f"writer: begun {writer.starts} times; ended by itself: {len(writer.endings)}")
     for what, count in tally.wrong.most_common(10):
         print(f"  {count} x {what[:LONGEST_LINE]}")
+    for ending in writer.endings:
+        print(f"  {ending}")
 
 
 if __name__ == "__main__":

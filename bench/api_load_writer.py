@@ -1,12 +1,11 @@
 """Writes into a warehouse that is being read: `python -m bench.api_load_writer URL LAKE RELAY`, until it is ended.
 
-It merges shards, one after the other, and recounts what they touched; beside that it follows a relay. It ends when the
+It merges shards, one after the other, and recounts what they touched; beside that it follows a relay. It fails when the
 database goes away, and is started again by `bench.api_load`: what it had not finished is done again then.
 """
 
 import argparse
 import asyncio
-import sys
 import time
 from typing import Final
 
@@ -32,11 +31,7 @@ def main() -> None:
     parser.add_argument("lake")
     parser.add_argument("relay")
     parser.add_argument("--shards", type=int, default=1)
-    given = parser.parse_args()
-    try:
-        asyncio.run(_write(given))
-    except psycopg.OperationalError as error:
-        sys.exit(f"the database went away: {error}")
+    asyncio.run(_write(parser.parse_args()))
 
 
 async def _write(given: argparse.Namespace) -> None:
