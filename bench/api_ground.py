@@ -22,6 +22,7 @@ from zeppelin_pipeline.devnet.repositories import make_repository_maker
 from zeppelin_pipeline.identity.documents import DidDocument
 from zeppelin_pipeline.identity.store import KnownIdentity, store_identities
 from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.records.canonical import LIKE
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.load import load_shard_batches
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
@@ -37,7 +38,7 @@ SHARDS: Final = 2
 MOST_RECORDS: Final = 2000
 _TABLES: Final = {
     "app.bsky.feed.post": "post",
-    "app.bsky.feed.like": "like",
+    LIKE: "like",
     "app.bsky.feed.generator": "generator",
     "app.bsky.graph.block": "block",
     "app.bsky.graph.list": "list",
@@ -112,10 +113,11 @@ def _survey(connection: Connection[TupleRow]) -> World:
 
 
 def _records(connection: Connection[TupleRow], collection: str, table: str) -> Generator[tuple[str, dict[str, Any]]]:
+    held = sql.SQL("NULL" if collection == LIKE else "raw")
     query = sql.SQL(
-        "SELECT did, rkey, text, raw FROM {} AS t JOIN actor ON actor.id = t.actor_id"
+        "SELECT did, rkey, text, {held} FROM {table} AS t JOIN actor ON actor.id = t.actor_id"
         " LEFT JOIN record_key AS k ON k.id = t.rkey AND t.rkey < 0 ORDER BY did, rkey LIMIT %s"
-    ).format(sql.Identifier(table))
+    ).format(table=sql.Identifier(table), held=held)
     for did, rkey, text, raw in connection.execute(query, (MOST_RECORDS,)):
         value = {} if raw is None else dag_cbor.to_json(dag_cbor.decode(raw))
         yield f"at://{did}/{collection}/{tid_of_key(rkey) if text is None else text}", value

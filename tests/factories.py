@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 
+from tests.fakes.contents import made_content
 from tests.record_values import (
     digest_of,
     embed_bits,
@@ -221,6 +222,7 @@ class WarehouseFactory:
             value["via"] = via.strong
         subject_actor, subject_collection, subject_rkey = self._subject(subject.uri)
         via_actor, _, via_rkey = self._subject(None if via is None else via.uri)
+        made_via = None if via is None else (via_actor or 0, via_rkey or 0, digest_of(via.cid))
         self.insert(
             table,
             actor_id=self._actor(actor),
@@ -228,12 +230,9 @@ class WarehouseFactory:
             subject_actor=subject_actor,
             subject_rkey=subject_rkey,
             subject_collection=subject_collection,
-            subject_cid=digest_of(subject.cid),
-            via_actor=via_actor,
-            via_rkey=via_rkey,
-            via_cid=None if via is None else digest_of(via.cid),
             created_at=at,
             indexed_at=indexed_at,
+            content=made_content(digest_of(subject.cid), made_via),
         )
         return _ref(actor, collection, rkey, encode_json(value), value)
 

@@ -42,22 +42,22 @@ ORDER BY actor_id LIMIT %(limit)s;
 
 -- name: stored_like
 -- Likes, their references in text.
-SELECT t.actor_id, t.rkey, k.text, t.raw, s.did, t.subject_collection, t.subject_rkey, sk.text, t.subject_cid,
-       t.created_at, v.did, t.via_rkey, vk.text, t.via_cid
+SELECT t.actor_id, t.rkey, k.text, t.content, s.did, t.subject_collection, t.subject_rkey, sk.text,
+       t.created_at, v.did, via_rkey(t.content), vk.text
 FROM "like" t
 LEFT JOIN record_key k ON k.id = t.rkey
 LEFT JOIN actor s ON s.id = t.subject_actor LEFT JOIN record_key sk ON sk.id = t.subject_rkey
-LEFT JOIN actor v ON v.id = t.via_actor LEFT JOIN record_key vk ON vk.id = t.via_rkey
+LEFT JOIN actor v ON v.id = via_actor(t.content) LEFT JOIN record_key vk ON vk.id = via_rkey(t.content)
 WHERE t.actor_id = ANY(%(actors)s);
 
 -- name: stored_repost
 -- Reposts, their references in text.
-SELECT t.actor_id, t.rkey, k.text, t.raw, s.did, t.subject_collection, t.subject_rkey, sk.text, t.subject_cid,
-       t.created_at, v.did, t.via_rkey, vk.text, t.via_cid
+SELECT t.actor_id, t.rkey, k.text, t.content, s.did, t.subject_collection, t.subject_rkey, sk.text,
+       t.created_at, v.did, via_rkey(t.content), vk.text
 FROM repost t
 LEFT JOIN record_key k ON k.id = t.rkey
 LEFT JOIN actor s ON s.id = t.subject_actor LEFT JOIN record_key sk ON sk.id = t.subject_rkey
-LEFT JOIN actor v ON v.id = t.via_actor LEFT JOIN record_key vk ON vk.id = t.via_rkey
+LEFT JOIN actor v ON v.id = via_actor(t.content) LEFT JOIN record_key vk ON vk.id = via_rkey(t.content)
 WHERE t.actor_id = ANY(%(actors)s);
 
 -- name: stored_follow

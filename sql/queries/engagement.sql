@@ -26,7 +26,7 @@ FROM (
     WHERE subject_like.subject_actor = %(actor)s
         AND subject_like.subject_rkey = %(rkey)s
         AND subject_like.subject_collection = %(collection)s::smallint
-        AND (%(cid)s::bytea IS NULL OR subject_like.subject_cid = %(cid)s::bytea)
+        AND (%(cid)s::bytea IS NULL OR substring(subject_like.content FOR 32) = %(cid)s::bytea)
         AND (least(subject_like.created_at, subject_like.indexed_at), subject_like.rkey, subject_like.actor_id)
         < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_actor)s::bigint)
     ORDER BY least(subject_like.created_at, subject_like.indexed_at) DESC, subject_like.rkey DESC, subject_like.actor_id DESC
@@ -58,7 +58,7 @@ FROM (
     WHERE repost.subject_actor = %(actor)s
         AND repost.subject_rkey = %(rkey)s
         AND repost.subject_collection = %(collection)s::smallint
-        AND (%(cid)s::bytea IS NULL OR repost.subject_cid = %(cid)s::bytea)
+        AND (%(cid)s::bytea IS NULL OR substring(repost.content FOR 32) = %(cid)s::bytea)
         AND (least(repost.created_at, repost.indexed_at), repost.rkey, repost.actor_id)
         < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_actor)s::bigint)
     ORDER BY least(repost.created_at, repost.indexed_at) DESC, repost.rkey DESC, repost.actor_id DESC

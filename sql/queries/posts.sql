@@ -25,7 +25,7 @@ LEFT JOIN record_key ON record_key.id = wanted.rkey AND wanted.rkey < 0
 LEFT JOIN post_counts ON post_counts.actor_id = wanted.actor_id AND post_counts.rkey = wanted.rkey;
 
 -- name: get_author_feed
--- An account's posts and reposts, newest first; of several reposts of one post only the first. The columns of a repost determine its record.
+-- An account's posts and reposts, newest first; of several reposts of one post only the first. A post has no content.
 SELECT
     item.*,
     own_key.text AS rkey_text,
@@ -39,11 +39,9 @@ FROM (
             post.rkey,
             least(post.created_at, post.indexed_at) AS sort_at,
             post.created_at,
-            NULL::bytea AS subject_cid,
+            ''::bytea AS content,
             NULL::bigint AS via_actor,
-            NULL::bigint AS via_rkey,
-            NULL::bytea AS via_cid,
-            NULL::bytea AS raw
+            NULL::bigint AS via_rkey
         FROM post
         WHERE post.actor_id = %(actor)s
             AND (%(embed_bits)s::smallint = 0 OR (post.embed & %(embed_bits)s::smallint) <> 0)
@@ -66,11 +64,9 @@ FROM (
             repost.rkey,
             least(repost.created_at, repost.indexed_at) AS sort_at,
             repost.created_at,
-            repost.subject_cid,
-            repost.via_actor,
-            repost.via_rkey,
-            repost.via_cid,
-            repost.raw
+            repost.content,
+            via_actor(repost.content) AS via_actor,
+            via_rkey(repost.content) AS via_rkey
         FROM repost
         WHERE repost.actor_id = %(actor)s
             AND %(with_reposts)s::boolean
@@ -198,7 +194,7 @@ ORDER BY item.sort_at DESC, item.rkey DESC, item.actor_id DESC
 LIMIT %(limit)s;
 
 -- name: get_reposts
--- Reposts of posts by their keys; the columns of a repost determine its record.
+-- Reposts of posts by their keys.
 SELECT
     1::smallint AS is_repost,
     actor.did,
@@ -207,16 +203,14 @@ SELECT
     repost.rkey,
     least(repost.created_at, repost.indexed_at) AS sort_at,
     repost.created_at,
-    repost.subject_cid,
-    repost.via_actor,
-    repost.via_rkey,
-    repost.via_cid,
-    repost.raw,
+    repost.content,
+    via_actor(repost.content) AS via_actor,
+    via_rkey(repost.content) AS via_rkey,
     own_key.text AS rkey_text,
     via_key.text AS via_rkey_text
 FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS wanted (actor_id, rkey)
 JOIN repost USING (actor_id, rkey)
 JOIN actor ON actor.id = wanted.actor_id
 LEFT JOIN record_key AS own_key ON own_key.id = repost.rkey AND repost.rkey < 0
-LEFT JOIN record_key AS via_key ON via_key.id = repost.via_rkey AND repost.via_rkey < 0
+LEFT JOIN record_key AS via_key ON via_key.id = via_rkey(repost.content) AND via_rkey(repost.content) < 0
 WHERE repost.subject_collection = 1;

@@ -83,7 +83,8 @@ WHERE actor_id = %(actor)s AND collection = %(collection)s::bigint AND rkey = %(
 LIMIT 1;
 
 -- name: get_column_record
--- A like (2), repost (3), follow (4), block (5), list item (11) or list block (12): its bytes, or the columns that determine them.
+-- A like (2), repost (3), follow (4), block (5), list item (11) or list block (12): its bytes, or the columns that determine them;
+-- of likes and reposts their content tells which.
 -- A list item's list, which is its account's own, stands as the subject's record key.
 SELECT
     stored.*,
@@ -93,28 +94,29 @@ SELECT
     via_key.text AS via_rkey_text
 FROM (
     SELECT
-        created_at, subject_actor, subject_collection, subject_rkey, subject_cid, via_actor, via_rkey, via_cid, raw
+        created_at, subject_actor, subject_collection, subject_rkey, content,
+        via_actor(content) AS via_actor, via_rkey(content) AS via_rkey, NULL::bytea AS raw
     FROM "like"
     WHERE %(collection)s::bigint = 2 AND actor_id = %(actor)s AND rkey = %(rkey)s
     UNION ALL
     SELECT
-        created_at, subject_actor, subject_collection, subject_rkey, subject_cid, via_actor, via_rkey, via_cid, raw
+        created_at, subject_actor, subject_collection, subject_rkey, content, via_actor(content), via_rkey(content), NULL
     FROM repost
     WHERE %(collection)s::bigint = 3 AND actor_id = %(actor)s AND rkey = %(rkey)s
     UNION ALL
-    SELECT created_at, subject_actor, NULL, NULL, NULL, NULL, NULL, NULL, raw
+    SELECT created_at, subject_actor, NULL, NULL, NULL, NULL, NULL, raw
     FROM follow
     WHERE %(collection)s::bigint = 4 AND actor_id = %(actor)s AND rkey = %(rkey)s
     UNION ALL
-    SELECT created_at, subject_actor, NULL, NULL, NULL, NULL, NULL, NULL, raw
+    SELECT created_at, subject_actor, NULL, NULL, NULL, NULL, NULL, raw
     FROM block
     WHERE %(collection)s::bigint = 5 AND actor_id = %(actor)s AND rkey = %(rkey)s
     UNION ALL
-    SELECT created_at, subject_actor, NULL, list_rkey, NULL, NULL, NULL, NULL, raw
+    SELECT created_at, subject_actor, NULL, list_rkey, NULL, NULL, NULL, raw
     FROM list_item
     WHERE %(collection)s::bigint = 11 AND actor_id = %(actor)s AND rkey = %(rkey)s
     UNION ALL
-    SELECT created_at, subject_actor, NULL, subject_rkey, NULL, NULL, NULL, NULL, raw
+    SELECT created_at, subject_actor, NULL, subject_rkey, NULL, NULL, NULL, raw
     FROM list_block
     WHERE %(collection)s::bigint = 12 AND actor_id = %(actor)s AND rkey = %(rkey)s
 ) AS stored

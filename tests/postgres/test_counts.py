@@ -40,7 +40,8 @@ def base_rows(dice: random.Random) -> dict[str, list[dict[str, Any]]]:
 
     def engagement(number: int) -> dict[str, Any]:
         subject = {"subject_actor": dice.choice([*actors, None]), "subject_rkey": dice.randrange(4)}
-        return owned(number, **subject, subject_collection=dice.choice([POST, POST, POST, LIST, None]))
+        collection = dice.choice([POST, POST, POST, LIST, None])
+        return owned(number, **subject, subject_collection=collection, content=bytes(32))
 
     def post(number: int) -> dict[str, Any]:
         parent, quote = dice.choice([*actors, None]), dice.choice([*actors, None])
@@ -208,7 +209,7 @@ def test_what_live_writers_add_while_a_range_is_recomputed_is_neither_lost_nor_c
     connection: psycopg.Connection, rows: dict[str, list[dict[str, Any]]], postgres_url: str
 ):
     """The recomputation has read when the live like comes, and writes after it: both touch the count of one post."""
-    like = {"actor_id": 77, "rkey": 1, "created_at": NOW, "subject_actor": 1, "subject_rkey": 2}
+    like = {"actor_id": 77, "rkey": 1, "created_at": NOW, "subject_actor": 1, "subject_rkey": 2, "content": bytes(32)}
     with psycopg.connect(postgres_url) as live, psycopg.connect(postgres_url) as recomputer:
         live.execute("INSERT INTO post_counts VALUES (1, 2, 0, 0, 0, 0)")
         live.commit()
@@ -246,7 +247,7 @@ def test_likes_of_other_records_members_of_lists_and_who_joined_by_packs_are_cou
     connection: psycopg.Connection,
 ):
     feed, members, pack = (5, 7, 1), (5, LIST, 2), (5, STARTER_PACK, 3)
-    liked = {"subject_actor": 5, "subject_rkey": 1, "subject_collection": 7}
+    liked = {"subject_actor": 5, "subject_rkey": 1, "subject_collection": 7, "content": bytes(32)}
     likes = [{"actor_id": actor, "rkey": 1, "created_at": NOW, **liked} for actor in (1, 2, 3)]
     insert(connection, "like", [*likes, {**likes[0], "rkey": 2}])
     item = {"actor_id": 5, "created_at": NOW, "list_rkey": 2}

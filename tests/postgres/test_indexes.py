@@ -83,7 +83,9 @@ def test_tables_are_analyzed_when_their_indexes_are_built(builder: psycopg.Conne
 
 
 def test_an_index_that_was_left_invalid_is_built_anew(builder: psycopg.Connection):
-    builder.execute('INSERT INTO "like" (actor_id, rkey, created_at) VALUES (1, 2, now()), (1, 2, now())')
+    builder.execute(
+        "INSERT INTO \"like\" (actor_id, rkey, created_at, content) VALUES (1, 2, now(), ''), (1, 2, now(), '')"
+    )
     with pytest.raises(psycopg.errors.UniqueViolation):
         builder.execute('CREATE UNIQUE INDEX CONCURRENTLY like_key ON "like" (actor_id, rkey)')
     assert standing(builder)["like_key"] is False
@@ -140,7 +142,8 @@ def test_of_many_keys_that_are_there_twice_the_first_are_named_and_the_others_co
 def test_whoever_waits_is_told_how_far_an_index_is(builder: psycopg.Connection, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(indexes, "WATCH_SECONDS", 0.001)
     builder.execute(
-        'INSERT INTO "like" (actor_id, rkey, created_at) SELECT hashint8(n), n, now() FROM generate_series(1, 150000) n'
+        'INSERT INTO "like" (actor_id, rkey, created_at, content)'
+        " SELECT hashint8(n), n, now(), '' FROM generate_series(1, 150000) n"
     )
     told: list[IndexProgress] = []
     build_indexes(builder, limits=BuildLimits(connections=1, parallel_workers=0), watch=told.append)

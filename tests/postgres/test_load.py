@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from tests.fakes.batches import FETCHED_AT, NOTHING, FakeShard, cid, did, random_shard, tid
+from tests.fakes.contents import made_content
 from tests.postgres.warehouse_contents import TABLES, contents, count, rows
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.warehouse.connection import read_key_space
@@ -55,10 +56,13 @@ def test_a_record_of_every_kind_is_a_row_of_its_table(connection: psycopg.Connec
     load_shard(connection, every_kind().batches())
     alice, bob, carol = map(keys.actor_id, (ALICE, BOB, CAROL))
     query = 'SELECT * FROM "like"'
-    like = (alice, keys.rkey_id(tid(1)), bob, keys.rkey_id(tid(2)), FETCHED_AT, None, carol, keys.rkey_id(tid(3)), 1)
-    assert one(connection, query) == (*like, cid(BOB + tid(2))[4:], cid("via")[4:], None)
-    repost = (alice, keys.rkey_id(tid(4)), bob, keys.rkey_id("odd"), FETCHED_AT, FETCHED_AT, None, None, 1)
-    assert one(connection, "SELECT * FROM repost") == (*repost, cid(BOB + "odd")[4:], None, b"raw")
+    via = (carol, keys.rkey_id(tid(3)), cid("via")[4:])
+    like = (alice, keys.rkey_id(tid(1)), bob, keys.rkey_id(tid(2)), FETCHED_AT, None, 1)
+    assert one(connection, query) == (*like, made_content(cid(BOB + tid(2))[4:], via))
+    assert one(connection, 'SELECT via_actor(content), via_rkey(content) FROM "like"') == via[:2]
+    repost = (alice, keys.rkey_id(tid(4)), bob, keys.rkey_id("odd"), FETCHED_AT, FETCHED_AT, 1)
+    assert one(connection, "SELECT * FROM repost") == (*repost, made_content(cid(BOB + "odd")[4:], raw=b"raw"))
+    assert one(connection, "SELECT via_actor(content), via_rkey(content) FROM repost") == (None, None)
     assert one(connection, "SELECT * FROM follow") == (alice, keys.rkey_id(tid(5)), bob, FETCHED_AT, None, None)
     assert one(connection, "SELECT * FROM block") == (alice, keys.rkey_id(tid(6)), carol, FETCHED_AT, None, None)
     parent = (None, None, bob, keys.rkey_id(tid(2)))

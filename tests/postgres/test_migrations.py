@@ -8,7 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
+from tests.fakes.contents import made_content
 from zeppelin_pipeline.errors import ConfigurationError, CorruptStateError
 from zeppelin_pipeline.stack.ports import free_port
 from zeppelin_pipeline.warehouse import migrations
@@ -113,6 +115,31 @@ def test_a_new_migration_is_applied_to_a_migrated_database(postgres_url: str, fo
     with psycopg.connect(postgres_url) as connection:
         assert connection.execute("SELECT text FROM note").fetchall() == [("100 %",)]
     assert migrate(postgres_url) == []
+
+
+def test_likes_of_before_are_given_the_contents_that_they_would_be_loaded_with(empty_postgres_url: str, folder: Path):
+    later = {path: path.read_bytes() for path in folder.iterdir() if path.name >= "0016"}
+    for path in later:
+        path.unlink()
+    migrate(empty_postgres_url)
+    subject, via = bytes(range(32)), (-5, 7, bytes(range(32, 64)))
+    rows = [(subject, None, None), (subject, via, None), (subject, via, b"raw"), (None, None, b"raw")]
+    columns = "actor_id, rkey, created_at, subject_collection, subject_cid, via_actor, via_rkey, via_cid, raw"
+    with psycopg.connect(empty_postgres_url) as connection:
+        for table in ("like", "repost"):
+            insert = sql.SQL(f"INSERT INTO {{}} ({columns}) VALUES (1, %s, now(), 1, %s, %s, %s, %s, %s)")
+            for number, (cid, through, raw) in enumerate(rows):
+                values = (number, cid, *(through or (None, None, None)), raw)
+                connection.execute(insert.format(sql.Identifier(table)), values)
+    for path, text in later.items():
+        path.write_bytes(text)
+    assert migrate(empty_postgres_url) == sorted(path.stem for path in later)
+    with psycopg.connect(empty_postgres_url) as connection:
+        for table in ("like", "repost"):
+            query = sql.SQL("SELECT content, via_actor(content), via_rkey(content) FROM {} ORDER BY rkey")
+            found = connection.execute(query.format(sql.Identifier(table))).fetchall()
+            assert [row[0] for row in found] == [made_content(*row) for row in rows]
+            assert [row[1:] for row in found] == [(None, None), (-5, 7), (None, None), (None, None)]
 
 
 def test_an_applied_migration_that_was_changed_is_refused(postgres_url: str, folder: Path):

@@ -13,7 +13,7 @@ from zeppelin_api.hydration.state import Hydration, Post, Repost
 from zeppelin_api.pagination import Page, Position, end_of_page
 from zeppelin_api.policy import Policy
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
-from zeppelin_pipeline.errors import CorruptStateError
+from zeppelin_pipeline.warehouse.contents import Content, read_content
 
 _IMAGES: Final = 1
 _VIDEO: Final = 8
@@ -69,12 +69,10 @@ class _FeedRow:
     rkey_text: str | None
     sort_at: datetime
     created_at: datetime
-    subject_cid: bytes | None
+    content: bytes
     via_actor: int | None
     via_rkey: int | None
     via_rkey_text: str | None
-    via_cid: bytes | None
-    raw: bytes | None
 
     @property
     def post_key(self) -> PostKey:
@@ -182,27 +180,26 @@ async def _reposts(
 ) -> list[Repost]:
     """Reposts of posts that are there, with their CIDs; a query only when one came by way of another."""
     reposts = [(did, row) for did, row in rows if row.post_key in posts]
-    vias = {row.via_actor for _, row in reposts if row.raw is None and row.via_actor is not None}
+    vias = {row.via_actor for _, row in reposts if row.via_actor is not None}
     found = await session.rows(_DidRow, "get_dids", actors=list(vias)) if vias else []
     dids = {row.actor_id: row.did for row in found}
     return [_repost(did, row, posts[row.post_key], dids) for did, row in reposts]
 
 
 def _repost(did: str, row: _FeedRow, subject: Post, dids: Mapping[int, str]) -> Repost:
-    raw = row.raw if row.raw is not None else _encode(row, subject, dids)
+    content = read_content(row.content)
+    raw = content.raw if content.raw is not None else _encode(row, content, subject, dids)
     uri = uri_of(did, REPOST, rkey_of(row.rkey, row.rkey_text))
     return Repost(uri, cid_to_text(cid_of(raw)), did, row.sort_at)
 
 
-def _encode(row: _FeedRow, subject: Post, dids: Mapping[int, str]) -> bytes:
+def _encode(row: _FeedRow, content: Content, subject: Post, dids: Mapping[int, str]) -> bytes:
     """The block of a repost whose columns determine it."""
-    if row.subject_cid is None:
-        raise CorruptStateError(f"a repost of {subject.uri} has neither bytes nor the CID of what it reposts")
     via = None
-    if row.via_actor is not None and row.via_rkey is not None and row.via_cid is not None:
+    if row.via_actor is not None and row.via_rkey is not None and content.via_cid is not None:
         via_rkey = rkey_of(row.via_rkey, row.via_rkey_text)
-        via = RecordReference(dids[row.via_actor], REPOST, via_rkey, row.via_cid)
-    reposted = RecordReference(subject.did, POST, subject.uri.rpartition("/")[2], row.subject_cid)
+        via = RecordReference(dids[row.via_actor], REPOST, via_rkey, content.via_cid)
+    reposted = RecordReference(subject.did, POST, subject.uri.rpartition("/")[2], content.subject_cid)
     return encode_engagement(REPOST, reposted, row.created_at, via)
 
 

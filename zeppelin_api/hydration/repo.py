@@ -14,6 +14,7 @@ from zeppelin_api.hydration.columns import (
 )
 from zeppelin_api.hydration.keys import BLOCK, FOLLOW, LIKE, LIST_BLOCK, LIST_ITEM, REPOST, rkey_of
 from zeppelin_pipeline.errors import CorruptStateError
+from zeppelin_pipeline.warehouse.contents import Content, read_content
 from zeppelin_pipeline.warehouse.keys import nsid_of_number
 
 _COLUMN_COLLECTIONS: Final = frozenset({LIKE, REPOST, FOLLOW, BLOCK, LIST_ITEM, LIST_BLOCK})
@@ -30,10 +31,9 @@ class _ColumnRow:
     subject_actor: int | None
     subject_collection: int | None
     subject_rkey: int | None
-    subject_cid: bytes | None
+    content: bytes | None
     via_actor: int | None
     via_rkey: int | None
-    via_cid: bytes | None
     raw: bytes | None
     subject_did: str | None
     subject_rkey_text: str | None
@@ -50,13 +50,15 @@ async def load_raw_record(session: Session, did: str, collection: str, rkey: str
     }
     if collection in _COLUMN_COLLECTIONS:
         for row in await session.rows(_ColumnRow, "get_column_record", **keys):
-            return row.raw if row.raw is not None else _encode(did, collection, row)
+            content = None if row.content is None else read_content(row.content)
+            raw = row.raw if content is None else content.raw
+            return raw if raw is not None else _encode(did, collection, row, content)
     for row in await session.rows(_RawRow, "get_raw_record", **keys):
         return row.raw
     return None
 
 
-def _encode(did: str, collection: str, row: _ColumnRow) -> bytes:
+def _encode(did: str, collection: str, row: _ColumnRow, content: Content | None) -> bytes:
     """The block of a record of that account whose columns determine it."""
     if row.subject_did is None:
         raise CorruptStateError(f"a {collection} names an account that has no row in actor: {row.subject_actor}")
@@ -69,15 +71,17 @@ def _encode(did: str, collection: str, row: _ColumnRow) -> bytes:
         case name if name in {FOLLOW, BLOCK}:
             return encode_relation(collection, row.subject_did, row.created_at)
         case _:
-            return _encode_engagement(collection, row.subject_did, rkey, row)
+            return _encode_engagement(collection, row.subject_did, rkey, row, content)
 
 
-def _encode_engagement(collection: str, subject_did: str, subject_rkey: str, row: _ColumnRow) -> bytes:
-    if row.subject_collection is None or row.subject_cid is None:
+def _encode_engagement(
+    collection: str, subject_did: str, subject_rkey: str, row: _ColumnRow, content: Content | None
+) -> bytes:
+    if row.subject_collection is None or content is None:
         raise CorruptStateError(f"a {collection} has neither its bytes nor all columns that determine them")
     nsid = nsid_of_number(row.subject_collection) or ""
-    subject = RecordReference(subject_did, nsid, subject_rkey, row.subject_cid)
+    subject = RecordReference(subject_did, nsid, subject_rkey, content.subject_cid)
     via = None
-    if row.via_did is not None and row.via_rkey is not None and row.via_cid is not None:
-        via = RecordReference(row.via_did, REPOST, rkey_of(row.via_rkey, row.via_rkey_text), row.via_cid)
+    if row.via_did is not None and row.via_rkey is not None and content.via_cid is not None:
+        via = RecordReference(row.via_did, REPOST, rkey_of(row.via_rkey, row.via_rkey_text), content.via_cid)
     return encode_engagement(collection, subject, row.created_at, via)

@@ -25,6 +25,7 @@ from zeppelin_pipeline.records.canonical import (
     encode_list_item,
     encode_relation,
 )
+from zeppelin_pipeline.warehouse.contents import read_content
 from zeppelin_pipeline.warehouse.keys import nsid_of_number, tid_of_key
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.tables import TABLES
@@ -168,16 +169,19 @@ def _rkey(key: int | None, text: str | None) -> str:
 
 def _read_engagement(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:
     def read(row: tuple[Any, ...]) -> StoredRecord:
-        (actor, rkey, rkey_text, raw, did, number, subject_rkey, subject_text, subject_cid, created_at, *via) = row
-        block = raw
-        if raw is None:
+        (actor, rkey, rkey_text, packed, did, number, subject_rkey, subject_text, created_at, *via) = row
+        via_did, via_rkey, via_text = via
+        content = read_content(packed)
+        block = content.raw
+        if block is None:
             subject = (
                 did,
                 nsid_of_number(number) or "",
                 _rkey(subject_rkey, subject_text),
-                DAG_CBOR_PREFIX + subject_cid,
+                DAG_CBOR_PREFIX + content.subject_cid,
             )
-            block = encode_engagement(nsid, subject, micros_of(created_at), _via(*via))
+            through = _via(via_did, via_rkey, via_text, content.via_cid)
+            block = encode_engagement(nsid, subject, micros_of(created_at), through)
         return StoredRecord(actor, nsid, _rkey(rkey, rkey_text), block)
 
     return read

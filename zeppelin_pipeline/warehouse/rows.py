@@ -4,7 +4,7 @@ Pure and vectorised. Which rows are loaded, and how, is decided elsewhere. The l
 are what tables are made with, and the rows of repositories.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -62,6 +62,11 @@ class Column:
     convert: Callable[[pa.Array, BatchKeys], pa.Array] = as_is
     of_posts: str | None = None
 
+    @property
+    def parts(self) -> tuple["Column", ...]:
+        """What the column is made of: itself."""
+        return (self,)
+
     def made_of(self, batch: pa.RecordBatch, keys: BatchKeys) -> pa.Array:
         """The table's column."""
         made = self.convert(batch[self.source], keys)
@@ -69,6 +74,23 @@ class Column:
             return made
         is_post = pc.equal(collection_numbers(batch[self.of_posts]), WELL_KNOWN_COLLECTIONS[_POST])
         return pc.if_else(is_post, made, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """How a column of a table is made of several of its dataset's.
+
+    Attributes:
+        parts: each converted by itself.
+        join: the parts, in their order, to the column.
+    """
+
+    parts: tuple[Column, ...]
+    join: Callable[..., pa.Array]
+
+    def made_of(self, batch: pa.RecordBatch, keys: BatchKeys) -> pa.Array:
+        """The table's column."""
+        return self.join(*(part.made_of(batch, keys) for part in self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +104,7 @@ class TableMap:
     """
 
     table: str
-    columns: Mapping[str, Column]
+    columns: Mapping[str, Column | Joined]
     collection: str | None
 
     @property
@@ -98,7 +120,7 @@ class TableMap:
     @property
     def sources(self) -> list[str]:
         """All columns of the dataset that the table is made of."""
-        named = [name for column in self.columns.values() for name in (column.source, column.of_posts) if name]
+        named = [name for part in self._parts for name in (part.source, part.of_posts) if name]
         return list(dict.fromkeys(named))
 
     def to_rows(self, batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
@@ -106,7 +128,11 @@ class TableMap:
         return pa.record_batch({name: column.made_of(batch, keys) for name, column in self.columns.items()})
 
     def _sources_of(self, convert: Callable[[pa.Array, BatchKeys], pa.Array]) -> tuple[str, ...]:
-        return tuple(column.source for column in self.columns.values() if column.convert is convert)
+        return tuple(part.source for part in self._parts if part.convert is convert)
+
+    @property
+    def _parts(self) -> Iterator[Column]:
+        return (part for column in self.columns.values() for part in column.parts)
 
 
 def collection_numbers(nsids: pa.Array) -> pa.Array:

@@ -7,9 +7,11 @@ from typing import Final
 
 import pyarrow as pa
 
+from zeppelin_pipeline.warehouse.batch_contents import join_contents
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.rows import (
     Column,
+    Joined,
     TableMap,
     numbers_of,
     to_actors,
@@ -30,15 +32,17 @@ _PLACE: Final = {"actor_id": Column("did", to_actors), "rkey": Column("rkey", to
 _TIMES: Final = {"created_at": Column("created_at"), "indexed_at": Column("indexed_at")}
 _RAW: Final = {"raw": Column("raw")}
 _SUBJECT: Final = {"subject_actor": Column("subject_did", to_actors)}
-#: Likes and reposts: what, and through whose repost.
-_ENGAGEMENT: Final = _SUBJECT | {
-    "subject_rkey": Column("subject_rkey", to_rkeys),
-    "via_actor": Column("via_did", to_actors),
-    "via_rkey": Column("via_rkey", to_rkeys),
-    "subject_collection": Column("subject_collection", to_collection_numbers),
-    "subject_cid": Column("subject_cid", to_digests),
-    "via_cid": Column("via_cid", to_digests),
-}
+#: What a like or repost says besides what, and when: of which version, through whose repost; or its bytes.
+_CONTENT: Final = Joined(
+    (
+        Column("subject_cid", to_digests),
+        Column("via_did", to_actors),
+        Column("via_rkey", to_rkeys),
+        Column("via_cid", to_digests),
+        Column("raw"),
+    ),
+    join_contents,
+)
 #: A quote may be of any well-known collection.
 _POST: Final = {
     "quote_actor": Column("quote_did", to_actors),
@@ -63,6 +67,15 @@ _WHOLE: Final = TableMap(
 def _typed(collection: str, table: str, columns: dict[str, Column] | None = None) -> TableMap:
     """A table of one collection: whose record, by which key, when; what is the collection's own; the bytes."""
     return TableMap(table, _PLACE | _TIMES | (columns or {}) | _RAW, collection)
+
+
+def _engagement(collection: str, table: str) -> TableMap:
+    """A table of likes or reposts: eight columns at most, so that its rows have short heads (ADR 24)."""
+    subject = _SUBJECT | {
+        "subject_rkey": Column("subject_rkey", to_rkeys),
+        "subject_collection": Column("subject_collection", to_collection_numbers),
+    }
+    return TableMap(table, _PLACE | subject | _TIMES | {"content": _CONTENT}, collection)
 
 
 def _reply(end: str) -> dict[str, Column]:
@@ -95,8 +108,8 @@ TABLES: Final[dict[str, TableMap]] = {
             {"pack_actor": Column("pack_did", to_actors), "pack_rkey": Column("pack_rkey", to_rkeys)},
         ),
         _typed("app.bsky.feed.post", "post", _reply("reply_root") | _reply("reply_parent") | _POST),
-        _typed("app.bsky.feed.like", "like", _ENGAGEMENT),
-        _typed("app.bsky.feed.repost", "repost", _ENGAGEMENT),
+        _engagement("app.bsky.feed.like", "like"),
+        _engagement("app.bsky.feed.repost", "repost"),
         _typed("app.bsky.graph.follow", "follow", _SUBJECT),
         _typed("app.bsky.graph.block", "block", _SUBJECT),
         _typed("app.bsky.graph.list", "list", {"purpose": Column("purpose", _to_purposes)}),
