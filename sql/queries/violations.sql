@@ -17,21 +17,57 @@ CREATE TEMPORARY TABLE IF NOT EXISTS judged (
 ) ON COMMIT DELETE ROWS;
 
 -- name: judge_range
--- What may break a rule of the accounts of a range: replies in their threads, quotes of their gated posts, and what was found to.
-INSERT INTO judged
-SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
-    post.quote_actor, post.quote_rkey, post.quote_collection
-FROM post WHERE reply_root_actor BETWEEN %(low)s AND %(high)s
-UNION ALL
-SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
-    post.quote_actor, post.quote_rkey, post.quote_collection
-FROM postgate
-JOIN post ON post.quote_actor = postgate.actor_id AND post.quote_rkey = postgate.rkey
-WHERE postgate.actor_id BETWEEN %(low)s AND %(high)s AND postgate.is_embedding_disabled AND post.quote_collection = 1
-UNION ALL
-SELECT actor_id, rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
-    post.quote_actor, post.quote_rkey, post.quote_collection
-FROM violation LEFT JOIN post USING (actor_id, rkey) WHERE ruler BETWEEN %(low)s AND %(high)s;
+-- What may break a rule of the accounts of a range: how many posts were looked at, how many are to be judged one by one. Of the replies in
+-- their threads these are only those in gated threads, and those that stand amiss, which is found of all of them at once; further quotes of
+-- gated posts, and what was found to break a rule.
+WITH RECURSIVE reply AS MATERIALIZED (
+    SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
+        post.quote_actor, post.quote_rkey, post.quote_collection
+    FROM post WHERE reply_root_actor BETWEEN %(low)s AND %(high)s
+), gated AS (
+    SELECT reply.* FROM threadgate AS gate
+    JOIN reply ON reply.reply_root_actor = gate.actor_id AND reply.reply_root_rkey = gate.rkey
+    WHERE gate.actor_id BETWEEN %(low)s AND %(high)s AND gate.allow IS NOT NULL AND reply.actor_id <> gate.actor_id
+), misplaced AS (
+    -- To a root that is a reply itself,
+    SELECT reply.* FROM reply
+    CROSS JOIN LATERAL (  -- looked up one by one: never all posts to find the roots of some
+        SELECT reply_root_actor FROM post WHERE actor_id = reply.reply_root_actor AND rkey = reply.reply_root_rkey LIMIT 1
+    ) AS root
+    WHERE reply.reply_parent_actor = reply.reply_root_actor AND reply.reply_parent_rkey = reply.reply_root_rkey
+        AND root.reply_root_actor IS NOT NULL
+    UNION
+    -- to a post that is held, and is not in the thread,
+    SELECT reply.* FROM reply
+    LEFT JOIN reply AS parent ON parent.actor_id = reply.reply_parent_actor AND parent.rkey = reply.reply_parent_rkey
+        AND parent.reply_root_actor = reply.reply_root_actor AND parent.reply_root_rkey = reply.reply_root_rkey
+    CROSS JOIN LATERAL (
+        SELECT FROM post WHERE actor_id = reply.reply_parent_actor AND rkey = reply.reply_parent_rkey LIMIT 1
+    ) AS held
+    WHERE parent.actor_id IS NULL
+        AND (reply.reply_parent_actor <> reply.reply_root_actor OR reply.reply_parent_rkey <> reply.reply_root_rkey)
+), amiss AS (
+    SELECT * FROM misplaced
+    UNION
+    -- and all that answers these.
+    SELECT reply.* FROM amiss
+    JOIN reply ON reply.reply_parent_actor = amiss.actor_id AND reply.reply_parent_rkey = amiss.rkey
+), quote AS MATERIALIZED (
+    SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
+        post.quote_actor, post.quote_rkey, post.quote_collection
+    FROM postgate
+    JOIN post ON post.quote_actor = postgate.actor_id AND post.quote_rkey = postgate.rkey
+    WHERE postgate.actor_id BETWEEN %(low)s AND %(high)s AND postgate.is_embedding_disabled AND post.quote_collection = 1
+), known AS MATERIALIZED (
+    SELECT actor_id, rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
+        post.quote_actor, post.quote_rkey, post.quote_collection
+    FROM violation LEFT JOIN post USING (actor_id, rkey) WHERE ruler BETWEEN %(low)s AND %(high)s
+), to_judge AS (
+    INSERT INTO judged
+    SELECT * FROM gated UNION ALL SELECT * FROM amiss UNION ALL SELECT * FROM quote UNION ALL SELECT * FROM known
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM reply) + (SELECT count(*) FROM quote) + (SELECT count(*) FROM known), (SELECT count(*) FROM to_judge);
 
 -- name: judge_posts
 -- Posts that were written or removed, and those that answer them: a parent says what a reply's root has to be.
@@ -100,6 +136,7 @@ WITH RECURSIVE posts AS MATERIALIZED (
             OR EXISTS (
                 SELECT FROM violation
                 WHERE violation.actor_id = parent.actor_id AND violation.rkey = parent.rkey AND violation.kind = 3
+                    AND violation.ruler = parent.reply_root_actor  -- another was found of what the parent was before
                     AND NOT EXISTS (
                         SELECT FROM judged WHERE judged.actor_id = violation.actor_id AND judged.rkey = violation.rkey
                     )
@@ -109,6 +146,7 @@ WITH RECURSIVE posts AS MATERIALIZED (
     -- What answers a misplaced reply is misplaced too.
     SELECT posts.* FROM misplaced
     JOIN posts ON posts.reply_parent_actor = misplaced.actor_id AND posts.reply_parent_rkey = misplaced.rkey
+    WHERE posts.reply_root_actor IS NOT NULL
 )
 SELECT posts.actor_id, posts.rkey, 1::smallint AS kind, gate.actor_id AS ruler, posts.reply_parent_actor, posts.reply_parent_rkey
 FROM posts

@@ -263,3 +263,51 @@ def test_ranges_judged_apart_find_what_one_judgement_finds(connection: psycopg.C
         judge_range(connection, low, high)
     assert len(violators(connection, THREADGATE)) == 10
     assert judge_all(connection) == Judgement(judged=20, added=0, removed=0)
+
+
+def write_tangle(connection: psycopg.Connection, dice: random.Random) -> list[tuple[int, int]]:
+    """Posts of few accounts, on both sides of zero, that name parents and roots by chance, and gates of some."""
+    keys = [(actor, rkey) for actor in (-9, -8, -7, 7, 8, 9) for rkey in range(1, 8)]
+    held = [key for key in keys if dice.random() < 0.8]
+    for key in held:
+        root, parent = (dice.choice([None, *keys[:3], *keys[-3:]]) for _ in range(2))
+        parent = dice.choice([root, parent, dice.choice(keys)])
+        write_post(connection, key, root=root, parent=parent, quote=dice.choice([None, ROOT, *keys[:3]]))
+    for root in keys[:2] + keys[-2:]:
+        write_threadgate(connection, dice.choice([None, 0, 2, 4]), root)
+    write_postgate(connection)
+    return held
+
+
+def all_violations(connection: psycopg.Connection) -> list[tuple[Any, ...]]:
+    return connection.execute("SELECT * FROM violation ORDER BY actor_id, rkey, kind").fetchall()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ranges_find_what_judging_each_post_finds(connection: psycopg.Connection, seed: int):
+    dice = random.Random(seed)
+    held = write_tangle(connection, dice)
+    judge_changes(connection, Changed(posts=held))
+    expected = all_violations(connection)
+    assert {kind for *_, kind in expected} >= {THREADGATE, REPLY_ROOT}
+    for found_before in (expected, dice.sample(expected, len(expected) // 2), []):
+        connection.execute("DELETE FROM violation")
+        for violation in found_before:
+            connection.execute("INSERT INTO violation VALUES (%s, %s, %s, %s, %s, %s)", violation)
+        for low, high in dice.sample([(LOWEST, -8), (-7, 7), (8, HIGHEST)], 3):
+            judge_range(connection, low, high)
+        assert all_violations(connection) == expected
+
+
+def test_what_was_found_of_a_reply_in_another_thread_misplaces_nothing_in_its_own(connection: psycopg.Connection):
+    """The reply was written anew without its being judged, and the range of its former thread comes later."""
+    moved, below = (FRIEND, 3), (FAN, 4)
+    write_post(connection, ROOT)
+    write_post(connection, moved, root=ROOT, parent=ROOT)
+    write_post(connection, below, root=ROOT, parent=moved)
+    write_threadgate(connection, 0)
+    insert(connection, "violation", actor_id=moved[0], rkey=moved[1], ruler=-5, kind=REPLY_ROOT)
+    for low, high in ((0, HIGHEST), (LOWEST, -1)):
+        judge_range(connection, low, high)
+    assert violators(connection, REPLY_ROOT) == set()
+    assert violators(connection, THREADGATE) == {moved, below}

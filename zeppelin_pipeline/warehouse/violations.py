@@ -8,7 +8,7 @@ A reply that breaks its threadgate is not counted at its parent: the count moves
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from psycopg import Connection
@@ -48,7 +48,7 @@ class Judgement:
     """What a judgement changed.
 
     Attributes:
-        judged: posts that were looked at, some of them twice.
+        judged: posts that were looked at, all at once or one by one, some of them twice.
         added: violations that were not known.
         removed: violations that are none any more.
     """
@@ -62,8 +62,9 @@ def judge_range(connection: Connection[TupleRow], low: int, high: int) -> Judgem
     """Judges all that can break a rule of the accounts from `low` to `high`, in the caller's transaction."""
     queries = load_queries()
     _make_tables(connection)
-    judged = connection.execute(queries["judge_range"], {"low": low, "high": high}).rowcount
-    return _judge(connection, judged)
+    row = connection.execute(queries["judge_range"], {"low": low, "high": high}).fetchone()
+    looked_at, to_judge = row or (0, 0)
+    return replace(_judge(connection, to_judge), judged=looked_at)
 
 
 def judge_changes(connection: Connection[TupleRow], changed: Changed) -> Judgement:
