@@ -67,7 +67,7 @@ class Tally:
     Attributes:
         statuses: answers by status.
         wrong: what was wrong, by what and where.
-        refused: 503 with Retry-After although Postgres was there.
+        refused: 503 with Retry-After although Postgres was there, by what was said.
         seconds: from when each was due to its answer.
         faults: that were made, by name.
         away_until: until when Postgres is away, and the grace after it; infinite while it is.
@@ -75,7 +75,7 @@ class Tally:
 
     statuses: Counter[int] = field(default_factory=Counter[int])
     wrong: Counter[str] = field(default_factory=Counter[str])
-    refused: int = 0
+    refused: Counter[str] = field(default_factory=Counter[str])
     seconds: list[float] = field(default_factory=list[float])
     faults: Counter[str] = field(default_factory=Counter[str])
     away_until: float = 0.0
@@ -85,7 +85,8 @@ class Tally:
         self.statuses[answer.status] += 1
         self.seconds.append(time.monotonic() - due)
         if answer.status == 503 and answer.retry_after:
-            self.refused += due >= self.away_until
+            if due >= self.away_until:
+                self.refused[answer.body[:200].decode(errors="replace")] += 1
         elif answer.status != 200:
             self.wrong[f"{answer.status} {path}: {answer.body[:200].decode(errors='replace')}"] += 1
         elif expected is not None and answer.body != expected:
@@ -248,9 +249,9 @@ def _print(tally: Tally, writer: KeptProgram) -> None:
     print(f"{total:,} answers: " + ", ".join(f"{count:,} of {status}" for status, count in tally.statuses.items()))
     print("faults: " + ", ".join(f"{count} {name}" for name, count in tally.faults.items()))
     print(f"latency: p50 {p50:.1f}, p99 {p99:.1f}, most {most:.1f} ms")
-    print(f"wrong answers: {sum(tally.wrong.values())}; refused although Postgres was there: {tally.refused}")
+    print(f"wrong answers: {tally.wrong.total()}; refused although Postgres was there: {tally.refused.total()}")
     print(f"writer: begun {writer.starts} times; ended by itself: {len(writer.endings)}")
-    for what, count in tally.wrong.most_common(10):
+    for what, count in tally.refused.most_common() + tally.wrong.most_common(10):
         print(f"  {count} x {what[:LONGEST_LINE]}")
     for ending in writer.endings:
         print(f"  {ending}")
