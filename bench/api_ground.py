@@ -31,6 +31,7 @@ from zeppelin_pipeline.warehouse.indexes import build_indexes
 from zeppelin_pipeline.warehouse.key_ranges import range_names
 from zeppelin_pipeline.warehouse.keys import tid_of_key
 from zeppelin_pipeline.warehouse.migrations import migrate
+from zeppelin_pipeline.warehouse.packing import unpack_block
 from zeppelin_pipeline.warehouse.search import SEARCH_TABLES
 
 SHARDS: Final = 2
@@ -119,5 +120,5 @@ def _records(connection: Connection[TupleRow], collection: str, table: str) -> G
         " LEFT JOIN record_key AS k ON k.id = t.rkey AND t.rkey < 0 ORDER BY did, rkey LIMIT %s"
     ).format(table=sql.Identifier(table), held=held)
     for did, rkey, text, raw in connection.execute(query, (MOST_RECORDS,)):
-        value = {} if raw is None else dag_cbor.to_json(dag_cbor.decode(raw))
+        value = {} if raw is None else dag_cbor.to_json(dag_cbor.decode(unpack_block(raw)))
         yield f"at://{did}/{collection}/{tid_of_key(rkey) if text is None else text}", value

@@ -20,6 +20,9 @@ MIX: Final = {"like": 62, "follow": 17, "post": 12, "repost": 7, "block": 2}
 BATCH_ROWS: Final = 65_536
 #: Mean bytes of a post's record, and of a like's.
 POST_BYTES, LIKE_BYTES = 330, 230
+#: No valid like is shorter.
+SHORTEST_BYTES: Final = 90
+MAP_HEAD: Final = b"\xa5"
 RAW_IN_ONE_OF: Final = 50
 POST: Final = "app.bsky.feed.post"
 
@@ -140,12 +143,12 @@ class _Maker:
         return pa.FixedSizeBinaryArray.from_buffers(pa.binary(36), count, [None, pa.py_buffer(cids.tobytes())])
 
     def _blocks(self, count: int, mean_bytes: int, *, every: int) -> pa.Array:
-        """Blocks of log-normal length in each of `every` rows, null in the others."""
-        lengths = (self._dice.lognormal(0, 0.5, count) * mean_bytes / 1.13).astype(np.int64)
+        """Blocks of log-normal length in each of `every` rows, null in the others; they begin as maps do."""
+        lengths = np.maximum(self._dice.lognormal(0, 0.5, count) * mean_bytes / 1.13, SHORTEST_BYTES).astype(np.int64)
         noise = self._dice.bytes(int(lengths.max(initial=0)) + count)
         is_there = np.arange(count) % every == 0
         blocks: list[bytes | None] = [
-            noise[start : start + length] if there else None
+            MAP_HEAD + noise[start : start + length - len(MAP_HEAD)] if there else None
             for start, (length, there) in enumerate(zip(lengths.tolist(), is_there.tolist(), strict=True))
         ]
         return pa.array(blocks, pa.binary())

@@ -252,7 +252,7 @@ CREATE TABLE post (
     quote_rkey         bigint,
     quote_collection   smallint,          -- 1 is app.bsky.feed.post: a quote
     embed              smallint NOT NULL, -- bits: 1 images, 2 external, 4 record, 8 video, 16 gallery, 32 other
-    raw                bytea NOT NULL,
+    raw                bytea NOT NULL,    -- its references packed: zeppelin_pipeline/warehouse/packing.py
     mentions           bigint[]           -- accounts that its text names, null for none
 );
 

@@ -6,10 +6,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.fakes.batches import FETCHED_AT, NOTHING, FakeShard, cid, did, random_shard, tid
+from tests.fakes.batches import FETCHED_AT, NOTHING, POST, FakeShard, cid, did, random_shard, tid
 from tests.fakes.contents import made_content
 from tests.postgres.warehouse_contents import TABLES, contents, count, rows
+from zeppelin_pipeline.atproto import dag_cbor
+from zeppelin_pipeline.atproto.cid import cid_to_text
 from zeppelin_pipeline.errors import CorruptStateError
+from zeppelin_pipeline.repos.audit import read_records
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.load import load_shard
@@ -76,6 +79,16 @@ def test_a_record_of_every_kind_is_a_row_of_its_table(connection: psycopg.Connec
         (alice, keys.collection_id("net.example.thing"), keys.rkey_id("name"), FETCHED_AT, None, b"record"),
         (alice, 2, keys.rkey_id(tid(8)), FETCHED_AT, "bad-subject", b"record"),
     ]
+
+
+def test_a_reply_takes_fewer_bytes_than_it_has_and_is_read_whole(connection: psycopg.Connection, keys: KeySpace):
+    parent = {"cid": cid_to_text(cid("parent")), "uri": f"at://did:plc:{'a2' * 12}/{POST}/{tid(2)}"}
+    block = dag_cbor.encode({"$type": POST, "text": "yes", "reply": {"root": parent, "parent": parent}})
+    load_shard(connection, FakeShard().repository(ALICE).post(ALICE, tid(1), raw=block).batches())
+    (stored,) = one(connection, "SELECT octet_length(raw) FROM post")
+    assert stored < len(block) - 200
+    [record] = read_records(connection, [keys.actor_id(ALICE)])
+    assert (record.rkey, record.block) == (tid(1), block)
 
 
 def test_every_text_that_a_row_has_a_key_of_is_in_its_dictionary(connection: psycopg.Connection, keys: KeySpace):

@@ -13,6 +13,7 @@ from zeppelin_api.times import read_time
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 from zeppelin_pipeline.warehouse.keys import nsid_of_number
+from zeppelin_pipeline.warehouse.packing import unpack_block
 
 #: Records that are kept decoded, the profiles and posts that are shown most; of a usual size, at most 40 MB of them.
 _REMEMBERED: Final = 8_192
@@ -39,7 +40,8 @@ def read_record(raw: bytes) -> tuple[JsonRecord, str]:
 
 
 def _read(raw: bytes) -> tuple[JsonRecord, str]:
-    return dag_cbor.to_json(dag_cbor.decode_again(raw)), cid_to_text(cid_of(raw))
+    block = unpack_block(raw)
+    return dag_cbor.to_json(dag_cbor.decode_again(block)), cid_to_text(cid_of(block))
 
 
 _read_once = lru_cache(_REMEMBERED)(_read)

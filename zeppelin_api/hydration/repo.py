@@ -16,6 +16,7 @@ from zeppelin_api.hydration.keys import BLOCK, FOLLOW, LIKE, LIST_BLOCK, LIST_IT
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.warehouse.contents import Content, read_content
 from zeppelin_pipeline.warehouse.keys import nsid_of_number
+from zeppelin_pipeline.warehouse.packing import unpack_block
 
 _COLUMN_COLLECTIONS: Final = frozenset({LIKE, REPOST, FOLLOW, BLOCK, LIST_ITEM, LIST_BLOCK})
 
@@ -54,7 +55,7 @@ async def load_raw_record(session: Session, did: str, collection: str, rkey: str
             raw = row.raw if content is None else content.raw
             return raw if raw is not None else _encode(did, collection, row, content)
     for row in await session.rows(_RawRow, "get_raw_record", **keys):
-        return row.raw
+        return unpack_block(row.raw)
     return None
 
 

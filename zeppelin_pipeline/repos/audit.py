@@ -27,6 +27,7 @@ from zeppelin_pipeline.records.canonical import (
 )
 from zeppelin_pipeline.warehouse.contents import read_content
 from zeppelin_pipeline.warehouse.keys import nsid_of_number, tid_of_key
+from zeppelin_pipeline.warehouse.packing import unpack_block
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.tables import TABLES
 
@@ -217,7 +218,7 @@ def _read_list_block(row: tuple[Any, ...]) -> StoredRecord:
 def _read_whole(nsid: str) -> Callable[[tuple[Any, ...]], StoredRecord]:
     def read(row: tuple[Any, ...]) -> StoredRecord:
         actor, rkey, rkey_text, raw = row
-        return StoredRecord(actor, nsid, _rkey(rkey, rkey_text), raw)
+        return StoredRecord(actor, nsid, _rkey(rkey, rkey_text), unpack_block(raw))
 
     return read
 

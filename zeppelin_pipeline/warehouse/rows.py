@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys, digests
+from zeppelin_pipeline.warehouse.batch_packing import pack_blocks
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 
 _POST: Final = "app.bsky.feed.post"
@@ -46,6 +47,11 @@ def to_collection_numbers(nsids: pa.Array, _keys: BatchKeys) -> pa.Array:
 def to_digests(cids: pa.Array, _keys: BatchKeys) -> pa.Array:
     """What CIDs say of their content."""
     return digests(cids)
+
+
+def to_packed(blocks: pa.Array, _keys: BatchKeys) -> pa.Array:
+    """Blocks, without what their references need not say."""
+    return pack_blocks(blocks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
+from zeppelin_pipeline.warehouse.packing import unpack_block
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.search_terms import handle_words, name_terms, post_terms, term_numbers, words_of
 
@@ -136,7 +137,7 @@ def _chunks(rows: Iterable[TupleRow]) -> Iterator[list[TupleRow]]:
 
 def _post_row(post: TupleRow) -> tuple[Any, ...]:
     actor, rkey, sort_at, did, raw = post
-    return actor, rkey, sort_at, term_numbers(post_terms(did, dag_cbor.decode_again(raw)))
+    return actor, rkey, sort_at, term_numbers(post_terms(did, dag_cbor.decode_again(unpack_block(raw))))
 
 
 def _name_row(named: TupleRow) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from zeppelin_pipeline.warehouse.rows import (
     to_collection_numbers,
     to_collections,
     to_digests,
+    to_packed,
     to_rkeys,
 )
 
@@ -50,6 +51,7 @@ _POST: Final = {
     "quote_collection": Column("quote_collection", to_collection_numbers),
     "embed": Column("embed"),
     "mentions": Column("mentions", to_actors),
+    "raw": Column("raw", to_packed),
 }
 _WHOLE: Final = TableMap(
     "record",
@@ -65,8 +67,8 @@ _WHOLE: Final = TableMap(
 
 
 def _typed(collection: str, table: str, columns: dict[str, Column] | None = None) -> TableMap:
-    """A table of one collection: whose record, by which key, when; what is the collection's own; the bytes."""
-    return TableMap(table, _PLACE | _TIMES | (columns or {}) | _RAW, collection)
+    """A table of one collection: whose record, by which key, when; the bytes; what is the collection's own."""
+    return TableMap(table, _PLACE | _TIMES | _RAW | (columns or {}), collection)
 
 
 def _engagement(collection: str, table: str) -> TableMap:
