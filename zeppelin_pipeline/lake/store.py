@@ -19,6 +19,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from zeppelin_pipeline.errors import ConfigurationError
 from zeppelin_pipeline.lake import layout
+from zeppelin_pipeline.lake.encoding import Encoding
 from zeppelin_pipeline.lake.locks import Lease, hold_folder
 from zeppelin_pipeline.lake.writer import (
     TEMPORARY_SUFFIX,
@@ -31,6 +32,8 @@ from zeppelin_pipeline.lake.writer import (
 
 #: Older than any writer that still lives: a run writes its longest file in minutes.
 SWEEP_AGE_SECONDS: Final = 6 * 3600.0
+
+_DEFAULT_ENCODING: Final = Encoding()
 
 
 class Lake:
@@ -74,8 +77,7 @@ class Lake:
         schema: pa.Schema,
         *,
         metadata: dict[str, str] | None = None,
-        compression: str = "zstd",
-        dictionary_columns: "list[str] | None" = None,
+        encoding: Encoding = _DEFAULT_ENCODING,
         is_new: bool = False,
     ) -> LakeWriter:
         """Opens a writer whose file appears, complete, at `commit`; at an error nothing appears.
@@ -84,18 +86,12 @@ class Lake:
             path: relative to the lake's root.
             schema: of the rows; its own metadata is kept.
             metadata: key-value pairs of the file, read back by `read_metadata`.
-            compression: of all columns.
-            dictionary_columns: encoded with a dictionary; null takes all, which large binaries only lose time by.
+            encoding: of the columns.
             is_new: `commit` raises FileExistsError when there is a file of that path.
         """
         target = self._absolute(path)
         staged = LocalStage(target, is_new=is_new) if self._is_local else RemoteStage(self._fs, target, is_new=is_new)
-        writer = pq.ParquetWriter(
-            staged.file,
-            schema,
-            compression=compression,
-            use_dictionary=True if dictionary_columns is None else dictionary_columns,
-        )
+        writer = pq.ParquetWriter(staged.file, schema, **encoding.options(schema))
         return LakeWriter(path, staged, writer, metadata or {})
 
     def open_parquet(self, path: str) -> pq.ParquetFile:
@@ -106,7 +102,7 @@ class Lake:
         """
         absolute = self._absolute(path)
         if self._is_local:
-            return pq.ParquetFile(absolute)
+            return pq.ParquetFile(absolute, pre_buffer=False)  # which would read by threads, for slower stores
         return pq.ParquetFile(absolute, filesystem=self._fs)
 
     def read_metadata(self, path: str) -> dict[str, str]:

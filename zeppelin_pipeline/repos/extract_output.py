@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from zeppelin_pipeline.atproto.scan import ScannedRepository
 from zeppelin_pipeline.lake import layout
+from zeppelin_pipeline.lake.encoding import record_encoding
 from zeppelin_pipeline.lake.schemas import RECORD_DATASETS
 from zeppelin_pipeline.lake.store import FileStats, Lake, LakeWriter
 from zeppelin_pipeline.records.gathering import Gathering, parts_within
@@ -184,7 +185,7 @@ class _Dataset:
         if not self._count:
             return
         if self._writer is None:
-            self._writer = self._lake.open_writer(self._path, self._schema)
+            self._writer = self._lake.open_writer(self._path, self._schema, encoding=record_encoding(self._schema))
         self._writer.write_table(pa.Table.from_batches(self._batches, self._schema).unify_dictionaries())
         self._batches = []
         self._count = self._bytes = 0

@@ -56,7 +56,7 @@ def read_batches(lake: Lake, shard: str) -> ShardBatches:
         if dataset in files:
             with lake.open_parquet(files[dataset]) as opened:
                 for group in range(opened.num_row_groups):
-                    yield from opened.iter_batches(batch_size=BATCH_ROWS, row_groups=[group], columns=columns)
+                    yield from opened.iter_batches(BATCH_ROWS, [group], columns, use_threads=False)
 
     return ShardBatches(
         shard=shard,

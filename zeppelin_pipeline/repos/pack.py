@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from zeppelin_pipeline.lake import layout
+from zeppelin_pipeline.lake.encoding import Encoding
 from zeppelin_pipeline.lake.schemas import PACK
 from zeppelin_pipeline.lake.store import FileStats, Lake, LakeWriter
 
@@ -28,6 +29,9 @@ ABSENT: Final = "absent"
 FAILED: Final = "failed"
 #: Not an outcome: the row holds a piece of the CAR of the outcome that follows, in a row group of its own.
 PIECE: Final = "piece"
+
+#: CARs and documents are each of their own.
+ENCODING: Final = Encoding(dictionaries=frozenset({"host"}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +149,7 @@ class PackWriter:
     def _write_row_group(self) -> None:
         if self._writer is None:
             path = layout.pack_part(self._shard, self._next_part)
-            self._writer = self._lake.open_writer(
-                path, PACK, metadata={"shard": self._shard}, dictionary_columns=["host"]
-            )
+            self._writer = self._lake.open_writer(path, PACK, metadata={"shard": self._shard}, encoding=ENCODING)
         self._writer.write_table(_to_table(self._rows))
         self._rows.clear()
         self._row_bytes = 0
@@ -258,7 +260,7 @@ def _rows_of_part(file: pq.ParquetFile, places: list[tuple[int, int]]) -> Iterat
             continue
         if held is None or held[0] != group:
             held = None
-            held = group, _to_rows(file.read_row_group(group))
+            held = group, _to_rows(file.read_row_group(group, use_threads=False))
         yield held[1][last - starts[group]]
 
 
@@ -270,7 +272,7 @@ def _pieced_row(file: pq.ParquetFile, groups: range) -> PackRow:
     car, at = np.empty(sum(sizes), np.uint8), 0
     row: PackRow | None = None
     for group in groups:
-        row = _to_rows(file.read_row_group(group))[0]
+        row = _to_rows(file.read_row_group(group, use_threads=False))[0]
         piece = np.frombuffer(row.car or b"", np.uint8)
         car[at : at + len(piece)] = piece
         at += len(piece)

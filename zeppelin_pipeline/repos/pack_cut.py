@@ -14,7 +14,15 @@ import pyarrow.parquet as pq
 
 from zeppelin_pipeline.lake.schemas import PACK
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.repos.pack import ABSENT, CONTENT, PIECE, latest_places, part_identities, with_all_columns
+from zeppelin_pipeline.repos.pack import (
+    ABSENT,
+    CONTENT,
+    ENCODING,
+    PIECE,
+    latest_places,
+    part_identities,
+    with_all_columns,
+)
 
 #: In a part's metadata: it holds no CARs any more.
 WITHOUT_CARS: Final = "without_cars"
@@ -70,7 +78,7 @@ def cut_pack(lake: Lake, shard: str, removed: Mapping[str, str], *, without_cars
             if goes:
                 content |= {WITHOUT_CARS: "yes"}
             before = lake.size(part.path)
-            with lake.open_writer(part.path, PACK, metadata=content, dictionary_columns=["host"]) as writer:
+            with lake.open_writer(part.path, PACK, metadata=content, encoding=ENCODING) as writer:
                 first = 0
                 for group in range(file.num_row_groups):
                     table = _read_group(file, group, is_without_cars=WITHOUT_CARS in content)
