@@ -1,6 +1,5 @@
 """Loads of one shard: every row in its table, the ledger, and what a second load changes."""
 
-from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -389,18 +388,3 @@ def test_a_cid_that_the_lake_may_not_hold_ends_the_load(connection: psycopg.Conn
 def test_a_database_that_is_no_warehouse_says_so(empty_postgres_url: str):
     with psycopg.connect(empty_postgres_url) as empty, pytest.raises(CorruptStateError, match="zeppelin migrate"):
         read_key_space(empty)
-
-
-def test_only_the_columns_that_are_asked_for_are_read_for_the_dictionaries(connection: psycopg.Connection):
-    whole = random_shard(11, records=50).batches()
-    asked: list[tuple[str, tuple[str, ...] | None]] = []
-
-    def read(dataset: str, columns: list[str] | None) -> Any:
-        asked.append((dataset, tuple(columns) if columns else None))
-        return whole.read(dataset, columns)
-
-    spied = replace(whole, read=read)
-    load_shard(connection, spied)
-    first = dict(asked[:9])
-    assert first["post"] is not None
-    assert "raw" not in first["post"]

@@ -71,7 +71,7 @@ class DictionaryWriter:
     def add_batch(self, batch: pa.RecordBatch, named: Mapping[str, str]) -> None:
         """Every text of a batch in the columns that are named, each with its dictionary."""
         remember_texts(self._keys, batch, named)
-        self._write_new()
+        self.write_new()
 
     def publish(self) -> list[Collision]:
         """Insert what is new, in order of id; the caller commits.
@@ -89,7 +89,8 @@ class DictionaryWriter:
             collisions += [Collision(dictionary, text, holder) for text, holder in rows]
         return collisions
 
-    def _write_new(self) -> None:
+    def write_new(self) -> None:
+        """Writes down the texts that keys were made for since this was done last."""
         for dictionary, column in _TEXT_COLUMNS.items():
             ids, texts = self._keys.memories[dictionary].take_new()
             copy_batches(self._connection, f"new_{dictionary}", [pa.record_batch({"id": ids, column: texts})])

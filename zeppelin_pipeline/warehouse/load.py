@@ -21,11 +21,12 @@ from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.batches import ShardBatches
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.copying import copy_batches
-from zeppelin_pipeline.warehouse.dictionaries import ACTOR, Collision, DictionaryWriter, named_texts
+from zeppelin_pipeline.warehouse.dictionaries import DictionaryWriter
 from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRanges
+from zeppelin_pipeline.warehouse.keyed_shard import KeyedShard
 from zeppelin_pipeline.warehouse.merge import Changes, Merge
 from zeppelin_pipeline.warehouse.queries import load_queries
-from zeppelin_pipeline.warehouse.rows import only_of, repo_rows, without
+from zeppelin_pipeline.warehouse.rows import repo_rows, without
 from zeppelin_pipeline.warehouse.set_aside import rejected_by_reason, set_aside_rows, spoiled_repositories
 from zeppelin_pipeline.warehouse.tables import TABLES
 
@@ -97,13 +98,13 @@ def load_shard(
         known, _ = _ledger_entry(connection, batches, started)
     if known is not None and not anew:
         return known
-    keys, spoiled = _prepare(connection, batches)
+    keyed, spoiled = _prepare(connection, batches)
     with connection.transaction():
         connection.execute(load_queries()["lock_shard"], {"shard": batches.shard})
         known, version = _ledger_entry(connection, batches, started)  # another load may have ended while we waited
         if known is not None and not anew:
             return known
-        load = _Load(connection, keys, batches, spoiled, batches.shard)
+        load = _Load(connection, keyed, spoiled, batches.shard)
         return load.run(started, report, anew=anew or version not in {None, batches.version})
 
 
@@ -117,19 +118,22 @@ def load_repositories(connection: Connection[TupleRow], batches: ShardBatches) -
         batches: of the repositories; the name of their shard says nothing.
     """
     started = time.monotonic()
-    keys, spoiled = _prepare(connection, batches)
+    keyed, spoiled = _prepare(connection, batches)
     with connection.transaction():
-        load = _Load(connection, keys, batches, spoiled, None)
+        load = _Load(connection, keyed, spoiled, None)
         return load.run(started, None, anew=False)
 
 
-def _prepare(connection: Connection[TupleRow], batches: ShardBatches) -> tuple[BatchKeys, dict[str, str]]:
-    """Commits the dictionaries; the keys of all texts, and the repositories that a collision spoils, by DID."""
+def _prepare(connection: Connection[TupleRow], batches: ShardBatches) -> tuple[KeyedShard, dict[str, str]]:
+    """Commits the dictionaries; gives the rows in keys, and what collided by the DID of each repository it spoils."""
     keys = BatchKeys(read_key_space(connection))
     connection.commit()
+    keyed = KeyedShard(batches, keys)
     with connection.transaction():
-        collisions = _publish_dictionaries(connection, keys, batches)
-    return keys, spoiled_repositories(batches, collisions)
+        writer = DictionaryWriter(connection, keys)
+        keyed.note_texts(writer)
+        collisions = writer.publish()
+    return keyed, spoiled_repositories(batches, collisions)
 
 
 def _ledger_entry(
@@ -156,16 +160,6 @@ def _ledger_entry(
     return known, version
 
 
-def _publish_dictionaries(connection: Connection[TupleRow], keys: BatchKeys, batches: ShardBatches) -> list[Collision]:
-    """Every text that the rows will need, in its dictionary; those that cannot be, told."""
-    writer = DictionaryWriter(connection, keys)
-    named = {dataset: {"did": ACTOR} for dataset in ("repo", "rejected")}
-    for dataset, columns in (named | {dataset: named_texts(dataset) for dataset in TABLES}).items():
-        for batch in batches.read(dataset, list(columns)):
-            writer.add_batch(batch, columns)
-    return writer.publish()
-
-
 @dataclass(frozen=True, slots=True)
 class _Chosen:
     """Whose rows are taken, by DID.
@@ -185,15 +179,15 @@ class _Load:
     def __init__(
         self,
         connection: Connection[TupleRow],
-        keys: BatchKeys,
-        batches: ShardBatches,
+        keyed: KeyedShard,
         spoiled: Mapping[str, str],
         shard: str | None,
     ) -> None:
         self._shard = shard
+        self._keyed = keyed
         self._connection = connection
-        self._keys = keys
-        self._batches = batches
+        self._keys = keyed.keys
+        self._batches = keyed.batches
         self._spoiled = spoiled
         self._spoiled_dids = pa.array(list(spoiled), pa.string())
         self._queries = load_queries()
@@ -234,17 +228,16 @@ class _Load:
     def _execute(self, query: str, **parameters: object) -> Cursor[TupleRow]:
         return self._connection.execute(self._queries[query], {"shard": self._shard, **parameters})
 
-    def _read(self, dataset: str) -> Iterator[pa.RecordBatch]:
-        """A dataset without the repositories that a collision of keys spoiled."""
-        columns = TABLES[dataset].sources if dataset in TABLES else None
-        for batch in self._batches.read(dataset, columns):
-            yield batch if not self._spoiled else without(batch, self._spoiled_dids)
+    def _incoming(self) -> Iterator[pa.RecordBatch]:
+        """The repositories, without those that a collision of keys spoiled."""
+        for batch in self._batches.read("repo", None):
+            yield repo_rows(batch if not self._spoiled else without(batch, self._spoiled_dids), self._keys)
 
     def _choose(self, *, anew: bool) -> _Chosen:
         """Claim the shard's repositories and decide how the rows of each are taken."""
         self._execute("create_incoming")
         self._execute("create_chosen")
-        incoming = copy_batches(self._connection, "incoming", (repo_rows(b, self._keys) for b in self._read("repo")))
+        incoming = copy_batches(self._connection, "incoming", self._incoming())
         claimed = [actor for (actor,) in self._execute("claim_repositories")]
         if len(claimed) == incoming:
             return _Chosen()
@@ -264,9 +257,10 @@ class _Load:
             nonlocal rows
             rows = 0
             dids = None if owners is None else pa.array(owners, pa.string())
-            for batch in self._read(dataset):
-                rows += batch.num_rows
-                yield table.to_rows(batch if dids is None else only_of(batch, dids), self._keys)
+            for held in self._keyed.rows(dataset):
+                kept = held.without(self._spoiled_dids) if self._spoiled else held
+                rows += len(kept.owners)
+                yield (kept if dids is None else kept.only_of(dids)).rows
 
         changes = Changes()
         if chosen.merged:
