@@ -22,7 +22,7 @@ from bench.backfill_input import BackfillInput
 from bench.sizes import RelationSize, relation_sizes
 from bench.stage_cost import Stage, Watch, peak_bytes_of, watch
 from bench.temporary_warehouse import empty_database
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, RANGES_OF_A_RUN, recompute
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, RANGES_OF_A_RUN, recompute_ranges
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.load import load_shard_batches
@@ -214,7 +214,7 @@ def _counts(url: str) -> Iterator[Task]:
 
 def _count(url: str, aggregate: str, key_ranges: Sequence[str]) -> int:
     with connect(url, application=APPLICATION, autocommit=True) as connection:
-        return sum(recompute(connection, aggregate, key_range).base_rows for key_range in key_ranges)
+        return sum(result.base_rows for result in recompute_ranges(connection, aggregate, key_ranges))
 
 
 def _sizes(url: str) -> list[RelationSize]:

@@ -1,4 +1,5 @@
--- Derived counts, recomputed from the base tables for one range of accounts: %(low)s to %(high)s, both included.
+-- Derived counts, recomputed from the base tables for the accounts from %(low)s to %(high)s, both included: one key range, or several that
+-- are adjacent. What is told is told of each key range that has anything, by its accounts' uppermost bits.
 -- Two likes of one account on one post count once.
 --
 -- A recomputation adds what the counts are off by. One statement sees the rows and their counts as of one moment, and whoever changes
@@ -47,9 +48,11 @@ WITH likes AS (
         (likes, reposts, replies, quotes) =
         (held.likes + excluded.likes, held.reposts + excluded.reposts,
         held.replies + excluded.replies, held.quotes + excluded.quotes)
-    RETURNING 1
+    RETURNING actor_id
 )
-SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM written), (SELECT coalesce(sum(base), 0)::bigint FROM counted);
+SELECT actor_id >> %(shift)s::integer AS upper_bits, sum(rows), sum(off), sum(base)::bigint FROM (
+    SELECT actor_id, 1 AS rows, 0 AS off, base FROM counted UNION ALL SELECT actor_id, 0, 1, 0 FROM written
+) AS told GROUP BY 1;
 
 -- name: recompute_actor_counts
 -- Followers, follows and posts of each account of a range: rows that have counts, rows that were off, base rows.
@@ -82,9 +85,11 @@ WITH followers AS (
     ON CONFLICT (actor_id) DO UPDATE SET
         (followers, follows, posts) =
         (held.followers + excluded.followers, held.follows + excluded.follows, held.posts + excluded.posts)
-    RETURNING 1
+    RETURNING actor_id
 )
-SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM written), (SELECT coalesce(sum(base), 0)::bigint FROM counted);
+SELECT actor_id >> %(shift)s::integer AS upper_bits, sum(rows), sum(off), sum(base)::bigint FROM (
+    SELECT actor_id, 1 AS rows, 0 AS off, base FROM counted UNION ALL SELECT actor_id, 0, 1, 0 FROM written
+) AS told GROUP BY 1;
 
 -- name: recompute_record_counts
 -- Likes of records that are no posts, members of lists, and who joined by starter packs, of a range of accounts: rows that have counts,
@@ -117,17 +122,29 @@ WITH likes AS (
     ORDER BY actor_id, collection, rkey
     ON CONFLICT (actor_id, collection, rkey) DO UPDATE SET
         (likes, items) = (held.likes + excluded.likes, held.items + excluded.items)
-    RETURNING 1
+    RETURNING actor_id
 )
-SELECT (SELECT count(*) FROM counted), (SELECT count(*) FROM written), (SELECT coalesce(sum(base), 0)::bigint FROM counted);
+SELECT actor_id >> %(shift)s::integer AS upper_bits, sum(rows), sum(off), sum(base)::bigint FROM (
+    SELECT actor_id, 1 AS rows, 0 AS off, base FROM counted UNION ALL SELECT actor_id, 0, 1, 0 FROM written
+) AS told GROUP BY 1;
 
--- name: computed_range
--- Whether a range was computed before.
-SELECT 1 FROM aggregate_range WHERE aggregate = %(aggregate)s AND key_range = %(key_range)s;
+-- name: bytes_of_counted
+-- Of the rows of the tables that nearly all counts are of.
+SELECT sum(pg_relation_size(name))::bigint FROM unnest(ARRAY['"like"', 'repost', 'post', 'follow']::regclass[]) AS counted (name);
 
--- name: mark_range_computed
--- When a range was last recomputed, and from how much.
+-- name: lock_ranges
+-- One recomputation of a range at a time, to the end of the transaction; all lock in the same order.
+SELECT pg_advisory_xact_lock(hashtextextended(%(aggregate)s || ' ' || key_range, 0))
+FROM unnest(%(key_ranges)s::text[]) WITH ORDINALITY AS wanted (key_range, position) ORDER BY position;
+
+-- name: computed_ranges
+-- Which of these ranges were computed before.
+SELECT key_range FROM aggregate_range WHERE aggregate = %(aggregate)s AND key_range = ANY(%(key_ranges)s);
+
+-- name: mark_ranges_computed
+-- When ranges were last recomputed, and from how much.
 INSERT INTO aggregate_range (aggregate, key_range, rows, base_rows, computed_at)
-VALUES (%(aggregate)s, %(key_range)s, %(rows)s, %(base_rows)s, now())
+SELECT %(aggregate)s, computed.key_range, computed.rows, computed.base_rows, now()
+FROM unnest(%(key_ranges)s::text[], %(rows)s::bigint[], %(base_rows)s::bigint[]) AS computed (key_range, rows, base_rows)
 ON CONFLICT (aggregate, key_range) DO UPDATE SET
     (rows, base_rows, computed_at) = (excluded.rows, excluded.base_rows, excluded.computed_at);

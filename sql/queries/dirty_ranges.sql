@@ -13,6 +13,6 @@ WHERE marked.aggregate NOT IN ('post_search', 'name_search')
 SELECT aggregate, key_range, min(marked_at) AS marked_at, count(*) AS marks
 FROM dirty_range GROUP BY 1, 2 ORDER BY 3, 1, 2;
 
--- name: clear_dirty_range
+-- name: clear_dirty_ranges
 -- The marks that this statement sees: what set them is committed, and later statements of the transaction see it.
-DELETE FROM dirty_range WHERE aggregate = %(aggregate)s AND key_range = %(key_range)s;
+DELETE FROM dirty_range WHERE aggregate = %(aggregate)s AND key_range = ANY(%(key_ranges)s) RETURNING key_range;

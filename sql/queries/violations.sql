@@ -17,9 +17,9 @@ CREATE TEMPORARY TABLE IF NOT EXISTS judged (
 ) ON COMMIT DELETE ROWS;
 
 -- name: judge_range
--- What may break a rule of the accounts of a range: how many posts were looked at, how many are to be judged one by one. Of the replies in
--- their threads these are only those in gated threads, and those that stand amiss, which is found of all of them at once; further quotes of
--- gated posts, and what was found to break a rule.
+-- What may break a rule of the accounts of a range: by their uppermost bits, how many posts were looked at; and with each how many posts of
+-- all are to be judged one by one. Of the replies in the accounts' threads these are only those in gated threads, and those that stand
+-- amiss, which is found of all of them at once; further quotes of gated posts, and what was found to break a rule.
 WITH RECURSIVE reply AS MATERIALIZED (
     SELECT post.actor_id, post.rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
         post.quote_actor, post.quote_rkey, post.quote_collection
@@ -58,7 +58,7 @@ WITH RECURSIVE reply AS MATERIALIZED (
     FROM postgate
     JOIN post ON post.quote_actor = postgate.actor_id AND post.quote_rkey = postgate.rkey
     WHERE postgate.actor_id BETWEEN %(low)s AND %(high)s AND postgate.is_embedding_disabled AND post.quote_collection = 1
-), known AS MATERIALIZED (
+), known AS (
     SELECT actor_id, rkey, post.reply_root_actor, post.reply_root_rkey, post.reply_parent_actor, post.reply_parent_rkey,
         post.quote_actor, post.quote_rkey, post.quote_collection
     FROM violation LEFT JOIN post USING (actor_id, rkey) WHERE ruler BETWEEN %(low)s AND %(high)s
@@ -67,7 +67,10 @@ WITH RECURSIVE reply AS MATERIALIZED (
     SELECT * FROM gated UNION ALL SELECT * FROM amiss UNION ALL SELECT * FROM quote UNION ALL SELECT * FROM known
     RETURNING 1
 )
-SELECT (SELECT count(*) FROM reply) + (SELECT count(*) FROM quote) + (SELECT count(*) FROM known), (SELECT count(*) FROM to_judge);
+SELECT account >> %(shift)s::integer AS upper_bits, count(*), (SELECT count(*) FROM to_judge) FROM (
+    SELECT reply_root_actor AS account FROM reply UNION ALL SELECT quote_actor FROM quote
+    UNION ALL SELECT ruler FROM violation WHERE ruler BETWEEN %(low)s AND %(high)s
+) AS looked_at GROUP BY 1;
 
 -- name: judge_posts
 -- Posts that were written or removed, and those that answer them: a parent says what a reply's root has to be.
@@ -187,14 +190,14 @@ WHERE violation.actor_id = judged.actor_id AND violation.rkey = judged.rkey
             AND (found.reply_parent_actor, found.reply_parent_rkey)
             IS NOT DISTINCT FROM (violation.parent_actor, violation.parent_rkey)
     )
-RETURNING violation.kind, violation.parent_actor, violation.parent_rkey;
+RETURNING violation.ruler, violation.kind, violation.parent_actor, violation.parent_rkey;
 
 -- name: add_violations
 -- What is found and was not known; with the parents whose replies count no more.
 INSERT INTO violation (actor_id, rkey, kind, ruler, parent_actor, parent_rkey)
 SELECT actor_id, rkey, kind, ruler, reply_parent_actor, reply_parent_rkey FROM found ORDER BY actor_id, rkey, kind
 ON CONFLICT (actor_id, rkey, kind) DO NOTHING
-RETURNING kind, parent_actor, parent_rkey;
+RETURNING ruler, kind, parent_actor, parent_rkey;
 
 -- name: clear_judged
 -- For a second judgement in the same transaction.

@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from psycopg import sql
 
 from tests.postgres.waiting import PATIENCE_SECONDS, wait_until_waiting
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, RangeResult, recompute, recompute_ranges
 from zeppelin_pipeline.warehouse.key_ranges import range_bounds, range_names
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -106,8 +107,7 @@ def stored(connection: psycopg.Connection) -> tuple[dict[Any, Any], dict[Any, An
 
 def recompute_all(connection: psycopg.Connection) -> None:
     for aggregate in AGGREGATES:
-        for key_range in range_names():
-            recompute(connection, aggregate, key_range)
+        list(recompute_ranges(connection, aggregate, range_names()))
 
 
 @pytest.fixture
@@ -274,3 +274,66 @@ def test_a_reply_that_breaks_its_threadgate_is_not_counted(connection: psycopg.C
     connection.commit()
     recompute_all(connection)
     assert stored(connection)[0] == {(5, 1): (0, 0, 3, 0)}
+
+
+def write_gated_threads(connection: psycopg.Connection) -> None:
+    """Of every account a thread that nobody may answer in, and of every other account an answer."""
+    post = {"created_at": NOW, "embed": 0, "raw": b""}
+    insert(
+        connection,
+        "threadgate",
+        [{"actor_id": who, "rkey": 1, "created_at": NOW, "allow": 0, "raw": b""} for who in ACTORS],
+    )
+    replies = [
+        {"actor_id": who, "rkey": 2000 + n, **post, "reply_root_actor": root, "reply_root_rkey": 1}
+        | {"reply_parent_actor": root, "reply_parent_rkey": 1}
+        for who in ACTORS
+        for n, root in enumerate(ACTORS)
+    ]
+    insert(connection, "post", replies)
+    connection.commit()
+
+
+def told(results: list[RangeResult]) -> list[RangeResult]:
+    return [replace(result, seconds=0.0) for result in results]
+
+
+def transactions(connection: psycopg.Connection) -> int:
+    row = connection.execute("SELECT count(DISTINCT computed_at) FROM aggregate_range").fetchone()
+    connection.commit()
+    return row[0] if row else 0
+
+
+@pytest.mark.parametrize("aggregate", AGGREGATES)
+def test_ranges_that_share_a_transaction_are_told_of_as_if_each_was_alone(
+    connection: psycopg.Connection,
+    rows: dict[str, list[dict[str, Any]]],
+    aggregate: str,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    write_gated_threads(connection)
+    names = [name for name in range_names() if name != "08"]
+    together = told(list(recompute_ranges(connection, aggregate, names)))
+    assert transactions(connection) == 2  # what is not asked for parts them
+    assert [result.key_range for result in together] == names
+    for table in (aggregate.replace("violations", "violation"), "aggregate_range"):
+        connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+    connection.commit()
+    monkeypatch.setattr("zeppelin_pipeline.aggregates.counts.BYTES_AT_ONCE", 512)
+    assert told(list(recompute_ranges(connection, aggregate, names))) == together
+    assert transactions(connection) > 32
+    assert sum(result.base_rows for result in together) > 0 or aggregate == "record_counts"
+
+
+def test_of_ranges_in_one_transaction_only_the_marked_ones_may_be_off(
+    connection: psycopg.Connection, rows: dict[str, list[dict[str, Any]]]
+):
+    list(recompute_ranges(connection, "post_counts", range_names()))
+    connection.execute("UPDATE post_counts SET likes = likes + 1")
+    connection.execute("INSERT INTO dirty_range (aggregate, key_range) VALUES ('post_counts', '07')")
+    connection.commit()
+    results = {result.key_range: result for result in recompute_ranges(connection, "post_counts", range_names())}
+    assert results["07"].drifted > 0
+    assert not results["07"].is_drift
+    assert all(result.is_drift for name, result in results.items() if result.drifted and name != "07")
+    assert connection.execute("SELECT count(*) FROM dirty_range").fetchone() == (0,)

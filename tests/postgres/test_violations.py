@@ -113,7 +113,8 @@ def write_replies(connection: psycopg.Connection) -> None:
 
 
 def judge_all(connection: psycopg.Connection) -> Judgement:
-    return judge_range(connection, LOWEST, HIGHEST)
+    found = judge_range(connection, LOWEST, HIGHEST).values()
+    return Judgement(*(sum(getattr(each, name) for each in found) for name in ("judged", "added", "removed")))
 
 
 def violators(connection: psycopg.Connection, kind: int) -> set[tuple[int, int]]:

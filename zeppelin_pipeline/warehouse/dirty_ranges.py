@@ -5,7 +5,7 @@ does not see stays. Here is also which columns say what a row counts for.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -110,11 +110,11 @@ def list_dirty_ranges(connection: Connection[TupleRow]) -> list[DirtyRange]:
     return [DirtyRange(*row) for row in connection.execute(load_queries()["list_dirty_ranges"])]
 
 
-def clear_dirty_range(connection: Connection[TupleRow], aggregate: str, key_range: str) -> int:
-    """Clears the marks that are there now; the caller then recomputes the range in the same transaction.
+def clear_dirty_ranges(connection: Connection[TupleRow], aggregate: str, key_ranges: Sequence[str]) -> set[str]:
+    """Clears the marks that are there now; the caller then recomputes the ranges in the same transaction.
 
     Returns:
-        How many there were.
+        Those of the ranges that were marked.
     """
-    parameters = {"aggregate": aggregate, "key_range": key_range}
-    return connection.execute(load_queries()["clear_dirty_range"], parameters).rowcount
+    parameters = {"aggregate": aggregate, "key_ranges": list(key_ranges)}
+    return {key_range for (key_range,) in connection.execute(load_queries()["clear_dirty_ranges"], parameters)}

@@ -1,5 +1,6 @@
 """The key ranges that derived tables are cut into, by the account that a count is of; arithmetic only."""
 
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import numpy as np
@@ -31,6 +32,28 @@ def range_bounds(key_range: str) -> tuple[int, int]:
     """
     low = _LOWEST + range_names().index(key_range) * _WIDTH
     return low, low + _WIDTH - 1
+
+
+def name_of_upper_bits(upper_bits: int) -> str:
+    """The name of the range of an account, from its key shifted right by SHIFT."""
+    return range_name(upper_bits + RANGES // 2)
+
+
+def adjacent_ranges(key_ranges: Iterable[str], most: int) -> Iterator[list[str]]:
+    """Ranges in order of their keys, together where nothing is between them.
+
+    Args:
+        key_ranges: names, each once.
+        most: that are together, at least 1.
+    """
+    together: list[str] = []
+    for name in sorted(key_ranges):
+        if together and (len(together) == most or int(name, 16) != int(together[-1], 16) + 1):
+            yield together
+            together = []
+        together.append(name)
+    if together:
+        yield together
 
 
 def ranges_of(actors: pa.Array) -> set[int]:

@@ -7,13 +7,15 @@ a post is judged; later ones count from the next judgement of the range on.
 A reply that breaks its threadgate is not counted at its parent: the count moves with the judgement.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.warehouse.key_ranges import SHIFT, name_of_upper_bits
 from zeppelin_pipeline.warehouse.queries import load_queries
 
 #: The rule that was broken, as `violation.kind` says it.
@@ -58,13 +60,27 @@ class Judgement:
     removed: int
 
 
-def judge_range(connection: Connection[TupleRow], low: int, high: int) -> Judgement:
-    """Judges all that can break a rule of the accounts from `low` to `high`, in the caller's transaction."""
+def judge_range(connection: Connection[TupleRow], low: int, high: int) -> dict[str, Judgement]:
+    """Judges all that can break a rule of the accounts from `low` to `high`, in the caller's transaction.
+
+    Returns:
+        What was done of each key range that has anything, by its name. A violation is of the range of its ruler; one
+        that was found by the way and is of a range beyond these is told with the one nearest to it.
+    """
     queries = load_queries()
     _make_tables(connection)
-    row = connection.execute(queries["judge_range"], {"low": low, "high": high}).fetchone()
-    looked_at, to_judge = row or (0, 0)
-    return replace(_judge(connection, to_judge), judged=looked_at)
+    parameters = {"low": low, "high": high, "shift": SHIFT}
+    rows = connection.execute(queries["judge_range"], parameters).fetchall()
+    if not rows:
+        return {}
+    ruled = _judge(connection, to_judge=rows[0][2])
+    judged = {upper_bits: looked_at for upper_bits, looked_at, _ in rows}
+    first, last = low >> SHIFT, high >> SHIFT
+    added, removed = (Counter(min(max(ruler >> SHIFT, first), last) for ruler in rulers) for rulers in ruled)
+    return {
+        name_of_upper_bits(bits): Judgement(judged.get(bits, 0), added[bits], removed[bits])
+        for bits in {*judged, *added, *removed}
+    }
 
 
 def judge_changes(connection: Connection[TupleRow], changed: Changed) -> Judgement:
@@ -77,7 +93,8 @@ def judge_changes(connection: Connection[TupleRow], changed: Changed) -> Judgeme
         if keys:
             actors, rkeys = zip(*keys, strict=True)
             judged += connection.execute(queries[query], {"actors": list(actors), "rkeys": list(rkeys)}).rowcount
-    return _judge(connection, judged)
+    added, removed = _judge(connection, judged)
+    return Judgement(judged, len(added), len(removed))
 
 
 def _make_tables(connection: Connection[TupleRow]) -> None:
@@ -86,28 +103,33 @@ def _make_tables(connection: Connection[TupleRow]) -> None:
     connection.execute(queries["create_found"])
 
 
-def _judge(connection: Connection[TupleRow], judged: int) -> Judgement:
+def _judge(connection: Connection[TupleRow], to_judge: int) -> tuple[list[int], list[int]]:
+    """The rulers of the violations that were added, and of those that were removed."""
     queries = load_queries()
-    removed = added = 0
-    if judged >= _INDEXED_FROM:
+    if to_judge == 0:
+        return [], []
+    if to_judge >= _INDEXED_FROM:
         connection.execute(queries["index_judged"])
         connection.execute(queries["analyze_judged"])
-    if judged:
-        connection.execute(queries["find_violations"], prepare=True)  # to plan it takes as long as to judge 200 posts
-        removed = _move_counts(connection, "remove_violations", 1)
-        added = _move_counts(connection, "add_violations", -1)
-        connection.execute(queries["clear_judged"])
-        connection.execute(queries["clear_found"])
-    return Judgement(judged, added, removed)
+    connection.execute(queries["find_violations"], prepare=True)  # to plan it takes as long as to judge 200 posts
+    removed = _move_counts(connection, "remove_violations", 1)
+    added = _move_counts(connection, "add_violations", -1)
+    connection.execute(queries["clear_judged"])
+    connection.execute(queries["clear_found"])
+    return added, removed
 
 
-def _move_counts(connection: Connection[TupleRow], query: str, by: int) -> int:
-    """Runs a statement that gives the violations it changed; their parents have more replies, or fewer."""
+def _move_counts(connection: Connection[TupleRow], query: str, by: int) -> list[int]:
+    """Runs a statement that changes violations; their parents have more replies, or fewer.
+
+    Returns:
+        The rulers of those that it changed.
+    """
     queries = load_queries()
     rows = connection.execute(queries[query]).fetchall()
-    parents = [(actor, rkey) for kind, actor, rkey in rows if kind == THREADGATE and actor is not None]
+    parents = [(actor, rkey) for _, kind, actor, rkey in rows if kind == THREADGATE and actor is not None]
     if parents:
         actors, rkeys = zip(*parents, strict=True)
         name = "count_replies_again" if by > 0 else "count_replies_no_more"
         connection.execute(queries[name], {"actors": list(actors), "rkeys": list(rkeys)})
-    return len(rows)
+    return [ruler for ruler, *_ in rows]

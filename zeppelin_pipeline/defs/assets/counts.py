@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import dagster as dg
 
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, RANGES_OF_A_RUN, VIOLATIONS, RangeResult, recompute
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, RANGES_OF_A_RUN, VIOLATIONS, RangeResult, recompute_ranges
 from zeppelin_pipeline.defs.assets.warehouse import load_epoch, warehouse_indexes
 from zeppelin_pipeline.defs.metadata import markdown_table, rate
 from zeppelin_pipeline.defs.partitions import KEY_RANGES
@@ -52,8 +52,8 @@ def _counts_asset(name: str) -> dg.AssetsDefinition:
         results: list[RangeResult] = []
         told_at = time.monotonic()
         with warehouse.connect(name) as connection:
-            for key_range in context.partition_keys:
-                results.append(recompute(connection, name, key_range))
+            for result in recompute_ranges(connection, name, context.partition_keys):
+                results.append(result)
                 if time.monotonic() - told_at > TELLING_SECONDS:
                     told_at = time.monotonic()
                     context.log.info("%d of %d ranges", len(results), len(context.partition_keys))
