@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 from bench.stage_cost import Stage, median_of, watch
 from bench.synthetic_shards import synthetic_shard
 from bench.temporary_warehouse import empty_warehouse, temporary_server
-from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
+from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres, server_settings
 from zeppelin_pipeline.warehouse.batches import ShardBatches
 from zeppelin_pipeline.warehouse.indexes import build_indexes
 from zeppelin_pipeline.warehouse.load import load_shard
@@ -31,7 +31,7 @@ FIRST_PROBE = 1_000
 
 def main() -> None:
     options = _parser().parse_args()
-    with temporary_server() as server:
+    with temporary_server(server_settings(options.shared_buffers << 20)) as server:
         load_shard_once(server)
         small = _probes(server, options, records=0)
         large = _probes(server, options, records=options.records)
@@ -107,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--shard", type=int, default=200_000, help="records of a shard whose load is measured")
     parser.add_argument("--records-of-repository", type=int, default=500)
     parser.add_argument("--accounts", type=int, default=100_000, help="that records speak of")
+    parser.add_argument("--shared-buffers", type=int, default=512, help="MiB of pages that the server keeps")
     parser.add_argument("--repeats", type=int, default=3)
     return parser
 

@@ -3,7 +3,7 @@
 import signal
 import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -12,20 +12,23 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
+from zeppelin_pipeline.stack.embedded_postgres import SERVER_SETTINGS, EmbeddedPostgres
 from zeppelin_pipeline.warehouse.migrations import migrate
 
 
 @contextmanager
-def temporary_server() -> Generator[EmbeddedPostgres]:
+def temporary_server(settings: Mapping[str, str] = SERVER_SETTINGS) -> Generator[EmbeddedPostgres]:
     """A server with the settings of the stack, all durability on, removed at the end, which SIGTERM brings as well.
 
     Its folder is open to all users: as root the server runs under another account.
+
+    Args:
+        settings: in the place of those that the stack has by default.
     """
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(128 + signal.SIGTERM))
     with tempfile.TemporaryDirectory(prefix="zeppelin-bench-") as folder:
         Path(folder).chmod(0o755)
-        with EmbeddedPostgres(Path(folder) / "postgres") as server:
+        with EmbeddedPostgres(Path(folder) / "postgres", settings=settings) as server:
             yield server
 
 

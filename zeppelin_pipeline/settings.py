@@ -51,6 +51,12 @@ class Settings(BaseSettings):
         None, description="Folder of PostgreSQL 18's programs for the embedded server."
     )
     postgres_port: Port | None = Field(None, description="Port of the embedded server. Default: a free one, then kept.")
+    postgres_shared_buffers_bytes: int = Field(
+        512 * MEBIBYTE,
+        ge=MEBIBYTE,
+        le=1 << 40,
+        description="Pages that the embedded server keeps. A large warehouse wants a quarter of the machine's memory.",
+    )
     dagster_postgres_url: str | None = Field(
         None,
         description="Database of Dagster's own storage. Default: SQLite; `up` and `demo` put it beside the warehouse.",

@@ -49,6 +49,11 @@ SERVER_SETTINGS: Mapping[str, str] = {
 }
 
 
+def server_settings(shared_buffers_bytes: int) -> Mapping[str, str]:
+    """The stack's settings, with so much memory for pages."""
+    return {**SERVER_SETTINGS, "shared_buffers": f"{shared_buffers_bytes // 1024}kB"}
+
+
 class EmbeddedPostgres:
     """One server over one folder; `start` and `stop`, or a `with` block.
 

@@ -13,7 +13,7 @@ from zeppelin_pipeline.stack.child import Program, answers
 from zeppelin_pipeline.stack.dagster_client import UNFINISHED_RUNS, DagsterClient
 from zeppelin_pipeline.stack.dagster_home import dagster_environment, find_instance_file, make_dagster_database
 from zeppelin_pipeline.stack.dagster_programs import DagsterPlan, start_dagster
-from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
+from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres, server_settings
 from zeppelin_pipeline.stack.ports import free_port, preferred_port
 from zeppelin_pipeline.stack.supervisor import Supervisor
 from zeppelin_pipeline.warehouse.migrations import migrate
@@ -64,7 +64,12 @@ def warehouse_of(settings: Settings, supervisor: Supervisor | None = None) -> Ge
 
 def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
     """The server of the home folder; not started."""
-    return EmbeddedPostgres(settings.home / "postgres", settings.postgres_port, bindir=settings.postgres_bindir)
+    return EmbeddedPostgres(
+        settings.home / "postgres",
+        settings.postgres_port,
+        bindir=settings.postgres_bindir,
+        settings=server_settings(settings.postgres_shared_buffers_bytes),
+    )
 
 
 @contextmanager
