@@ -101,7 +101,6 @@ def main() -> int:
     parser.add_argument("--events-a-second", type=float, default=20.0, help="of the relay that is followed meanwhile")
     parser.add_argument("--seed", type=int, default=1, help="of the faults")
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the servers are ended
     OUT.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="run-", dir=OUT) as folder,  # beside the packs, which it gets links to

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.stage_cost import children_of, tree_cpu_seconds
-from tests.conformance.appview import IMAGE_URL_PATTERN, PLAYLIST_URL_PATTERN, THUMBNAIL_URL_PATTERN
+from tests.conformance.appview import LIKE_OFFICIAL
 from zeppelin_pipeline.stack.child import Child, Program, answers
 from zeppelin_pipeline.stack.ports import free_port
 from zeppelin_pipeline.stack.process_table import PROC, command_line
@@ -68,12 +68,7 @@ def our_service(
         **_prefixed(
             {
                 "PORT": str(port),
-                "IMAGE_URL_PATTERN": IMAGE_URL_PATTERN,
-                "VIDEO_PLAYLIST_URL_PATTERN": PLAYLIST_URL_PATTERN,
-                "VIDEO_THUMBNAIL_URL_PATTERN": THUMBNAIL_URL_PATTERN,
-                "THIRD_PARTY_BLOCKS_HIDE": "true",
-                "DETACHED_QUOTES_HIDE": "true",
-                "RATE_LIMIT_REQUESTS": "0",
+                **LIKE_OFFICIAL,
                 **settings,
             }
         ),
@@ -90,7 +85,7 @@ def our_service(
 
 
 def _prefixed(settings: Mapping[str, str]) -> dict[str, str]:
-    return {f"ZEPPELIN_API_{name}": value for name, value in settings.items()}
+    return {f"ZEPPELIN_API_{name.upper()}": value for name, value in settings.items()}
 
 
 def official_service(url: str, server_pid: int) -> Service:

@@ -37,7 +37,7 @@ class Load:
 
     Attributes:
         wall_seconds: from the first request to the last answer.
-        seconds: that each took, in the order in which they ended.
+        seconds: that each request took, in the order in which they ended.
         failed: answers other than 200, and connections that broke.
     """
 
@@ -47,11 +47,11 @@ class Load:
 
     @property
     def requests(self) -> int:
-        """That were answered."""
+        """How many were answered."""
         return len(self.seconds)
 
     def millis(self, percentile: float) -> float:
-        """So many of a hundred took no longer."""
+        """The time that so many of a hundred requests did not exceed."""
         return float(np.percentile(self.seconds, percentile)) * 1000
 
 

@@ -16,9 +16,15 @@ from zeppelin_pipeline.stack.ports import free_port
 
 STOP_SECONDS = 30
 #: Where the official services put pictures and videos; ours is told to put them there too.
-IMAGE_URL_PATTERN = "https://cdn.test/img/{preset}/plain/{did}/{cid}"
-PLAYLIST_URL_PATTERN = "https://video.test/watch/{did}/{cid}/playlist.m3u8"
-THUMBNAIL_URL_PATTERN = "https://video.test/watch/{did}/{cid}/thumbnail.jpg"
+#: Our API's settings by which it answers as the official AppView does here: where media are, how strict it is, no limits.
+LIKE_OFFICIAL = {
+    "image_url_pattern": "https://cdn.test/img/{preset}/plain/{did}/{cid}",
+    "video_playlist_url_pattern": "https://video.test/watch/{did}/{cid}/playlist.m3u8",
+    "video_thumbnail_url_pattern": "https://video.test/watch/{did}/{cid}/thumbnail.jpg",
+    "third_party_blocks_hide": "true",
+    "detached_quotes_hide": "true",
+    "rate_limit_requests": "0",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,7 @@ import psycopg
 
 from tests.api_server import serving
 from tests.backfill import QUIET, Backfill
-from tests.conformance.appview import (
-    IMAGE_URL_PATTERN,
-    PLAYLIST_URL_PATTERN,
-    THUMBNAIL_URL_PATTERN,
-    Addresses,
-)
+from tests.conformance.appview import LIKE_OFFICIAL, Addresses
 from zeppelin_api.app import create_app
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.aggregates.counts import recompute
@@ -116,14 +111,9 @@ def running_api(postgres_url: str, plc_url: str) -> Generator[str]:
     settings = ApiSettings.model_validate(
         {
             "postgres_url": postgres_url,
-            "image_url_pattern": IMAGE_URL_PATTERN,
-            "video_playlist_url_pattern": PLAYLIST_URL_PATTERN,
-            "video_thumbnail_url_pattern": THUMBNAIL_URL_PATTERN,
-            "third_party_blocks_hide": True,
-            "detached_quotes_hide": True,
+            **LIKE_OFFICIAL,
             "plc_url": plc_url,
             "allow_private_hosts": True,
-            "rate_limit_requests": 0,
             "pool_timeout_seconds": PATIENCE_SECONDS,
             "statement_timeout_seconds": PATIENCE_SECONDS,
         }
