@@ -15,8 +15,8 @@ from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.stack.ports import free_port
 
 STOP_SECONDS = 30
-#: Where the official services put pictures and videos; ours is told to put them there too.
-#: Our API's settings by which it answers as the official AppView does here: where media are, how strict it is, no limits.
+#: Our API's settings by which it answers as the official AppView does here: where pictures and videos are, how strict
+#: it is, and no limits.
 LIKE_OFFICIAL = {
     "image_url_pattern": "https://cdn.test/img/{preset}/plain/{did}/{cid}",
     "video_playlist_url_pattern": "https://video.test/watch/{did}/{cid}/playlist.m3u8",
