@@ -30,7 +30,9 @@ class Encoding:
     def options(self, schema: pa.Schema) -> dict[str, Any]:
         """As pyarrow's writer takes them."""
         return {
-            "compression": {_path(field): _NONE if field.name in self.uncompressed else _ZSTD for field in schema},
+            "compression": {_path(field): _NONE if field.name in self.uncompressed else _ZSTD for field in schema}
+            if self.uncompressed
+            else _ZSTD,
             "use_dictionary": _of(schema, self.dictionaries),
             "write_statistics": _of(schema, self.statistics),
         }

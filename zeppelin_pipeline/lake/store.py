@@ -91,7 +91,7 @@ class Lake:
         """
         target = self._absolute(path)
         staged = LocalStage(target, is_new=is_new) if self._is_local else RemoteStage(self._fs, target, is_new=is_new)
-        writer = pq.ParquetWriter(staged.file, schema, **encoding.options(schema))
+        writer = pq.ParquetWriter(staged.sink, schema, **encoding.options(schema))
         return LakeWriter(path, staged, writer, metadata or {})
 
     def open_parquet(self, path: str) -> pq.ParquetFile:

@@ -11,7 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, Self
+from typing import Final, Self
 
 import fsspec
 import pyarrow as pa
@@ -60,8 +60,7 @@ class LakeWriter:
         """
         self._writer.add_key_value_metadata({**self._metadata, **(metadata or {})})
         self._writer.close()
-        size_bytes = self._stage.file.tell()
-        self._stage.publish()
+        size_bytes = self._stage.publish()
         self._is_open = False
         return FileStats(self.path, self.rows, size_bytes)
 
@@ -84,7 +83,11 @@ class LakeWriter:
 
 
 class LocalStage:
-    """A temporary file beside its target, renamed over it."""
+    """A temporary file beside its target, renamed over it.
+
+    Attributes:
+        sink: where the file's bytes go; not by way of the interpreter, which would copy each of them once more.
+    """
 
     def __init__(self, target: str, *, is_new: bool) -> None:
         self._target = Path(target)
@@ -92,28 +95,38 @@ class LocalStage:
         make_folder(self._target.parent)
         name = f".{self._target.name}.{os.getpid()}-{secrets.token_hex(4)}{TEMPORARY_SUFFIX}"
         self._temporary = self._target.parent / name
-        self.file: BinaryIO = self._temporary.open("xb")
+        self.sink = pa.OSFile(str(self._temporary), "wb")
 
-    def publish(self) -> None:
-        """Makes the file durable and lets it appear; FileExistsError when it is to be new and is there."""
-        self.file.flush()
-        os.fsync(self.file.fileno())
-        self.file.close()
+    def publish(self) -> int:
+        """Makes the file durable and lets it appear; FileExistsError when it is to be new and is there.
+
+        Returns:
+            Its bytes.
+        """
+        self.sink.close()
+        with self._temporary.open("rb") as written:
+            os.fsync(written.fileno())
+            size_bytes = os.fstat(written.fileno()).st_size
         if self._is_new:
             self._target.hardlink_to(self._temporary)
             self._temporary.unlink()
         else:
             self._temporary.replace(self._target)
         sync_folder(self._target.parent)
+        return size_bytes
 
     def discard(self) -> None:
         """Removes what was written."""
-        self.file.close()
+        self.sink.close()
         self._temporary.unlink(missing_ok=True)
 
 
 class RemoteStage:
-    """An unnamed local file, put into the object store in one piece."""
+    """An unnamed local file, put into the object store in one piece.
+
+    Attributes:
+        sink: as of `LocalStage`.
+    """
 
     def __init__(self, file_system: fsspec.AbstractFileSystem, target: str, *, is_new: bool) -> None:
         self._fs = file_system
@@ -121,11 +134,16 @@ class RemoteStage:
         self._is_new = is_new
         self._folder = tempfile.mkdtemp(prefix="zeppelin-lake-")
         self._local = Path(self._folder) / "part"
-        self.file: BinaryIO = self._local.open("xb")
+        self.sink = pa.OSFile(str(self._local), "wb")
 
-    def publish(self) -> None:
-        """Puts the file and lets it appear; FileExistsError when it is to be new and is there."""
-        self.file.close()
+    def publish(self) -> int:
+        """Puts the file and lets it appear; FileExistsError when it is to be new and is there.
+
+        Returns:
+            Its bytes.
+        """
+        self.sink.close()
+        size_bytes = self._local.stat().st_size
         try:
             self._fs.put_file(str(self._local), self._target, mode="create" if self._is_new else "overwrite")
         except OSError as error:
@@ -133,10 +151,11 @@ class RemoteStage:
                 raise FileExistsError(self._target) from error
             raise
         self.discard()
+        return size_bytes
 
     def discard(self) -> None:
         """Removes what was written."""
-        self.file.close()
+        self.sink.close()
         shutil.rmtree(self._folder)
 
 

@@ -14,7 +14,7 @@ from zeppelin_pipeline.lake.schemas import (
     ALLOW_OTHER,
 )
 from zeppelin_pipeline.records.canonical import LIST
-from zeppelin_pipeline.records.lexicon import check_array, check_at_uri, check_created_at, check_union
+from zeppelin_pipeline.records.lexicon import check_array, check_created_at, check_union
 from zeppelin_pipeline.records.post import NSID as POST
 from zeppelin_pipeline.records.references import read_uri, read_uris, split_pairs
 
@@ -44,7 +44,7 @@ def read_threadgate(record: dict[str, Any]) -> tuple[Any, ...]:
     Raises:
         InvalidDataError: the record breaks its lexicon.
     """
-    check_at_uri(record.get("post"), "post")
+    read_uri(record.get("post"), "post", POST)
     allow, lists = _read_rules(record["allow"]) if "allow" in record else (None, [])
     hidden = read_uris(record.get("hiddenReplies", []), "hidden-replies", POST, 300)
     return allow, *split_pairs(lists), *hidden, check_created_at(record)
@@ -70,7 +70,7 @@ def read_postgate(record: dict[str, Any]) -> tuple[bool, list[str] | None, list[
     Raises:
         InvalidDataError: the record breaks its lexicon.
     """
-    check_at_uri(record.get("post"), "post")
+    read_uri(record.get("post"), "post", POST)
     kinds = [check_union(rule, "rule") for rule in check_array(record.get("embeddingRules", []), "embedding-rules", 5)]
     dids, rkeys = read_uris(record.get("detachedEmbeddingUris", []), "detached-embedding-uris", POST, 50)
     return f"{POSTGATE}#disableRule" in kinds, dids, rkeys, check_created_at(record)

@@ -42,6 +42,9 @@ def read_uri(value: Any, field: str, collection: str) -> tuple[str, str] | None:
     Raises:
         InvalidDataError: `value` is no AT URI.
     """
+    usual = _USUAL_URI.fullmatch(value) if type(value) is str else None
+    if usual and usual[2] == collection:
+        return usual[1], usual[3]
     uri = check_at_uri(value, field)
     if uri.collection != collection or uri.rkey is None or not uri.authority.startswith("did:"):
         return None
