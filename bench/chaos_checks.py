@@ -6,7 +6,7 @@ from typing import Final
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute_ranges
 from zeppelin_pipeline.atproto.cid import cid_of
 from zeppelin_pipeline.atproto.frames import decode_frame
 from zeppelin_pipeline.atproto.tid import int_to_tid, tid_to_int
@@ -155,7 +155,6 @@ def _unlike(
 
 def _drifted(connection: Connection[TupleRow]) -> Iterator[str]:
     for aggregate in AGGREGATES:
-        for key_range in range_names():
-            result = recompute(connection, aggregate, key_range)
+        for result in recompute_ranges(connection, aggregate, range_names()):
             if result.drifted:
-                yield f"{aggregate} {key_range}: {result.drifted} rows are off"
+                yield f"{aggregate} {result.key_range}: {result.drifted} rows are off"

@@ -28,14 +28,17 @@ WITH RECURSIVE reply AS MATERIALIZED (
     SELECT reply.* FROM threadgate AS gate
     JOIN reply ON reply.reply_root_actor = gate.actor_id AND reply.reply_root_rkey = gate.rkey
     WHERE gate.actor_id BETWEEN %(low)s AND %(high)s AND gate.allow IS NOT NULL AND reply.actor_id <> gate.actor_id
-), misplaced AS (
-    -- To a root that is a reply itself,
-    SELECT reply.* FROM reply
+), no_root AS MATERIALIZED (  -- what replies name as their root, and is a reply itself
+    SELECT root.* FROM (SELECT DISTINCT reply_root_actor AS actor_id, reply_root_rkey AS rkey FROM reply) AS root
     CROSS JOIN LATERAL (  -- looked up one by one: never all posts to find the roots of some
-        SELECT reply_root_actor FROM post WHERE actor_id = reply.reply_root_actor AND rkey = reply.reply_root_rkey LIMIT 1
-    ) AS root
+        SELECT reply_root_actor FROM post WHERE actor_id = root.actor_id AND rkey = root.rkey LIMIT 1
+    ) AS held
+    WHERE held.reply_root_actor IS NOT NULL
+), misplaced AS (
+    -- To such a post,
+    SELECT reply.* FROM reply
+    JOIN no_root ON no_root.actor_id = reply.reply_root_actor AND no_root.rkey = reply.reply_root_rkey
     WHERE reply.reply_parent_actor = reply.reply_root_actor AND reply.reply_parent_rkey = reply.reply_root_rkey
-        AND root.reply_root_actor IS NOT NULL
     UNION
     -- to a post that is held, and is not in the thread,
     SELECT reply.* FROM reply

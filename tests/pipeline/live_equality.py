@@ -2,7 +2,7 @@
 
 import psycopg
 
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute, recompute_ranges
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.devnet.background import DevnetHandle
 from zeppelin_pipeline.devnet.model import AccountStatus
@@ -23,9 +23,9 @@ def _drift(url: str) -> int:
     """How many counts a recomputation finds wrong."""
     with psycopg.connect(url) as connection:
         return sum(
-            recompute(connection, aggregate, key_range).drifted
+            result.drifted
             for aggregate in AGGREGATES
-            for key_range in range_names()
+            for result in recompute_ranges(connection, aggregate, range_names())
         )
 
 
