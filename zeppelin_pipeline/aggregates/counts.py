@@ -26,7 +26,7 @@ AGGREGATES: Final = (VIOLATIONS, "post_counts", "actor_counts", "record_counts")
 
 #: Ranges of one aggregate that one run takes, on one connection: its statements are planned once.
 RANGES_OF_A_RUN: Final = 16
-#: Rows of the counted tables that adjacent ranges may have and still be recomputed in one transaction: some 300,000
+#: Rows of the counted tables that adjacent ranges may have and still be recomputed in one transaction: some 400,000
 #: records, half a second.
 BYTES_AT_ONCE: Final = 64 << 20
 
