@@ -36,6 +36,11 @@ class Labelers:
     enforced: frozenset[str] = frozenset()
 
     @property
+    def has_any(self) -> bool:
+        """Whether anybody's labels or takedowns do."""
+        return bool(self.dids or self.enforced)
+
+    @property
     def header(self) -> str:
         """As the answer names them."""
         return ", ".join(f"{did};redact" if did in self.redact else did for did in self.dids)

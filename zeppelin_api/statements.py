@@ -4,14 +4,22 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, TypeAlias
 
 from zeppelin_pipeline.errors import CorruptStateError
 from zeppelin_pipeline.warehouse.queries import load_queries
 
 _PARAMETER: Final = re.compile(r"%\((\w+)\)s|%(.?)")
-#: Parameters on whose value it depends which index can be used: each value is a statement of its own.
-LITERALS: Final[Mapping[str, str]] = {"get_likes": "collection", "get_reposters": "collection"}
+#: A value that stands in the text of a statement.
+Literal: TypeAlias = bool | int | tuple[int, ...]
+#: Parameters on whose value it depends which index can be used, or which tables are read at all: each value, of which
+#: there are few, is a statement of its own.
+LITERALS: Final[Mapping[str, str]] = {
+    "get_accounts": "has_handles",
+    "get_likes": "collection",
+    "get_records": "kinds",
+    "get_reposters": "collection",
+}
 #: Whose best index depends on how common the parameters' values are: a plan for all of them could use none.
 PLANNED_ANEW: Final = frozenset({"search_latest_posts", "search_top_posts", "search_names"})
 
@@ -30,7 +38,7 @@ class Statement:
 
 
 @cache
-def statement(query: str, literal: int | None = None) -> Statement:
+def statement(query: str, literal: Literal | None = None) -> Statement:
     """A named query; one of `LITERALS` for that value of its parameter.
 
     Raises:
@@ -45,9 +53,15 @@ def statement(query: str, literal: int | None = None) -> Statement:
                 return "%"
             raise CorruptStateError(f"{query}: {found[0]} is no named parameter")
         if literal is not None and name == LITERALS[query]:
-            return str(literal)
+            return _text(literal)
         if name not in names:
             names.append(name)
         return f"${names.index(name) + 1}"
 
     return Statement(_PARAMETER.sub(number, load_queries()[query]), tuple(names))
+
+
+def _text(literal: Literal) -> str:
+    if isinstance(literal, tuple):
+        return "'{" + ",".join(map(str, literal)) + "}'"
+    return str(literal).lower()

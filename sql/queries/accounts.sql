@@ -34,7 +34,8 @@ FROM (
         SELECT DISTINCT ON (identity.handle) identity.actor_id, identity.handle
         FROM identity
         LEFT JOIN repo ON repo.actor_id = identity.actor_id
-        WHERE identity.handle = ANY(%(handles)s::text[])
+        WHERE %(has_handles)s
+            AND identity.handle = ANY(%(handles)s::text[])
             AND (identity.handle_state = 'verified' OR (%(accepts_pending)s AND identity.handle_state = 'pending'))
         ORDER BY identity.handle, (identity.handle_state = 'verified') DESC, (coalesce(repo.status, 'active') = 'active') DESC,
             identity.resolved_at DESC, identity.actor_id
@@ -76,6 +77,17 @@ LEFT JOIN LATERAL (
         )
 ) AS verified ON true
 WHERE repo.actor_id IS NOT NULL OR identity.actor_id IS NOT NULL;
+
+-- name: find_handles
+-- Of handles the accounts that their domains name, as `get_accounts` finds them, and nothing else of those.
+SELECT DISTINCT ON (identity.handle) identity.handle, actor.did
+FROM identity
+JOIN actor ON actor.id = identity.actor_id
+LEFT JOIN repo ON repo.actor_id = identity.actor_id
+WHERE identity.handle = ANY(%(handles)s::text[])
+    AND (identity.handle_state = 'verified' OR (%(accepts_pending)s AND identity.handle_state = 'pending'))
+ORDER BY identity.handle, (identity.handle_state = 'verified') DESC, (coalesce(repo.status, 'active') = 'active') DESC,
+    identity.resolved_at DESC, identity.actor_id;
 
 -- name: get_profile_counts
 -- The counts of a detailed profile; an account without a row in actor_counts has zeros.

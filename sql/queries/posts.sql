@@ -2,7 +2,8 @@
 -- a cursor is the last row's keys. Embed bits: 1 images, 8 video, 16 gallery. Collection 1 is app.bsky.feed.post.
 
 -- name: get_posts
--- Posts by key, with their counts and the gates that they break (1 the threadgate, 2 the postgate, 3 both); a post without a row in post_counts has zeros.
+-- Posts by key, with their counts, the gates that they break (1 the threadgate, 2 the postgate, 3 both), and whether their thread and what they
+-- quote have gates. A post without a row in post_counts has zeros.
 SELECT
     post.actor_id,
     post.rkey,
@@ -17,7 +18,15 @@ SELECT
     coalesce((
         SELECT bit_or(violation.kind) FROM violation
         WHERE violation.actor_id = wanted.actor_id AND violation.rkey = wanted.rkey AND violation.kind < 3
-    ), 0) AS broken_gates
+    ), 0) AS broken_gates,
+    EXISTS (
+        SELECT FROM threadgate
+        WHERE threadgate.actor_id = coalesce(post.reply_root_actor, post.actor_id)
+            AND threadgate.rkey = coalesce(post.reply_root_rkey, post.rkey)
+    ) AS has_threadgate,
+    EXISTS (
+        SELECT FROM postgate WHERE postgate.actor_id = post.quote_actor AND postgate.rkey = post.quote_rkey
+    ) AS has_postgate
 FROM unnest(%(actors)s::bigint[], %(rkeys)s::bigint[]) AS wanted (actor_id, rkey)
 JOIN post ON post.actor_id = wanted.actor_id AND post.rkey = wanted.rkey
 JOIN actor ON actor.id = wanted.actor_id
@@ -91,8 +100,8 @@ LEFT JOIN record_key AS own_key ON own_key.id = item.rkey AND item.rkey < 0
 LEFT JOIN record_key AS via_key ON via_key.id = item.via_rkey AND item.via_rkey < 0
 ORDER BY item.sort_at DESC, item.rkey DESC, item.is_repost DESC;
 
--- name: get_thread_ancestors
--- The posts above one, nearest first, at most so many.
+-- name: get_thread
+-- The posts above one, nearest first, at most so many; and those below it, level by level, at most so many levels and so many posts.
 WITH RECURSIVE ancestor (actor_id, rkey, height) AS (
     SELECT post.reply_parent_actor, post.reply_parent_rkey, 1
     FROM post
@@ -102,8 +111,20 @@ WITH RECURSIVE ancestor (actor_id, rkey, height) AS (
     FROM ancestor
     JOIN post ON post.actor_id = ancestor.actor_id AND post.rkey = ancestor.rkey
     WHERE post.reply_parent_actor IS NOT NULL AND ancestor.height < %(height)s::integer
+),
+descendant (actor_id, rkey, depth) AS (
+    SELECT post.actor_id, post.rkey, 1
+    FROM post
+    WHERE post.reply_parent_actor = %(actor)s AND post.reply_parent_rkey = %(rkey)s AND %(depth)s::integer > 0
+    UNION ALL
+    SELECT post.actor_id, post.rkey, descendant.depth + 1
+    FROM descendant
+    JOIN post ON post.reply_parent_actor = descendant.actor_id AND post.reply_parent_rkey = descendant.rkey
+    WHERE descendant.depth < %(depth)s::integer
 )
-SELECT actor_id, rkey FROM ancestor;
+SELECT actor_id, rkey, true AS is_above FROM ancestor
+UNION ALL
+(SELECT actor_id, rkey, false AS is_above FROM descendant LIMIT %(limit)s);
 
 -- name: get_op_thread
 -- The thread that a post's author goes on with: to each post the first reply (the lowest record key) that is the author's too. Where
@@ -130,20 +151,6 @@ SELECT chain.rkey, record_key.text AS rkey_text
 FROM chain
 LEFT JOIN record_key ON record_key.id = chain.rkey AND chain.rkey < 0
 ORDER BY chain.position;
-
--- name: get_thread_descendants
--- The posts below one, level by level, at most so many levels and so many posts.
-WITH RECURSIVE descendant (actor_id, rkey, depth) AS (
-    SELECT post.actor_id, post.rkey, 1
-    FROM post
-    WHERE post.reply_parent_actor = %(actor)s AND post.reply_parent_rkey = %(rkey)s AND %(depth)s::integer > 0
-    UNION ALL
-    SELECT post.actor_id, post.rkey, descendant.depth + 1
-    FROM descendant
-    JOIN post ON post.reply_parent_actor = descendant.actor_id AND post.reply_parent_rkey = descendant.rkey
-    WHERE descendant.depth < %(depth)s::integer
-)
-SELECT actor_id, rkey FROM descendant LIMIT %(limit)s;
 
 -- name: get_quotes
 -- The posts that embed a post.

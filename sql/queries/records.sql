@@ -2,27 +2,28 @@
 
 -- name: get_records
 -- Records of the collections of which views are made beside posts: generators, gates, lists, starter packs, labelers; with their counts.
+-- The tables of kinds alone are read, by the numbers of their collections.
 WITH wanted AS (
     SELECT * FROM unnest(%(actors)s::bigint[], %(collections)s::bigint[], %(rkeys)s::bigint[]) AS w (actor_id, collection, rkey)
 ),
 found AS (
     SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
-    FROM wanted JOIN generator USING (actor_id, rkey) WHERE wanted.collection = 7
+    FROM wanted JOIN generator USING (actor_id, rkey) WHERE wanted.collection = 7 AND 7 = ANY(%(kinds)s::integer[])
     UNION ALL
     SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
-    FROM wanted JOIN threadgate USING (actor_id, rkey) WHERE wanted.collection = 8
+    FROM wanted JOIN threadgate USING (actor_id, rkey) WHERE wanted.collection = 8 AND 8 = ANY(%(kinds)s::integer[])
     UNION ALL
     SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
-    FROM wanted JOIN postgate USING (actor_id, rkey) WHERE wanted.collection = 9
+    FROM wanted JOIN postgate USING (actor_id, rkey) WHERE wanted.collection = 9 AND 9 = ANY(%(kinds)s::integer[])
     UNION ALL
     SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
-    FROM wanted JOIN list USING (actor_id, rkey) WHERE wanted.collection = 10
+    FROM wanted JOIN list USING (actor_id, rkey) WHERE wanted.collection = 10 AND 10 = ANY(%(kinds)s::integer[])
     UNION ALL
     SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
-    FROM wanted JOIN starter_pack USING (actor_id, rkey) WHERE wanted.collection = 13
+    FROM wanted JOIN starter_pack USING (actor_id, rkey) WHERE wanted.collection = 13 AND 13 = ANY(%(kinds)s::integer[])
     UNION ALL
     SELECT wanted.*, least(created_at, indexed_at) AS sort_at, raw
-    FROM wanted JOIN labeler USING (actor_id, rkey) WHERE wanted.collection = 15
+    FROM wanted JOIN labeler USING (actor_id, rkey) WHERE wanted.collection = 15 AND 15 = ANY(%(kinds)s::integer[])
 )
 SELECT
     found.*,
@@ -32,7 +33,8 @@ SELECT
     coalesce(record_counts.items, 0) AS items,
     (
         SELECT count(*)::integer FROM profile
-        WHERE found.collection = 13
+        WHERE 13 = ANY(%(kinds)s::integer[])
+            AND found.collection = 13
             AND profile.pack_actor = found.actor_id
             AND profile.pack_rkey = found.rkey
             AND profile.created_at > now() - interval '7 days'

@@ -169,3 +169,12 @@ WHERE collection = %(collection)s::smallint
     AND (rank, actor_id, rkey) < (%(before_rank)s::bigint, %(before_actor)s::bigint, %(before_rkey)s::bigint)
 ORDER BY rank DESC, actor_id DESC, rkey DESC
 LIMIT %(limit)s;
+
+-- name: most_ranked_names
+-- All accounts, generators or starter packs, by rank.
+SELECT actor_id, rkey, rank
+FROM name_search
+WHERE collection = %(collection)s::smallint
+    AND (rank, actor_id, rkey) < (%(before_rank)s::bigint, %(before_actor)s::bigint, %(before_rkey)s::bigint)
+ORDER BY rank DESC, actor_id DESC, rkey DESC
+LIMIT %(limit)s;

@@ -1,5 +1,7 @@
 """`app.bsky.actor.*` over a real database."""
 
+from typing import Any
+
 from tests.api_client import ApiClient
 from tests.factories import A_LIST, WarehouseFactory, blob
 
@@ -190,3 +192,29 @@ async def test_a_handle_that_two_accounts_claim_belongs_to_the_active_one(api: A
 async def test_an_unknown_handle_does_not_resolve(api: ApiClient):
     assert await api.error("com.atproto.identity.resolveHandle", handle="nobody.test") == (400, "HandleNotFound")
     assert await api.error("com.atproto.identity.resolveHandle", handle="not a handle") == (400, "InvalidRequest")
+
+
+async def test_what_changes_of_an_account_that_was_just_shown_is_shown_by_the_next_answer(
+    api: ApiClient, warehouse: WarehouseFactory
+):
+    alice, bob = warehouse.account("alice.test", {"displayName": "Alice"}), warehouse.account("bob.test")
+    warehouse.follow(alice, bob)
+    labeler = warehouse.labeler("labeler.test")
+
+    async def shown() -> list[dict[str, Any]]:
+        accept = {"atproto-accept-labelers": labeler.did}
+        return (await api.get("app.bsky.graph.getFollowers", accept, actor=bob.did))["followers"]
+
+    before = await shown()
+    assert await shown() == before
+    assert [(view["displayName"], view["handle"], view["labels"]) for view in before] == [("Alice", "alice.test", [])]
+    warehouse.connection.execute("UPDATE identity SET handle_state = 'invalid' WHERE handle = 'alice.test'")
+    warehouse.label(labeler, alice.did, "bot")
+    (view,) = await shown()
+    assert (view["handle"], [label["val"] for label in view["labels"]]) == ("handle.invalid", ["bot"])
+    warehouse.connection.execute("DELETE FROM profile WHERE actor_id = %s", [warehouse.mention(alice.did)])
+    assert "displayName" not in (await shown())[0]
+    warehouse.connection.execute(
+        "UPDATE repo SET status = 'takendown' WHERE actor_id = %s", [warehouse.mention(alice.did)]
+    )
+    assert await shown() == []

@@ -1,8 +1,9 @@
 """Accounts: names to DIDs, DIDs to all that profile views show."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -19,7 +20,7 @@ from zeppelin_api.hydration.keys import (
     rkey_of,
     uri_of,
 )
-from zeppelin_api.hydration.records import least_time, read_record
+from zeppelin_api.hydration.records import REMEMBERED_BYTES, least_time, read_record
 from zeppelin_api.hydration.state import Account, Hydration, JsonRecord, StoredRecord, Verification
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, nsid_of_number
 
@@ -27,6 +28,8 @@ _STATUS, _NOTIFICATIONS, _CHAT, _GERM = map(
     WELL_KNOWN_COLLECTIONS.__getitem__, (STATUS, NOTIFICATION_DECLARATION, CHAT_DECLARATION, GERM_DECLARATION)
 )
 _NOTHING: Final[Mapping[int, StoredRecord]] = MappingProxyType({})
+#: Accounts that are kept made, those whose records have a usual size: at most 40 MB of them with their views.
+_REMEMBERED: Final = 8_192
 
 
 class _AccountRow(NamedTuple):
@@ -39,14 +42,20 @@ class _AccountRow(NamedTuple):
     created_at: datetime | None
     sort_at: datetime | None
     is_labeler: bool
-    declared_collections: list[int] | None
-    declared_times: list[datetime] | None
-    declared_raws: list[bytes] | None
-    verifier_actors: list[int] | None
-    verification_rkeys: list[int] | None
-    verification_rkey_texts: list[str | None] | None
-    verification_times: list[datetime] | None
-    verifications: list[bytes] | None
+    declared_collections: Sequence[int] | None
+    declared_times: Sequence[datetime] | None
+    declared_raws: Sequence[bytes] | None
+    verifier_actors: Sequence[int] | None
+    verification_rkeys: Sequence[int] | None
+    verification_rkey_texts: Sequence[str | None] | None
+    verification_times: Sequence[datetime] | None
+    verifications: Sequence[bytes] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _HandleRow:
+    handle: str
+    did: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +79,25 @@ async def resolve_identifiers(
     Args:
         session: where to read.
         identifiers: handles and DIDs.
-        state: where to put the accounts that have the handles.
+        state: where to put the accounts that have the handles; nothing else of them is read without it.
     """
     wanted = list(identifiers)
     dids = {text: text for text in wanted if text.startswith("did:")}
     handles = {text: text.lower() for text in wanted if text not in dids}
     if handles:
-        rows = await _load(session, state or Hydration(), [], sorted(set(handles.values())))
-        by_handle = {row.asked_handle: row.did for row in rows}
+        by_handle = await _find(session, sorted(set(handles.values())), state)
         dids |= {text: by_handle[handle] for text, handle in handles.items() if handle in by_handle}
     return dids
+
+
+async def _find(session: Session, handles: list[str], state: Hydration | None) -> dict[str | None, str]:
+    """The DID of each of the handles that somebody has; one query."""
+    if state is not None:
+        return {row.asked_handle: row.did for row in await _load(session, state, [], handles)}
+    rows = await session.rows(
+        _HandleRow, "find_handles", handles=handles, accepts_pending=session.accepts_pending_handles
+    )
+    return {row.handle: row.did for row in rows}
 
 
 async def resolve_actor(session: Session, identifier: str, state: Hydration | None = None) -> str:
@@ -125,6 +143,7 @@ async def _load(session: Session, state: Hydration, actors: Collection[int], han
         "get_accounts",
         actors=list({*actors, *lacking}),
         handles=handles,
+        has_handles=bool(handles),
         verifiers=list(verifiers),
         self_rkey=session.keys.rkey_id(SELF_RKEY),
         accepts_pending=session.accepts_pending_handles,
@@ -143,6 +162,20 @@ async def load_profile_counts(session: Session, dids: Iterable[str]) -> dict[str
 
 
 def _account(row: _AccountRow, verifiers: Mapping[int, str]) -> Account:
+    """The account of a row. The same row gives the same object, so that views of it are made once for many answers."""
+    raws = (row.profile or b"", *(row.declared_raws or ()), *(row.verifications or ()))
+    if sum(map(len, raws)) > REMEMBERED_BYTES:
+        return _make(row, verifiers)
+    hashable = (tuple(each) if isinstance(each, list) else each for each in row._replace(asked_handle=None))
+    return _make_once(_AccountRow._make(hashable), tuple(verifiers.items()))
+
+
+@lru_cache(_REMEMBERED)
+def _make_once(row: _AccountRow, verifiers: tuple[tuple[int, str], ...]) -> Account:
+    return _make(row, dict(verifiers))
+
+
+def _make(row: _AccountRow, verifiers: Mapping[int, str]) -> Account:
     profile, cid = (None, None) if row.profile is None else read_record(row.profile)
     declared = _declared(row)
     return Account(

@@ -69,10 +69,15 @@ class _MemberRow:
 
 async def hydrate_records(session: Session, state: Hydration, collection: str, uris: Iterable[str]) -> None:
     """Put those records of a collection into the state that exist, with their accounts; two queries."""
+    await load_records_of(session, state, collection, uris)
+    await load_accounts(session, state, state.dids())
+
+
+async def load_records_of(session: Session, state: Hydration, collection: str, uris: Iterable[str]) -> None:
+    """Put those records of a collection into the state that exist; one query."""
     number = session.keys.collection_id(collection)
     keys = {key for uri in uris if (key := record_key(session.keys, uri)) is not None}
     await load_records(session, state, [key for key in keys if key.collection == number])
-    await load_accounts(session, state, state.dids())
 
 
 async def hydrate_made(
@@ -116,15 +121,15 @@ async def hydrate_starter_pack(session: Session, state: Hydration, uri: str, pol
     named = [stored.record["list"], *(feed["uri"] for feed in stored.record.get("feeds", []))]
     keys = {name: key for name in named if (key := record_key(session.keys, name)) is not None}
     await load_records(session, state, keys.values())
-    await load_accounts(session, state, state.dids())
     newest = await hydrate_members(session, state, stored.record["list"], START, _SAMPLED, policy)
+    await load_accounts(session, state, state.dids())  # where it names no list
     return sorted(newest.items, key=lambda member: -member.followers)[:_SAMPLE]
 
 
 async def hydrate_members(
     session: Session, state: Hydration, list_uri: str, start: Position, limit: int, policy: Policy
 ) -> Page[Member]:
-    """One page of who is on a list, with their accounts put into the state.
+    """One page of who is on a list, with their accounts put into the state, and those of all records that are there.
 
     Where blocks of third parties hide, members that a block stands between and the list's account are left out, but not
     of a list that is there to block.
@@ -143,7 +148,8 @@ async def hydrate_members(
     )
     shown = rows[:limit]
     owner = did_of(list_uri)
-    dids = await load_actors(session, state, [row.subject_actor for row in shown])
+    authors = (session.keys.actor_id(did) for did in {owner, *state.dids()} - state.accounts.keys())
+    dids = await load_actors(session, state, [*authors, *(row.subject_actor for row in shown)])
     members = [
         Member(uri_of(owner, LIST_ITEM, rkey_of(row.rkey, row.rkey_text)), dids[row.subject_actor], row.followers)
         for row in shown

@@ -35,7 +35,7 @@ async def labels_for(session: Session, subjects: Iterable[str], labelers: Labele
 
     Negated and expired ones are not among them; takedowns of labelers whose takedowns are enacted are.
     """
-    if not (labelers.dids or labelers.enforced):
+    if not labelers.has_any:
         return {}
     keys = {key for uri in subjects if (key := session.keys.label_subject(uri)) is not None}
     if not keys:
@@ -64,6 +64,8 @@ async def hydrate_labels(session: Session, state: Hydration, *further: str) -> N
     It may be called again after more was found: what was asked for once is not asked for again.
     """
     labelers = session.labelers
+    if not labelers.has_any:
+        return
     subjects = {*further, *_subjects(state)} - state.labelled
     state.labelled |= subjects
     for uri, labels in (await labels_for(session, subjects, labelers)).items():

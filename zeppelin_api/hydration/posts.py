@@ -43,6 +43,8 @@ class _PostRow(NamedTuple):
     replies: int
     quotes: int
     broken_gates: int
+    has_threadgate: bool
+    has_postgate: bool
 
 
 async def hydrate_posts(
@@ -101,6 +103,8 @@ def _post(row: _PostRow) -> Post:
         quotes=row.quotes,
         breaks_threadgate=bool(row.broken_gates & _THREADGATE_BIT),
         breaks_postgate=bool(row.broken_gates & _POSTGATE_BIT),
+        has_threadgate=row.has_threadgate,
+        has_postgate=row.has_postgate,
     )
 
 
@@ -135,11 +139,11 @@ def _next_uris(post: Post, depth: int, *, is_answer_shown: bool) -> Iterable[tup
 
 def _referenced_records(session: Session, posts: list[Post], policy: Policy) -> set[RecordKey]:
     """Embedded records that are not posts, gates of thread roots, and, where they count, gates of embedded posts."""
-    uris = {post.embedded_uri for post in posts if post.embedded_uri is not None}
-    keys = {key for uri in uris if (key := record_key(session.keys, uri)) is not None and key.post is None}
-    gates = {(post.root_uri, THREADGATE) for post in posts}
+    embedded = [(uri, post.has_postgate) for post in posts if (uri := post.embedded_uri) is not None]
+    keys = {key for uri, _ in embedded if (key := record_key(session.keys, uri)) is not None and key.post is None}
+    gates = {(post.root_uri, THREADGATE) for post in posts if post.has_threadgate}
     if policy.detached_quotes_hide:
-        gates |= {(uri, POSTGATE) for uri in uris}
+        gates |= {(uri, POSTGATE) for uri, has_gate in embedded if has_gate}
     for uri, collection in gates:
         key = record_key(session.keys, uri)
         if key is not None and key.post is not None:

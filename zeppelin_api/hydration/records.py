@@ -7,17 +7,31 @@ from functools import lru_cache
 from typing import Final
 
 from zeppelin_api.db import Session
-from zeppelin_api.hydration.keys import RecordKey, rkey_of, uri_of
+from zeppelin_api.hydration.keys import (
+    GENERATOR,
+    LABELER,
+    LIST,
+    POSTGATE,
+    STARTER_PACK,
+    THREADGATE,
+    RecordKey,
+    rkey_of,
+    uri_of,
+)
 from zeppelin_api.hydration.state import Hydration, JsonRecord, StoredRecord
 from zeppelin_api.times import read_time
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
-from zeppelin_pipeline.warehouse.keys import nsid_of_number
+from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS, nsid_of_number
 from zeppelin_pipeline.warehouse.packing import unpack_block
 
 #: Records that are kept decoded, the profiles and posts that are shown most; of a usual size, at most 40 MB of them.
 _REMEMBERED: Final = 8_192
-_REMEMBERED_BYTES: Final = 2_048
+REMEMBERED_BYTES: Final = 2_048
+#: The collections that views show beside posts.
+_SHOWN: Final = frozenset(
+    map(WELL_KNOWN_COLLECTIONS.__getitem__, (GENERATOR, THREADGATE, POSTGATE, LIST, STARTER_PACK, LABELER))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +50,7 @@ class _RecordRow:
 
 def read_record(raw: bytes) -> tuple[JsonRecord, str]:
     """A stored record as JSON has it, and its CID. The same bytes may give the same object: it is not to be changed."""
-    return _read_once(raw) if len(raw) <= _REMEMBERED_BYTES else _read(raw)
+    return _read_once(raw) if len(raw) <= REMEMBERED_BYTES else _read(raw)
 
 
 def _read(raw: bytes) -> tuple[JsonRecord, str]:
@@ -49,7 +63,7 @@ _read_once = lru_cache(_REMEMBERED)(_read)
 
 async def load_records(session: Session, state: Hydration, keys: Iterable[RecordKey]) -> None:
     """Put those records into the state that exist and of which views are made; one query."""
-    wanted = set(keys)
+    wanted = {key for key in keys if key.collection in _SHOWN}
     if not wanted:
         return
     rows = await session.rows(
@@ -58,6 +72,7 @@ async def load_records(session: Session, state: Hydration, keys: Iterable[Record
         actors=[key.actor for key in wanted],
         collections=[key.collection for key in wanted],
         rkeys=[key.rkey for key in wanted],
+        kinds=tuple(sorted({key.collection for key in wanted})),
     )
     for row in rows:
         uri = uri_of(row.did, nsid_of_number(row.collection) or "", rkey_of(row.rkey, row.rkey_text))

@@ -93,12 +93,13 @@ async def hydrate_follows(
     limit: int,
     policy: Policy,
 ) -> Page[Relation]:
-    """Who follows an account, or whom it follows, with their accounts put into the state.
+    """Who follows an account, or whom it follows, with their accounts and its own put into the state.
 
     Where blocks of third parties hide, those are left out that a block stands between and the account.
     """
-    rows = await session.rows(_Row, query, actor=session.keys.actor_id(did), **_bounds(start, limit))
-    page = await _page(session, state, rows, limit, rows[:limit])
+    actor = session.keys.actor_id(did)
+    rows = await session.rows(_Row, query, actor=actor, **_bounds(start, limit))
+    page = await _page(session, state, rows, limit, rows[:limit], [] if did in state.accounts else [actor])
     return page if not policy.third_party_blocks_hide else await _without_blocked(session, state, did, page)
 
 
@@ -113,9 +114,23 @@ def _bounds(start: Position, limit: int) -> dict[str, object]:
 
 
 async def _page(
-    session: Session, state: Hydration, rows: Sequence[_Row], limit: int, shown: Sequence[_Row]
+    session: Session,
+    state: Hydration,
+    rows: Sequence[_Row],
+    limit: int,
+    shown: Sequence[_Row],
+    further: Sequence[int] = (),
 ) -> Page[Relation]:
-    """Those of the rows that are shown; the page ends with the last row that it was made of."""
-    dids = await load_actors(session, state, [row.other_actor for row in shown])
+    """Those of the rows that are shown; the page ends with the last row that it was made of. One query.
+
+    Args:
+        session: where to read.
+        state: where to put accounts.
+        rows: of the page, and one more where there is one.
+        limit: rows of the page.
+        shown: of these.
+        further: accounts that are shown beside them.
+    """
+    dids = await load_actors(session, state, [*further, *(row.other_actor for row in shown)])
     items = [Relation(dids[row.other_actor], row.created_at, row.sort_at) for row in shown if row.other_actor in dids]
     return Page(items, end_of_page(rows, limit, lambda row: Position(row.sort_at, row.rkey, row.actor_id)))

@@ -160,7 +160,7 @@ async def find_names(
     numbers = term_numbers(f"{collection}:{word[:MAX_PREFIX]}" for word in query.words)
     rows = await session.rows(
         _NameRow,
-        "search_names",
+        "search_names" if numbers else "most_ranked_names",
         collection=collection,
         terms=numbers[:_MAX_NUMBERS],
         before_rank=to_micros(start.at),

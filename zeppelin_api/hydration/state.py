@@ -55,7 +55,7 @@ class Verification:
     sort_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is its own key: what is remembered of it is found at once
 class Account:
     """An account and the records with the key `self` that describe it.
 
@@ -96,6 +96,8 @@ class Post:
     Attributes:
         breaks_threadgate: whether it answers where its thread's author does not let it; it is shown, but not there.
         breaks_postgate: whether it embeds a post whose author does not let it.
+        has_threadgate: whether its thread has a gate.
+        has_postgate: whether the post that it embeds has one.
     """
 
     key: PostKey
@@ -110,6 +112,8 @@ class Post:
     quotes: int
     breaks_threadgate: bool = False
     breaks_postgate: bool = False
+    has_threadgate: bool = False
+    has_postgate: bool = False
 
     @property
     def parent_uri(self) -> str | None:

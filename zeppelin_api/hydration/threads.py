@@ -41,6 +41,11 @@ class Thread:
 class _KeyRow:
     actor_id: int
     rkey: int
+    is_above: bool
+
+    @property
+    def key(self) -> PostKey:
+        return PostKey(self.actor_id, self.rkey)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +66,17 @@ async def hydrate_thread(
     session: Session, state: Hydration, anchor: PostKey, height: int, depth: int, max_replies: int, policy: Policy
 ) -> Thread | None:
     """A thread with all that its views show put into the state; None when there is no such post."""
-    above = await session.rows(_KeyRow, "get_thread_ancestors", actor=anchor.actor, rkey=anchor.rkey, height=height)
-    below = await session.rows(
-        _KeyRow, "get_thread_descendants", actor=anchor.actor, rkey=anchor.rkey, depth=depth, limit=max_replies
+    rows = await session.rows(
+        _KeyRow, "get_thread", actor=anchor.actor, rkey=anchor.rkey, height=height, depth=depth, limit=max_replies
     )
-    keys = [anchor, *(PostKey(row.actor_id, row.rkey) for row in (*above, *below))]
+    keys = [anchor, *(row.key for row in rows)]
     await hydrate_posts(session, state, keys, policy)
     posts = {post.key: post for post in state.posts.values()}
     if anchor not in posts:
         return None
     thread_posts = [posts[key] for key in keys if key in posts]
     likes = await _root_author_likes(session, did_of(posts[anchor].root_uri), thread_posts)
-    replies = [posts[PostKey(row.actor_id, row.rkey)] for row in below if PostKey(row.actor_id, row.rkey) in posts]
+    replies = [posts[row.key] for row in rows if not row.is_above and row.key in posts]
     return Thread(posts[anchor], _by_parent(replies), likes)
 
 

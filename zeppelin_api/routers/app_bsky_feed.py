@@ -56,12 +56,7 @@ async def get_author_feed(
     start = decode_cursor(cursor)
     state = Hydration()
     did = await resolve_actor(session, actor, state)
-    await load_accounts(session, state, [did])
-    await hydrate_labels(session, state)
-    account = state.active_account(did)
-    if account is None:
-        raise invalid_request("Profile not found")
-    pin = _own_pin(session, did, pinned_post(account)) if includePins and start is START else None
+    pin = await _own_pin(session, state, did) if includePins and start is START else None
     feed_filter = FEED_FILTERS.get(filter, FEED_FILTERS["posts_with_replies"])
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
@@ -73,8 +68,12 @@ async def get_author_feed(
     return json_response(present(feed=page.items, cursor=page.cursor))
 
 
-def _own_pin(session: Session, did: str, pinned: View | None) -> PostKey | None:
-    """The post that an account pins, if it is its own."""
+async def _own_pin(session: Session, state: Hydration, did: str) -> PostKey | None:
+    """The post that an account pins, if it is its own; one query."""
+    await load_accounts(session, state, [did])
+    await hydrate_labels(session, state)
+    account = state.active_account(did)
+    pinned = None if account is None else pinned_post(account)
     if pinned is None or did_of(pinned["uri"]) != did:
         return None
     return post_key(session.keys, pinned["uri"])
@@ -91,6 +90,9 @@ async def _feed_page(
     pin: PostKey | None,
 ) -> Page[View]:
     page = await hydrate_author_feed(session, state, did, feed_filter, position, limit, service.policy, pin)
+    context = await service.view_context(session, state)
+    if state.active_account(did) is None:
+        raise invalid_request("Profile not found")
     items = page.items
     pinned_uri = next((post.uri for post in state.posts.values() if post.key == pin), None)
     if pinned_uri is not None:
@@ -100,7 +102,7 @@ async def _feed_page(
         ]
     if feed_filter.is_self_threads_only:
         items = self_threads(items, state.posts)
-    return Page(present_feed(await service.view_context(session, state), items), page.next)
+    return Page(present_feed(context, items), page.next)
 
 
 @router.query("getPosts", GetPostsOutput)

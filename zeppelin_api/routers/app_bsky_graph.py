@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from zeppelin_api.db import Session
 from zeppelin_api.errors import invalid_request
-from zeppelin_api.hydration.accounts import load_accounts, resolve_identifiers
+from zeppelin_api.hydration.accounts import resolve_identifiers
 from zeppelin_api.hydration.relations import hydrate_follows
 from zeppelin_api.hydration.relationships import load_relationships
 from zeppelin_api.hydration.state import Hydration
@@ -94,14 +94,14 @@ async def _follows_page(
     start = decode_cursor(cursor)
     state = Hydration()
     did = (await resolve_identifiers(session, [actor], state)).get(actor, "")
-    await load_accounts(session, state, [did])
-    subject = profile(await service.view_context(session, state), did)
-    if subject is None:
-        raise invalid_request(f"Actor not found: {actor}")
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
         page = await hydrate_follows(session, state, query, did, position, wanted, service.policy)
         context = await service.view_context(session, state)
         return page.shown(lambda relation: profile(context, relation.did))
 
-    return subject, await fill_page(start, limit, fetch)
+    page = await fill_page(start, limit, fetch)
+    subject = profile(await service.view_context(session, state), did)
+    if subject is None:
+        raise invalid_request(f"Actor not found: {actor}")
+    return subject, page

@@ -7,7 +7,12 @@ from starlette.responses import Response
 
 from zeppelin_api.errors import invalid_request
 from zeppelin_api.hydration.accounts import uri_by_did
-from zeppelin_api.hydration.curation import hydrate_members, hydrate_records, hydrate_starter_pack
+from zeppelin_api.hydration.curation import (
+    hydrate_members,
+    hydrate_records,
+    hydrate_starter_pack,
+    load_records_of,
+)
 from zeppelin_api.hydration.keys import LIST, STARTER_PACK
 from zeppelin_api.hydration.state import Hydration, StoredRecord
 from zeppelin_api.lexicon.curation import (
@@ -51,11 +56,8 @@ async def get_list(
     start = decode_cursor(cursor)
     state = Hydration()
     uri = await uri_by_did(session, list, state)
-    await hydrate_records(session, state, LIST, [uri])
-    context = await service.view_context(session, state)
-    stored = state.shown_record(uri)
-    view = None if stored is None else list_view(context, stored)
-    if view is None:
+    await load_records_of(session, state, LIST, [uri])
+    if uri not in state.records:
         raise invalid_request("List not found")
 
     async def fetch(position: Position, wanted: int) -> Page[View]:
@@ -64,6 +66,10 @@ async def get_list(
         return page.shown(lambda member: member_view(context, member))
 
     page = await fill_page(start, limit, fetch)
+    stored = state.shown_record(uri)
+    view = None if stored is None else list_view(await service.view_context(session, state), stored)
+    if view is None:
+        raise invalid_request("List not found")
     return json_response(present(list=view, items=page.items, cursor=page.cursor))
 
 

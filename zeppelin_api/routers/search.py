@@ -34,6 +34,7 @@ from zeppelin_api.views.context import View, present
 from zeppelin_api.views.curation import generator_view, starter_pack_basic
 from zeppelin_api.views.posts import post_view
 from zeppelin_api.views.profiles import profile, profile_basic
+from zeppelin_pipeline.atproto.syntax import is_at_identifier
 from zeppelin_pipeline.warehouse.search import NAME_SEARCH, POST_SEARCH
 
 actor_router: Final = XrpcRouter("app.bsky.actor")
@@ -97,7 +98,7 @@ async def _accounts_page(
     """The DIDs of one page of accounts, the one whose handle it is first, with the accounts in the state."""
     state = Hydration()
     exact: list[str] = []
-    if start is START and query.text:
+    if start is START and is_at_identifier(query.text):
         exact = list((await resolve_identifiers(session, [query.text], state)).values())
         await load_accounts(session, state, exact)
 

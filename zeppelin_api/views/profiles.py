@@ -1,6 +1,7 @@
 """`app.bsky.actor.defs`: views of accounts."""
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 from zeppelin_api.hydration.accounts import ProfileCounts
@@ -8,10 +9,13 @@ from zeppelin_api.hydration.keys import PROFILE, SELF_RKEY, uri_of
 from zeppelin_api.hydration.state import Account, JsonRecord, StoredRecord, Verification
 from zeppelin_api.times import iso
 from zeppelin_api.views.context import View, ViewContext, is_of_type, present
-from zeppelin_api.views.labels import labels_on, record_labels
+from zeppelin_api.views.labels import labels_on, self_labels
 from zeppelin_api.views.media import external_view
+from zeppelin_api.views.media_urls import MediaUrls
 
 INVALID_HANDLE: Final = "handle.invalid"
+#: Views that are kept: of as many accounts as hydration keeps.
+_REMEMBERED: Final = 8_192
 #: A live status lasts as long as its record says, within these bounds.
 _SHORTEST_STATUS: Final = timedelta(minutes=5)
 _LONGEST_STATUS: Final = timedelta(hours=4)
@@ -31,7 +35,7 @@ def profile_basic(context: ViewContext, did: str) -> View | None:
 def profile(context: ViewContext, did: str) -> View | None:
     """`#profileView`; None for an account that is not shown."""
     account = context.state.active_account(did)
-    return None if account is None else _with_description(_basic(context, account), account)
+    return None if account is None else _profile(context, account)
 
 
 def profile_detailed(
@@ -41,7 +45,7 @@ def profile_detailed(
     account = context.state.active_account(did)
     if account is None:
         return None
-    view = _with_description(_basic(context, account), account)
+    view = _profile(context, account)
     record = account.profile or {}
     counted = {
         "lists": counts.lists,
@@ -77,33 +81,54 @@ def starter_pack_uri(account: Account) -> str | None:
 
 
 def _basic(context: ViewContext, account: Account) -> View:
+    plain, further = _plain_basic(context.urls, account), _further(context, account)
+    return plain | further if further else plain
+
+
+def _profile(context: ViewContext, account: Account) -> View:
+    plain, further = _plain_profile(context.urls, account), _further(context, account)
+    return plain | further if further else plain
+
+
+def _further(context: ViewContext, account: Account) -> View:
+    """What a view does not have of the account alone: labels of others, what depends on others, or on the time."""
+    labels: list[View] | None = None
+    if context.state.labels:
+        uri = uri_of(account.did, PROFILE, SELF_RKEY)
+        labels = labels_on(context, account.did) + labels_on(context, uri, account.profile_cid)
+    return present(
+        labels=labels + _self_labels(account) if labels else None,
+        verification=_verification(context, account),
+        status=_status(context, account),
+    )
+
+
+@lru_cache(_REMEMBERED)
+def _plain_basic(urls: MediaUrls, account: Account) -> View:
     record = account.profile or {}
     return present(
         did=account.did,
         handle=account.handle or INVALID_HANDLE,
         displayName=record.get("displayName"),
         pronouns=record.get("pronouns"),
-        avatar=context.urls.image("avatar", account.did, record.get("avatar")),
+        avatar=urls.image("avatar", account.did, record.get("avatar")),
         associated=_associated(account),
-        labels=_labels(context, account),
+        labels=_self_labels(account),
         createdAt=None if account.created_at is None else iso(account.created_at),
-        verification=_verification(context, account),
-        status=_status(context, account),
     )
 
 
-def _labels(context: ViewContext, account: Account) -> list[View]:
-    """Those of the account, then those of its profile."""
-    uri = uri_of(account.did, PROFILE, SELF_RKEY)
-    return labels_on(context, account.did) + record_labels(context, uri, account.profile_cid, account.profile)
-
-
-def _with_description(view: View, account: Account) -> View:
+@lru_cache(_REMEMBERED)
+def _plain_profile(urls: MediaUrls, account: Account) -> View:
     record = account.profile or {}
-    return view | present(
+    return _plain_basic(urls, account) | present(
         description=record.get("description") or None,
         indexedAt=None if account.sort_at is None else iso(account.sort_at),
     )
+
+
+def _self_labels(account: Account) -> list[View]:
+    return self_labels(uri_of(account.did, PROFILE, SELF_RKEY), account.profile_cid, account.profile)
 
 
 def _associated(account: Account) -> View:

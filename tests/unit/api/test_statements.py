@@ -5,7 +5,7 @@ import re
 import pytest
 
 from zeppelin_api import statements
-from zeppelin_api.statements import LITERALS, statement
+from zeppelin_api.statements import LITERALS, Literal, statement
 from zeppelin_pipeline.errors import CorruptStateError
 
 
@@ -29,10 +29,18 @@ def test_a_parameter_without_a_name_is_refused(monkeypatch: pytest.MonkeyPatch):
         numbered(monkeypatch, "SELECT %s")
 
 
-@pytest.mark.parametrize("query", LITERALS)
-def test_a_value_that_decides_about_the_index_stands_in_the_statement(query: str):
-    found = statement(query, 7)
+@pytest.mark.parametrize(
+    ("query", "value", "text"),
+    [
+        ("get_accounts", False, "WHERE false"),
+        ("get_likes", 7, "subject_collection = 7::smallint"),
+        ("get_records", (7, 10), "7 = ANY('{7,10}'::integer[])"),
+        ("get_reposters", 7, "subject_collection = 7::smallint"),
+    ],
+)
+def test_a_value_that_decides_about_the_plan_stands_in_the_statement(query: str, value: Literal, text: str):
+    found = statement(query, value)
 
-    assert "subject_collection = 7::smallint" in found.text
+    assert text in found.text
     assert LITERALS[query] not in found.names
     assert {f"${number}" for number in range(1, len(found.names) + 1)} == set(re.findall(r"\$\d+", found.text))
