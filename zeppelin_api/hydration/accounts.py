@@ -28,7 +28,7 @@ _STATUS, _NOTIFICATIONS, _CHAT, _GERM = map(
     WELL_KNOWN_COLLECTIONS.__getitem__, (STATUS, NOTIFICATION_DECLARATION, CHAT_DECLARATION, GERM_DECLARATION)
 )
 _NOTHING: Final[Mapping[int, StoredRecord]] = MappingProxyType({})
-#: Accounts that are kept made, those whose records have a usual size: at most 40 MB of them with their views.
+#: Accounts that are kept made, those whose records have a usual size: at most 60 MB of them with their views.
 _REMEMBERED: Final = 8_192
 
 
