@@ -9,7 +9,9 @@ from zeppelin_pipeline.atproto.frames import encode_error_frame, encode_frame
 from zeppelin_pipeline.devnet.model import LiveConfig
 
 SUBSCRIBE_PATH = "/xrpc/com.atproto.sync.subscribeRepos"
-_SEND_BATCH = 64
+#: Frames are sent so many at once, then others may run, by whom a connection that broke is noticed: asyncio warns of
+#: every write from the fifth on into one that is known to be lost.
+_SEND_BATCH = 4
 
 
 class Firehose:
@@ -105,6 +107,7 @@ class Firehose:
                     break
                 await websocket.send_bytes(frame)
                 position = seq
+            await asyncio.sleep(0)
 
     @staticmethod
     async def _refuse(websocket: WebSocket, name: str, message: str) -> None:
