@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-events", type=int, default=BatchLimits().events)
     parser.add_argument("--batch-seconds", type=float, default=BatchLimits().seconds)
     parser.add_argument("--against", choices=["official"])
-    parser.add_argument("--official-events", type=int, default=10_000, help="that the official indexer is given")
+    parser.add_argument("--official-events", type=int, default=5_000, help="that the official indexer is given")
     parser.add_argument("--json", type=Path, help="where the figures are written")
     return parser
 

@@ -9,8 +9,9 @@ import json
 import random
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -148,15 +149,18 @@ def _apply(account: _Account, key: bytes, block: bytes | None) -> dict[str, str 
 def write_events(path: Path, accounts: int, events: int, seed: int = 1) -> dict[str, str]:
     """Write the first commits of accounts, and so many events after them; gives, and keeps beside, the keys by DID."""
     network = _Network(accounts, seed)
-    with path.open("wb") as file:
-        for frame in (
-            *(network.first(account) for account in network.accounts),
-            *(network.next() for _ in range(events)),
-        ):
-            file.write(_LENGTH.pack(len(frame)) + frame)
+    first = (network.first(account) for account in network.accounts)
+    write_frames(path, chain(first, (network.next() for _ in range(events))))
     keys = {account.did: account.key.public_key.to_multibase() for account in network.accounts}
     keys_path(path).write_text(json.dumps(keys), encoding="utf-8")
     return keys
+
+
+def write_frames(path: Path, frames: Iterable[bytes]) -> None:
+    """Write a file of events."""
+    with path.open("wb") as file:
+        for frame in frames:
+            file.write(_LENGTH.pack(len(frame)) + frame)
 
 
 def keys_path(path: Path) -> Path:
