@@ -67,8 +67,12 @@ def test_nearly_all_changes_of_a_usual_repository_need_no_careful_code() -> None
     keys = [f"app.bsky.feed.like/{number:013d}".encode() for number in range(2_000)]
     tree = {key: cid_of(key) for key in keys[:1_500]}
     undone_by_kernel = 0
-    for key in keys[1_500:]:
+    for place, key in enumerate(keys[1_500:1_800]):
         tree[key] = cid_of(key)
         root, blocks = proof(tree, key)
         undone_by_kernel += undone(root, Change(key, None, tree[key]), blocks) is not None
-    assert undone_by_kernel > 400
+        gone = keys[5 * place]
+        old = tree.pop(gone)
+        root, blocks = proof(tree, gone)
+        undone_by_kernel += undone(root, Change(gone, old, None), blocks) is not None
+    assert undone_by_kernel > 595

@@ -1,8 +1,8 @@
 """One change undone on the part of a tree that a message carries, in a kernel: what `mst.invert` does, on bytes.
 
-A commit of the network has one operation, and undoing it mostly leaves the shape of the tree: an entry goes, comes or
-gets another record, a leaf comes or goes, two subtrees become one, and above it links change. Whatever else is needed
-(a subtree that is split, a root that grows or shrinks) is left to the careful code.
+A commit of the network has one operation. Undoing it, an entry goes, comes or gets another record, a leaf comes or
+goes, two subtrees become one or one becomes two, the root grows, and above it links change. What else is needed (a root
+that shrinks) is left to the careful code.
 
 The nodes on the way are copied but for what the change undoes. So what comes out is a node of the tree before, or
 nothing that anybody knows; and if it is, the nodes here were as canonical as that was.
@@ -32,14 +32,16 @@ from zeppelin_pipeline.atproto.kernels.node_writing import (
     hash_node,
     header_bytes,
     shared_bytes,
+    write_entry,
     write_head,
     write_key,
-    write_leaf_entry,
     write_link,
     write_name,
+    write_wrapper,
 )
 from zeppelin_pipeline.atproto.kernels.sha256 import PADDING_BYTES, STATE_WORDS
 from zeppelin_pipeline.atproto.kernels.spans import copy, is_same
+from zeppelin_pipeline.atproto.kernels.splitting import split
 from zeppelin_pipeline.atproto.mst.diff import Change
 
 _SPARE_BYTES: Final = MAX_KEY_BYTES + 256
@@ -149,13 +151,16 @@ def _lift(
     state: Array,
     padding: Array,
 ) -> bool:
-    """Writes the nodes above, the lowest first, each with the new link to the one below; `cid` is the root's then."""
+    """Writes the nodes above, the lowest first, each with the new link to the one below; `cid` is the root's then.
+
+    One without entries goes with what was below it.
+    """
     for depth in range(len(nodes) - 1, -1, -1):
         start, end, gap = starts[nodes[depth]], ends[nodes[depth]], gaps[depth]
+        if change == _TO_NULL and counts[depth] == 0:
+            continue
         size = copy(out, 0, data, start, gap)
         if change == _TO_NULL:
-            if counts[depth] == 0:
-                return False
             out[size] = NULL
             size = copy(out, size + 1, data, gap + LINK_BYTES, end)
         else:
@@ -163,7 +168,70 @@ def _lift(
             size = copy(out, size, data, gap + (1 if change == _FROM_NULL else LINK_BYTES), end)
         change = _KEPT
         hash_node(out, size, cid, state, padding)
-    return True
+    return change != _TO_NULL
+
+
+@part
+def _wrap(link: Array, layers: Number, out: Array, cid: Array, state: Array, padding: Array) -> None:
+    """Puts so many nodes without entries above one; none above nothing."""
+    for _ in range(layers):
+        if link[0] != NULL:
+            hash_node(out, write_wrapper(out, link), cid, state, padding)
+            write_link(link, 0, cid, 0)
+
+
+@part
+def _with_entry(
+    out: Array,
+    data: Array,
+    node: tuple[Number, Number, Number],
+    gap: Number,
+    entry: tuple[Number, Number, Number, Number],
+    number: Number,
+    entries: Number,
+    key: Array,
+    key_size: Number,
+    previous: tuple[Array, Number],
+    following: tuple[Array, Number],
+    below: Array,
+    above: Array,
+    record: Array,
+) -> Number:
+    """Writes a node with one entry more; gives its size.
+
+    Args:
+        out: gets the node.
+        data: with the node as it is.
+        node: where its first entry, its last field and its end are.
+        gap: where the link is that the key comes into.
+        entry: of the entry behind the gap: where it starts, where its key's own bytes start, how many these are, how
+            many bytes it shares; its start is that of the last field when there is none.
+        number: of the new entry in the node.
+        entries: of the node as it is.
+        key: that comes.
+        key_size: of it.
+        previous: the key before it, and its size.
+        following: the key behind it, and its size.
+        below: the link, or null, on the one side of the key.
+        above: on the other.
+        record: the key's CID.
+    """
+    first_at, tail, end = node
+    at, suffix_at, suffix_size, shared = entry
+    size = write_head(out, entries + 1)
+    if number > 0:
+        size = copy(out, size, data, first_at, gap)
+        size = copy_link(out, size, below, 0)
+        size = copy(out, size, data, gap + (1 if data[gap] == NULL else LINK_BYTES), at)
+    prefix = shared_bytes(previous[0], previous[1], key, key_size)
+    size = write_entry(out, size, key, prefix, key_size, above, record)
+    if at < tail:
+        kept = shared_bytes(following[0], following[1], key, key_size)
+        size = write_key(out, size, following[0], kept, following[1], kept)
+        size = copy(out, size, data, suffix_at + suffix_size + header_bytes(shared) + 2, tail)
+    if number > 0:
+        return copy(out, size, data, tail, end)
+    return copy_link(out, write_name(out, size, 0x6C), below, 0)
 
 
 @kernel
@@ -198,6 +266,7 @@ def undo(
     """
     out = np.empty(_room(starts, ends), np.uint8)  # for a node, or two in one
     merged = np.empty(LINK_BYTES, np.uint8)
+    below, above = np.full(LINK_BYTES, NULL, np.uint8), np.full(LINK_BYTES, NULL, np.uint8)
     state = np.empty(STATE_WORDS, np.uint32)
     padding = np.empty(PADDING_BYTES, np.uint8)
     nodes = np.zeros(MAX_DEPTH, np.int64)  # the nodes above
@@ -274,10 +343,10 @@ def undo(
             for index in range(current_size):
                 previous[index] = current[index]
         is_gap_null = data[gap] == NULL
-        if order == 0 or (kind == DELETE and layer == key_layer):
+        if order == 0 or (kind == DELETE and (layer == key_layer or (depth == 0 and layer < key_layer))):
             break
         if is_gap_null:
-            if kind != DELETE or layer != key_layer + 1:
+            if kind != DELETE or layer < key_layer:
                 return False
             break
         nodes[depth], gaps[depth], counts[depth] = node, gap, entries
@@ -310,23 +379,30 @@ def undo(
                 return False
     elif layer == key_layer:
         if not is_gap_null:
+            split_at = block_of(data, gap + CID_IN_LINK, data, starts, slots)
+            if not split(data, starts, ends, slots, split_at, key, key_size, below, above, out, state, padding):
+                return False
+        size = _with_entry(
+            out, data, (first_at, tail, end), gap, (at, suffix_at, suffix_size, shared), number, entries, key, key_size,
+            (previous, previous_size), (current, current_size), below, above, old,
+        )  # fmt: skip
+    elif layer < key_layer:
+        if not split(data, starts, ends, slots, node, key, key_size, below, above, out, state, padding):
             return False
-        size = write_head(out, entries + 1)
-        size = copy(out, size, data, first_at, at)
-        prefix = shared_bytes(previous, previous_size, key, key_size)
-        size = write_leaf_entry(out, size, key, prefix, key_size, old)
-        if order == 1:
-            kept = shared_bytes(current, current_size, key, key_size)
-            size = write_key(out, size, current, kept, current_size, kept)
-            size = copy(out, size, data, suffix_at + suffix_size + header_bytes(shared) + 2, tail)
-        size = copy(out, size, data, tail, end)
+        _wrap(below, key_layer - layer - 1, out, cid, state, padding)
+        _wrap(above, key_layer - layer - 1, out, cid, state, padding)
+        size = write_entry(out, write_head(out, 1), key, 0, key_size, above, old)
+        size = copy_link(out, write_name(out, size, 0x6C), below, 0)
     else:
         nodes[depth], gaps[depth], counts[depth] = node, gap, entries
         depth += 1
-        size = write_leaf_entry(out, write_head(out, 1), key, 0, key_size, old)
-        size = write_name(out, size, 0x6C)
-        out[size] = NULL
-        size += 1
+        size = write_entry(out, write_head(out, 1), key, 0, key_size, above, old)
+        size = copy_link(out, write_name(out, size, 0x6C), below, 0)
+        if layer > key_layer + 1:
+            hash_node(out, size, cid, state, padding)
+            write_link(merged, 0, cid, 0)
+            _wrap(merged, layer - key_layer - 2, out, cid, state, padding)
+            size = write_wrapper(out, merged)
         change = _FROM_NULL
     hash_node(out, size, cid, state, padding)
     return _lift(data, starts, ends, nodes[:depth], gaps, counts, change, out, cid, state, padding)

@@ -84,11 +84,19 @@ def header_bytes(argument: Number) -> Number:
 
 
 @part
-def write_leaf_entry(out: Array, at: Number, key: Array, shared: Number, key_size: Number, record: Array) -> Number:
-    """A whole entry without a subtree, that shares so many bytes with the key before it."""
+def write_entry(
+    out: Array, at: Number, key: Array, shared: Number, key_size: Number, subtree: Array, record: Array
+) -> Number:
+    """A whole entry that shares so many bytes with the key before it; `subtree` is the link behind it, or null."""
     at = write_name(out, write_key(out, at, key, shared, key_size, shared), 0x74)
-    out[at] = NULL
-    return write_link(out, write_name(out, at + 1, 0x76), record, 0)
+    at = copy_link(out, at, subtree, 0)
+    return write_link(out, write_name(out, at, 0x76), record, 0)
+
+
+@part
+def write_wrapper(out: Array, link: Array) -> Number:
+    """A whole node without entries, above another one; gives its size."""
+    return copy_link(out, write_name(out, write_head(out, 0), 0x6C), link, 0)
 
 
 @part
