@@ -190,6 +190,53 @@ async def test_a_text_breaks_the_connection() -> None:
         assert stream.endings["frame-text"] == 1
 
 
+def raw(data: bytes, head: int = 0x82) -> bytes:
+    """A frame of a server (RFC 6455, 5.2)."""
+    size = len(data)
+    if size < 126:
+        return bytes((head, size)) + data
+    return (
+        bytes((head, 126)) + size.to_bytes(2, "big") + data
+        if size < 1 << 16
+        else bytes((head, 127)) + size.to_bytes(8, "big") + data
+    )
+
+
+async def test_messages_are_the_same_however_they_are_cut_into_parts_and_packets() -> None:
+    sizes = (0, 125, 126, 65_535, 65_536)
+    messages = [b"%d" % place + bytes(size) for place, size in enumerate(sizes)]
+    parted = raw(b"in ", 0x02) + raw(b"ping", 0x89) + raw(b"three ", 0x00) + raw(b"parts", 0x80)
+    written = b"".join(map(raw, messages)) + parted + raw(frame(6))
+
+    def written_in_pieces_of(size: int) -> Script:
+        async def play(connection: ServerConnection) -> None:
+            for start in range(0, len(written), size):
+                connection.transport.write(written[start : start + size])
+                await asyncio.sleep(0)
+            await connection.wait_closed()
+
+        return play
+
+    for size in (len(written), 40_000, 997):
+        async with followed(Relay(written_in_pieces_of(size))) as (_, queue, _task):
+            assert await taken(queue, len(messages) + 2) == [*messages, b"in three parts", frame(6)]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [raw(b"in ", 0x02) + raw(b"one"), bytes((0x82, 0x80)) + bytes(4), raw(b"", 0xC2), raw(b"", 0x83)],
+    ids=["a message within another", "masked", "reserved bit", "unknown opcode"],
+)
+async def test_frames_that_no_server_may_send_break_the_connection(broken: bytes) -> None:
+    async def play(connection: ServerConnection) -> None:
+        connection.transport.write(raw(frame(6)) + broken + raw(frame(7)))
+        await connection.wait_closed()
+
+    async with followed(Relay(play, sending(frame(8), then=60))) as (stream, queue, _):
+        assert await taken(queue, 2) == [frame(6), frame(8)]
+        assert stream.endings["connection-closed"] == 1
+
+
 async def test_what_cannot_be_read_is_handed_on_to_be_counted() -> None:
     odd = encode({"t": "#commit", "op": 1, "x": 1}) + encode({"seq": 7})
     relay = Relay(sending(b"\xff\xff", odd, frame(8), then=60))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.fakes.live_messages import DID, KEY, NOW_MICROS, LiveAccount, frame_of, key_of, record_of
 from zeppelin_pipeline.atproto.crypto import PublicKey
 from zeppelin_pipeline.firehose.events import table_of
-from zeppelin_pipeline.firehose.verify_batch import verify_batch
+from zeppelin_pipeline.firehose.verify_batch import Frames, verify_batch
 from zeppelin_pipeline.firehose.verify_frames import verify_frames
 
 #: A byte of a frame, by where it is in it, and what it is turned by.
@@ -38,7 +38,7 @@ def keys_of(_dids: Iterable[str]) -> dict[str, PublicKey]:
 
 def assert_equal(batch: list[bytes]) -> None:
     expected = table_of(verify_frames(batch, keys_of, NOW_MICROS))
-    assert verify_batch(batch, keys_of, NOW_MICROS).equals(expected)
+    assert verify_batch(Frames.of(batch), keys_of, NOW_MICROS).equals(expected)
 
 
 def test_true_messages_of_all_kinds_are_seen_alike_in_their_order() -> None:

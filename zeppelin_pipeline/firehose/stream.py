@@ -22,8 +22,8 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from zeppelin_pipeline.atproto.frames import MAX_FRAME_BYTES, OP_ERROR, Frame, decode_frame
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError, ZeppelinError
 from zeppelin_pipeline.firehose.frame_queue import FrameQueue, Outdated
+from zeppelin_pipeline.firehose.message_connection import MessageConnection
 from zeppelin_pipeline.firehose.messages import read_seq
-from zeppelin_pipeline.firehose.watched_connection import WatchedConnection
 from zeppelin_pipeline.hosts.guard import GuardedBackend
 from zeppelin_pipeline.hosts.host import Host, parse_host
 from zeppelin_pipeline.hosts.limits import RetryPolicy
@@ -102,7 +102,7 @@ class RelayStream:
         self._settings = settings
         self._backend = GuardedBackend(allow_private=settings.allow_private)
         self._last: deque[bytes] = deque(maxlen=_REMEMBERED_FRAMES)
-        self._connection: WatchedConnection | None = None
+        self._connection: MessageConnection | None = None
         self._heard_at = 0.0
         self._dropped_for: str | None = None
         self.connections = 0
@@ -166,7 +166,7 @@ class RelayStream:
             watching.cancel()
             connection.transport.abort()
 
-    async def _connect(self, most_bytes: int) -> WatchedConnection:
+    async def _connect(self, most_bytes: int) -> MessageConnection:
         parts = urlsplit(self._url)
         host = parts.hostname or ""
         seconds = self._settings.connect_seconds
@@ -174,6 +174,7 @@ class RelayStream:
         socket = await self._backend.connect_socket(host, port, seconds, self._settings.receive_bytes)
         query = "" if self._cursor is None else "?" + urlencode({"cursor": self._cursor})
         is_secure = parts.scheme == "wss"
+        made = partial(MessageConnection, most_bytes=most_bytes, most_at_once=self._settings.most_at_once)
         try:
             connection = await connect(
                 self._url + query,
@@ -182,7 +183,7 @@ class RelayStream:
                 server_hostname=host if is_secure else None,
                 compression=None,
                 max_size=most_bytes,
-                create_connection=cast("Any", partial(WatchedConnection, most_at_once=self._settings.most_at_once)),
+                create_connection=cast("Any", made),
                 open_timeout=seconds,
                 ping_interval=None,  # silence is watched for, whatever pings say
                 close_timeout=1,
@@ -190,28 +191,32 @@ class RelayStream:
                 proxy=None,
                 process_exception=lambda error: error,
             )
-            return cast("WatchedConnection", connection)
+            return cast("MessageConnection", connection)
         except (OSError, EOFError, ValueError, WebSocketException) as error:  # a redirect elsewhere is a ValueError
             socket.close()
             raise UpstreamError("handshake-failed", str(error)[:500], is_transient=True) from error
 
-    async def _read(self, connection: WatchedConnection) -> None:
+    async def _read(self, connection: MessageConnection) -> None:
         loop = asyncio.get_running_loop()
-        async for data in connection:
+        while True:
+            messages = await connection.receive()
             self._heard_at = loop.time()
-            if isinstance(data, str):
-                raise UpstreamError("frame-text", data[:200], is_transient=True)
-            is_usual = data.startswith(_USUAL_HEADS)
-            if is_usual:
-                self._last.append(data)
-            if is_usual or self._is_message(data):
-                await self._queue.put(data)
-                self.received += 1
-            elif (gap := self._gap_of(data)) is not None:
-                await self._queue.put(gap)
-            # Waiting for room in the queue is no silence of the relay's.
-            self._heard_at = loop.time()
-        raise UpstreamError("connection-closed", "by the relay", is_transient=True)
+            for data in messages:
+                await self._take(data)
+                # Waiting for room in the queue is no silence of the relay's.
+                self._heard_at = loop.time()
+
+    async def _take(self, data: bytes | str) -> None:
+        if isinstance(data, str):
+            raise UpstreamError("frame-text", data[:200], is_transient=True)
+        is_usual = data.startswith(_USUAL_HEADS)
+        if is_usual:
+            self._last.append(data)
+        if is_usual or self._is_message(data):
+            await self._queue.put(data)
+            self.received += 1
+        elif (gap := self._gap_of(data)) is not None:
+            await self._queue.put(gap)
 
     def _is_message(self, data: bytes) -> bool:
         """Whether an unusual frame is for the queue, broken ones too, where they are counted.
@@ -240,7 +245,7 @@ class RelayStream:
         self.endings[f"info-{str(name)[:100]}"] += 1
         return Outdated(self._cursor or 0, "outdated-cursor") if name == "OutdatedCursor" else None
 
-    async def _watch(self, connection: WatchedConnection) -> None:
+    async def _watch(self, connection: MessageConnection) -> None:
         """Ends a connection over which nothing comes."""
         loop = asyncio.get_running_loop()
         while True:

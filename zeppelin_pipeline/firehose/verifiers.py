@@ -1,6 +1,7 @@
 """Frames verified by several processes at once: signatures alone take a third of what an event may cost."""
 
 import asyncio
+import socket
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -10,8 +11,8 @@ import pyarrow as pa
 
 from zeppelin_pipeline.errors import ZeppelinError
 from zeppelin_pipeline.firehose.events import EVENTS
-from zeppelin_pipeline.firehose.framing import framed, receive_framed
-from zeppelin_pipeline.firehose.verifier_process import decode_answer, encode_request
+from zeppelin_pipeline.firehose.framing import framed, receive, send
+from zeppelin_pipeline.firehose.verifier_process import request_of, table_of_answer
 
 _MODULE = "zeppelin_pipeline.firehose.verifier_process"
 #: Within so long a process ends with its input, if it is not stuck.
@@ -29,6 +30,7 @@ class Verifiers:
         self._url = postgres_url
         self._count = processes
         self._processes: list[asyncio.subprocess.Process] = []
+        self._sockets: list[socket.socket] = []
         self._locks: list[asyncio.Lock] = []
 
     async def verify(self, frames: Sequence[bytes], forget: Sequence[str] = ()) -> pa.Table:
@@ -44,34 +46,38 @@ class Verifiers:
         share = max(1, -(-len(frames) // self._count))
         parts = [frames[number * share : (number + 1) * share] for number in range(self._count)]
         tables = await asyncio.gather(
-            *(self._ask(number, list(part), list(forget)) for number, part in enumerate(parts) if part or forget)
+            *(self._ask(number, part, forget) for number, part in enumerate(parts) if part or forget)
         )
         return pa.concat_tables(tables) if tables else EVENTS.empty_table()
 
-    async def _ask(self, number: int, frames: list[bytes], forget: list[str]) -> pa.Table:
+    async def _ask(self, number: int, frames: Sequence[bytes], forget: Sequence[str]) -> pa.Table:
         async with self._locks[number]:
-            return await self._exchange(number, encode_request(frames, forget))
+            return await self._exchange(number, request_of(frames, forget))
 
-    async def _exchange(self, number: int, request: bytes) -> pa.Table:
-        process = self._processes[number]
-        assert process.stdin is not None, "the process was started with a pipe"
-        assert process.stdout is not None, "the process was started with a pipe"
+    async def _exchange(self, number: int, request: list[memoryview]) -> pa.Table:
+        ours = self._sockets[number]
         try:
-            process.stdin.write(request)
-            await process.stdin.drain()
-            return decode_answer(await receive_framed(process.stdout))
-        except (OSError, asyncio.IncompleteReadError) as error:
-            raise VerifierDiedError(f"verifier {number} (pid {process.pid}) ended") from error
+            await send(ours, request)
+            return table_of_answer(await receive(ours))
+        except (OSError, EOFError) as error:
+            raise VerifierDiedError(f"verifier {number} (pid {self._processes[number].pid}) ended") from error
 
-    async def __aenter__(self) -> Self:
-        for _ in range(self._count):
+    async def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            ours.setblocking(False)
+            self._sockets.append(ours)
+            self._locks.append(asyncio.Lock())
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", _MODULE, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+                sys.executable, "-m", _MODULE, stdin=theirs.fileno(), stdout=theirs.fileno()
             )
             self._processes.append(process)
-            self._locks.append(asyncio.Lock())
-        greeting = framed(self._url.encode())
+
+    async def __aenter__(self) -> Self:
+        greeting = framed(memoryview(self._url.encode()))
         try:
+            for _ in range(self._count):
+                await self._start()
             await asyncio.gather(*(self._exchange(number, greeting) for number in range(self._count)))
         except BaseException:
             await self._end()
@@ -85,11 +91,11 @@ class Verifiers:
 
     async def _end(self) -> None:
         """Lets the processes end; kills one that still writes an answer which nobody reads any more."""
-        for process in self._processes:
-            assert process.stdin is not None, "the process was started with a pipe"
-            process.stdin.close()
+        for ours in self._sockets:
+            ours.close()
         waiting = [asyncio.create_task(process.wait()) for process in self._processes]
-        await asyncio.wait(waiting, timeout=_GRACE_SECONDS)
+        if waiting:
+            await asyncio.wait(waiting, timeout=_GRACE_SECONDS)
         for process in self._processes:
             if process.returncode is None:
                 process.kill()

@@ -39,6 +39,30 @@ _CID_PLACES: Final = np.arange(CID_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
+class Frames:
+    """Messages of a stream, one behind the other.
+
+    Attributes:
+        data: frame i is `data[offsets[i]:offsets[i + 1]]`.
+        offsets: one more than there are frames.
+    """
+
+    data: Bytes
+    offsets: Numbers
+
+    @classmethod
+    def of(cls, frames: Sequence[bytes]) -> "Frames":
+        """Joins frames."""
+        return cls(as_bytes(b"".join(frames)), np.cumsum([0, *map(len, frames)], dtype=np.int64))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, place: int) -> bytes:
+        return self.data[self.offsets[place] : self.offsets[place + 1]].tobytes()
+
+
+@dataclass(frozen=True, slots=True)
 class _Proven:
     """Messages that kernels have proven but for their signatures.
 
@@ -58,7 +82,7 @@ class _Proven:
         return [bytes(whole[at : at + size]) for at in self.rows[:, start].tolist()]
 
 
-def verify_batch(frames: Sequence[bytes], keys_of: KeysOf, now_micros: int) -> pa.Table:
+def verify_batch(frames: Frames, keys_of: KeysOf, now_micros: int) -> pa.Table:
     """The events of frames, in their order, of the schema EVENTS.
 
     Args:
@@ -66,13 +90,13 @@ def verify_batch(frames: Sequence[bytes], keys_of: KeysOf, now_micros: int) -> p
         keys_of: asked for the accounts of these frames, in one or two parts.
         now_micros: our clock.
     """
-    if not frames:
+    if not len(frames):
         return EVENTS.empty_table()
     proven, is_proven = _prove(frames, now_micros)
     table = _table(proven, _unsigned(proven, keys_of))
     if is_proven.all():
         return table
-    others = [frame for frame, is_done in zip(frames, is_proven.tolist(), strict=True) if not is_done]
+    others = [frames[place] for place in np.flatnonzero(~is_proven).tolist()]
     careful = table_of(verify_frames(others, keys_of, now_micros))
     order = np.argsort(np.concatenate([np.flatnonzero(is_proven), np.flatnonzero(~is_proven)]))
     return pa.concat_tables([table, careful]).take(pa.array(order))
@@ -81,7 +105,7 @@ def verify_batch(frames: Sequence[bytes], keys_of: KeysOf, now_micros: int) -> p
 def warm_up() -> None:
     """Has the kernels compiled, or read from their cache, before the first message comes: that may take a minute."""
     frame = _first_commit()
-    verify_batch([frame], lambda _dids: {}, 0)
+    verify_batch(Frames.of([frame]), lambda _dids: {}, 0)
     verify_frames([frame], lambda _dids: {}, 0)
 
 
@@ -108,14 +132,12 @@ def _first_commit() -> bytes:
     )
 
 
-def _prove(frames: Sequence[bytes], now_micros: int) -> tuple[_Proven, Flags]:
+def _prove(frames: Frames, now_micros: int) -> tuple[_Proven, Flags]:
     """What kernels prove, and of which messages."""
-    count = len(frames)
-    data = as_bytes(b"".join(frames))
-    offsets = np.cumsum([0, *map(len, frames)], dtype=np.int64)
+    count, data = len(frames), frames.data
     rows, digests = np.empty((count, found.COLUMNS), np.int64), np.empty(count * DIGEST_BYTES, np.uint8)
     is_proven = np.zeros(count, np.bool_)
-    found.prove_commits(data, offsets, now_micros + MAX_REV_AHEAD_MICROS, rows, digests, is_proven)
+    found.prove_commits(data, frames.offsets, now_micros + MAX_REV_AHEAD_MICROS, rows, digests, is_proven)
     whole = data.data
     for place in np.flatnonzero(is_proven).tolist():
         # Collections are few, and each is looked at once.

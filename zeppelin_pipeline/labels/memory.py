@@ -9,7 +9,7 @@ from typing import Final
 from zeppelin_pipeline.atproto.frames import MAX_FRAME_BYTES
 from zeppelin_pipeline.errors import ConfigurationError, UpstreamError
 from zeppelin_pipeline.firehose.frame_queue import FrameQueue, QueueLimits
-from zeppelin_pipeline.firehose.watched_connection import FRAME_SIZE
+from zeppelin_pipeline.firehose.message_connection import FRAME_SIZE
 
 #: Messages that may come over a connection at once; a signed label takes more than the 50 bytes that this leaves each.
 MOST_AT_ONCE: Final = 500

@@ -15,7 +15,7 @@ from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.firehose import events
 from zeppelin_pipeline.firehose.events import Verdict, table_of
 from zeppelin_pipeline.firehose.messages import CommitMessage
-from zeppelin_pipeline.firehose.verify_batch import verify_batch
+from zeppelin_pipeline.firehose.verify_batch import Frames, verify_batch
 from zeppelin_pipeline.firehose.verify_frames import verify_frames
 
 OTHER_KEY = PrivateKey.from_bytes("p256", bytes(31) + b"\x09")
@@ -25,7 +25,7 @@ def verdict_on(kind: str, body: Body, key: PublicKey | None = KEY.public_key) ->
     keys = {} if key is None else {DID: key}
     frames = [frame_of(kind, body)]
     (verdict,) = verify_frames(frames, lambda _dids: keys, NOW_MICROS)
-    assert verify_batch(frames, lambda _dids: keys, NOW_MICROS).equals(table_of([verdict]))
+    assert verify_batch(Frames.of(frames), lambda _dids: keys, NOW_MICROS).equals(table_of([verdict]))
     return verdict
 
 

@@ -7,7 +7,7 @@ import pytest
 from zeppelin_pipeline.atproto.frames import MAX_FRAME_BYTES
 from zeppelin_pipeline.errors import ConfigurationError, UpstreamError
 from zeppelin_pipeline.firehose.frame_queue import FrameQueue
-from zeppelin_pipeline.firehose.watched_connection import FRAME_SIZE
+from zeppelin_pipeline.firehose.message_connection import FRAME_SIZE
 from zeppelin_pipeline.labels.memory import LabelMemory, MemoryLimits
 
 MEBIBYTE = 1 << 20
