@@ -45,9 +45,14 @@ class Verifiers:
         """
         share = max(1, -(-len(frames) // self._count))
         parts = [frames[number * share : (number + 1) * share] for number in range(self._count)]
-        tables = await asyncio.gather(
-            *(self._ask(number, part, forget) for number, part in enumerate(parts) if part or forget)
-        )
+        asking = [
+            asyncio.create_task(self._ask(number, part, forget)) for number, part in enumerate(parts) if part or forget
+        ]
+        try:
+            tables = await asyncio.gather(*asking)
+        finally:
+            for task in asking:
+                task.cancel()  # when one has failed: nobody may wait at a socket that is closed
         return pa.concat_tables(tables) if tables else EVENTS.empty_table()
 
     async def _ask(self, number: int, frames: Sequence[bytes], forget: Sequence[str]) -> pa.Table:
