@@ -14,8 +14,9 @@ import numpy as np
 
 from zeppelin_pipeline.atproto.cid import CID_BYTES
 from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES, header
+from zeppelin_pipeline.atproto.kernels.changed_nodes import with_entry, without_entry
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Bytes, BytesOut, Int32s, Int64s, Number, kernel, part
-from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, Frames, as_bytes, block_of
+from zeppelin_pipeline.atproto.kernels.frames import Frames, as_bytes, block_of
 from zeppelin_pipeline.atproto.kernels.merging import merge
 from zeppelin_pipeline.atproto.kernels.node import (
     CID_IN_LINK,
@@ -30,11 +31,9 @@ from zeppelin_pipeline.atproto.kernels.node import (
 from zeppelin_pipeline.atproto.kernels.node_writing import (
     copy_link,
     hash_node,
-    header_bytes,
     shared_bytes,
     write_entry,
     write_head,
-    write_key,
     write_link,
     write_name,
     write_wrapper,
@@ -67,65 +66,6 @@ def undo_change(frames: Frames, root: int, change: Change) -> bytes | None:
         frames.data, frames.starts, frames.ends, frames.slots, root, as_bytes(change.key), kind, new, old, cid
     )
     return cid.tobytes() if is_undone else None
-
-
-@part
-def _without_entry(
-    out: Array,
-    data: Array,
-    node: tuple[Number, Number, Number],
-    entry: tuple[Number, Number, Number, Number],
-    number: Number,
-    entries: Number,
-    key: Array,
-    key_size: Number,
-    shared: Number,
-    behind: Array,
-    merged: Array,
-) -> Number:
-    """Writes a node without one of its entries; gives its size, or UNUSUAL.
-
-    Args:
-        out: gets the node.
-        data: with the node as it is.
-        node: where its first entry, its last field and its end are.
-        entry: where the link before the entry, the entry, its own link and its end are.
-        number: of the entry in the node.
-        entries: of the node.
-        key: the entry's.
-        key_size: of the key.
-        shared: bytes of the key that the one before it has too.
-        behind: gets the key behind it.
-        merged: the link, or null, that takes the place of those on its two sides.
-    """
-    first_at, tail, end = node
-    gap, entry_at, _, entry_end = entry
-    is_gap_null = data[gap] == NULL
-    size = write_head(out, entries - 1)
-    if number > 0:
-        size = copy(out, size, data, first_at, gap)
-        size = copy_link(out, size, merged, 0)
-        size = copy(out, size, data, gap + (1 if is_gap_null else LINK_BYTES), entry_at)
-    if number + 1 < entries:
-        # The entry behind shares with the one before what both shared with the one that goes.
-        next_size, next_at = header(data, entry_end + 3, tail, 2)
-        if data[entry_end] != 0xA4 or not is_name(data, entry_end + 1, tail, 0x6B) or next_size < 1:
-            return UNUSUAL
-        if not is_name(data, next_at + next_size, tail, 0x70):
-            return UNUSUAL
-        next_shared, rest = header(data, next_at + next_size + 2, tail, 0)
-        if next_shared < 0 or next_shared > key_size or next_shared + next_size > MAX_KEY_BYTES:
-            return UNUSUAL
-        if next_shared < key_size and key[next_shared] >= data[next_at]:
-            return UNUSUAL
-        kept = min(shared, next_shared)
-        copy(behind, 0, key, 0, next_shared)
-        copy(behind, next_shared, data, next_at, next_at + next_size)
-        size = write_key(out, size, behind, kept, next_shared + next_size, kept)
-        size = copy(out, size, data, rest, tail)
-    if number > 0:
-        return copy(out, size, data, tail, end)
-    return copy_link(out, write_name(out, size, 0x6C), merged, 0)
 
 
 @part
@@ -178,60 +118,6 @@ def _wrap(link: Array, layers: Number, out: Array, cid: Array, state: Array, pad
         if link[0] != NULL:
             hash_node(out, write_wrapper(out, link), cid, state, padding)
             write_link(link, 0, cid, 0)
-
-
-@part
-def _with_entry(
-    out: Array,
-    data: Array,
-    node: tuple[Number, Number, Number],
-    gap: Number,
-    entry: tuple[Number, Number, Number, Number],
-    number: Number,
-    entries: Number,
-    key: Array,
-    key_size: Number,
-    previous: tuple[Array, Number],
-    following: tuple[Array, Number],
-    below: Array,
-    above: Array,
-    record: Array,
-) -> Number:
-    """Writes a node with one entry more; gives its size.
-
-    Args:
-        out: gets the node.
-        data: with the node as it is.
-        node: where its first entry, its last field and its end are.
-        gap: where the link is that the key comes into.
-        entry: of the entry behind the gap: where it starts, where its key's own bytes start, how many these are, how
-            many bytes it shares; its start is that of the last field when there is none.
-        number: of the new entry in the node.
-        entries: of the node as it is.
-        key: that comes.
-        key_size: of it.
-        previous: the key before it, and its size.
-        following: the key behind it, and its size.
-        below: the link, or null, on the one side of the key.
-        above: on the other.
-        record: the key's CID.
-    """
-    first_at, tail, end = node
-    at, suffix_at, suffix_size, shared = entry
-    size = write_head(out, entries + 1)
-    if number > 0:
-        size = copy(out, size, data, first_at, gap)
-        size = copy_link(out, size, below, 0)
-        size = copy(out, size, data, gap + (1 if data[gap] == NULL else LINK_BYTES), at)
-    prefix = shared_bytes(previous[0], previous[1], key, key_size)
-    size = write_entry(out, size, key, prefix, key_size, above, record)
-    if at < tail:
-        kept = shared_bytes(following[0], following[1], key, key_size)
-        size = write_key(out, size, following[0], kept, following[1], kept)
-        size = copy(out, size, data, suffix_at + suffix_size + header_bytes(shared) + 2, tail)
-    if number > 0:
-        return copy(out, size, data, tail, end)
-    return copy_link(out, write_name(out, size, 0x6C), below, 0)
 
 
 @kernel
@@ -371,7 +257,7 @@ def undo(
                 return False
             if not merge(data, starts, ends, slots, gap, subtree_at, key, key_size, merged, out, state, padding):
                 return False
-            size = _without_entry(
+            size = without_entry(
                 out, data, (first_at, tail, end), (gap, entry_at, subtree_at, entry_end),
                 number, entries, key, key_size, shared, current, merged,
             )  # fmt: skip
@@ -382,7 +268,7 @@ def undo(
             split_at = block_of(data, gap + CID_IN_LINK, data, starts, slots)
             if not split(data, starts, ends, slots, split_at, key, key_size, below, above, out, state, padding):
                 return False
-        size = _with_entry(
+        size = with_entry(
             out, data, (first_at, tail, end), gap, (at, suffix_at, suffix_size, shared), number, entries, key, key_size,
             (previous, previous_size), (current, current_size), below, above, old,
         )  # fmt: skip
