@@ -33,6 +33,10 @@ ON CONFLICT DO NOTHING;
 SELECT new.nsid, c.nsid FROM unnest(%(ids)s::bigint[], %(texts)s::text[]) AS new (id, nsid) JOIN collection c USING (id)
 WHERE c.nsid <> new.nsid;
 
+-- name: lock_repositories
+-- Those of which something is known, in one order for all writers.
+SELECT FROM repo WHERE actor_id = ANY(%(actors)s::bigint[]) ORDER BY actor_id FOR UPDATE;
+
 -- name: claim_live_repositories
 -- Lock the repositories, in one order for all writers; those of which nothing is known get a row.
 INSERT INTO repo AS held (actor_id, records, fetched_at, told_at, state, status)

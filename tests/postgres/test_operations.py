@@ -1,8 +1,11 @@
 """Live commits applied in batches: rows, revs, counts, and what is ahead of what is held."""
 
 import random
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -243,6 +246,35 @@ def times(connection: psycopg.Connection) -> tuple[Any, ...]:
     [row] = connection.execute("SELECT fetched_at, told_at FROM repo").fetchall()
     connection.commit()
     return row
+
+
+def test_accounts_that_are_written_too_are_locked_in_one_order_with_those_of_the_commits(
+    connection: psycopg.Connection, postgres_url: str, keys: BatchKeys, history: History
+):
+    apply_each(connection, keys, commits(history, [0]))
+    writing = keys.actor_id(history.owner)
+    number = next(number for number in range(100, 200) if keys.actor_id(did(number)) < writing)
+    set_standings(connection, keys, [Standing(did(number), "active", seen_at(0))])
+    connection.commit()
+    hide = partial(set_standings, keys=keys, standings=[Standing(did(number), "deactivated", seen_at(9))])
+    lock = "SELECT FROM repo WHERE actor_id = %s FOR UPDATE NOWAIT"
+    with psycopg.connect(postgres_url) as load, ThreadPoolExecutor(1) as pool:
+        load.execute(lock, (keys.actor_id(did(number)),))
+        batch = commits(history, [1])
+        applied = pool.submit(apply_each, connection, keys, batch, also=hide, accounts=[did(number)])
+        until_it_waits(load)
+        load.execute(lock, (writing,))  # what a load does next: it would wait for who waits for it
+        load.commit()
+        assert applied.result(timeout=30).commits == 1
+
+
+def until_it_waits(connection: psycopg.Connection) -> None:
+    """Until another session waits for a lock that this one has."""
+    waiting = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    deadline = time.monotonic() + 30
+    while not connection.execute(waiting).fetchall():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_what_an_event_tells_of_an_account_is_no_fetch_of_it(

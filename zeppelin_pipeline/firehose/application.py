@@ -75,7 +75,8 @@ def apply_events(
         _queue_resyncs(connection, keys, batch)
         note(connection)
 
-    return apply_commits(connection, keys, batch.commits, also=also)
+    accounts = [each.did for each in batch.accounts]
+    return apply_commits(connection, keys, batch.commits, also=also, accounts=accounts)
 
 
 def note_stream(connection: Connection[TupleRow], held: HeldStream, batch: EventBatch, gap: Gap | None) -> None:

@@ -28,6 +28,7 @@ from zeppelin_pipeline.warehouse.operations import (
     ApplyResult,
     OperationBatch,
     apply_operations,
+    lock_repositories,
 )
 from zeppelin_pipeline.warehouse.text_memory import Texts as ArrowTexts
 
@@ -65,6 +66,7 @@ def apply_commits(
     commits: pa.RecordBatch,
     *,
     also: Callable[[Connection[TupleRow]], None] | None = None,
+    accounts: Sequence[str] = (),
     most_ahead: int = MOST_AHEAD,
 ) -> ApplyResult:
     """Apply commits in one transaction, the dictionaries in one before it; applying them again changes nothing.
@@ -74,10 +76,14 @@ def apply_commits(
         keys: of the warehouse.
         commits: of the schema COMMITS, of any accounts, in the order in which they came.
         also: what is written in the same transaction, as a cursor.
+        accounts: further ones, by DID, whose repositories `also` writes to: they are locked together with those of the
+            commits, as a load locks its own in one order and may have some of both.
         most_ahead: commits of a repository that are remembered while they are ahead of it.
     """
     batch = publish_texts(connection, keys, read_commits(commits))
     with connection.transaction():
+        if accounts:
+            lock_repositories(connection, keys, {*batch.heads["did"].to_pylist(), *accounts})
         result = apply_operations(connection, keys, batch, most_ahead=most_ahead)
         if also:
             also(connection)

@@ -8,7 +8,7 @@ repository that is loaded later leaves them alone, see `merge`. Counts change wi
 A batch is columns from its frames to the statements' parameters: an object for each commit costs more than its rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.copying import copy_batches
 from zeppelin_pipeline.warehouse.count_deltas import COLUMNS, CountDeltas
 from zeppelin_pipeline.warehouse.following import Outcome, Repositories, decide
+from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.queries import column_list, load_queries
 from zeppelin_pipeline.warehouse.search import refresh_names, refresh_posts
 from zeppelin_pipeline.warehouse.tables import TABLES
@@ -83,6 +84,14 @@ class ApplyResult:
     desynchronized: tuple[str, ...]
     inserted: dict[str, int] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
+
+
+def lock_repositories(connection: Connection[TupleRow], keys: KeySpace, dids: Collection[str]) -> None:
+    """Have nobody else write these repositories until the caller's transaction ends; those not yet known are not there.
+
+    All writers lock in one order. Who writes to further repositories than those of the operations locks them all first.
+    """
+    connection.execute(load_queries()["lock_repositories"], {"actors": [keys.actor_id(did) for did in dids]})
 
 
 def apply_operations(
