@@ -22,6 +22,7 @@ from tests.pipeline.tables import fix_hash_key, network_settings
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.encoding import encode_record
+from zeppelin_pipeline.devnet.faults import Fault, FaultKind
 from zeppelin_pipeline.devnet.live_repository import Write
 from zeppelin_pipeline.devnet.model import AccountStatus, DevnetConfig, LiveConfig
 from zeppelin_pipeline.firehose.rates import Rates
@@ -35,6 +36,7 @@ from zeppelin_pipeline.warehouse.indexes import declared_indexes
 from zeppelin_pipeline.warehouse.tables import TABLES
 
 BACKLOG = 300
+POSTPONED = "SELECT FROM resync WHERE failures > 0"
 NETWORK = DevnetConfig(repos=16, hosts=2, seed=17, mean_records=15, live=LiveConfig(backlog_events=BACKLOG))
 
 
@@ -156,6 +158,30 @@ async def test_accounts_are_hidden_shown_again_and_removed(
     assert rows_of(postgres_url, hidden) == len(network.records_of(hidden))
     assert rows_of(postgres_url, removed) == 0
     assert drift_of_clean_ranges(postgres_url) == 0
+
+
+async def test_an_account_whose_return_was_not_told_is_asked_for_until_its_host_answers(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str, tmp_path: Path
+) -> None:
+    """That its content is held already settles nothing."""
+    settings = firehose_settings(network, postgres_url, tmp_path)
+    returned = active_dids(network)[0]
+    last = network.tell(lambda feed, account: feed.change_status(account, AccountStatus.DEACTIVATED), returned)
+    await settle(settings, postgres_url, last)
+    network.set_status(returned, AccountStatus.ACTIVE)  # and the relay does not tell
+    for host in network.hosts:
+        network.set_fault(host.number, Fault(FaultKind.HTTP_ERROR, method="com.atproto.sync.getRepo"))
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO resync (actor_id, did, reason, due_at) SELECT id, did, 'gap', now() FROM actor WHERE did = %s",
+            (returned,),
+        )
+        await follow_to(settings, last, also=lambda: bool(connection.execute(POSTPONED).fetchall()))
+        assert states(postgres_url)[returned][:2] == ("synchronized", "deactivated")
+        network.clear_faults()
+        connection.execute("UPDATE resync SET due_at = now()")
+    await settle(settings, postgres_url, last)
+    assert states(postgres_url)[returned][:2] == ("synchronized", "active")
 
 
 async def test_repositories_are_fetched_again_in_rounds_that_grow(

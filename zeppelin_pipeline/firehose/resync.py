@@ -38,6 +38,7 @@ _LONGEST_PAUSE: Final = timedelta(hours=6)
 _RESOLUTIONS_AT_ONCE: Final = 20
 #: Within a round's own lake, which lives as long as the round.
 _SHARD: Final = "live~00000"
+_NOT_FETCHED: Final = "not-fetched"
 _SETTLED_STATES: Final = frozenset({"synchronized", "absent"})
 
 
@@ -154,16 +155,17 @@ def _settle(
     for each in due:
         state, status, reason, fetched_at = states.get(each.actor, (None, None, None, None))
         is_answered = fetched_at is not None and fetched_at >= began_at
+        is_seen = fetched_at is not None and fetched_at >= each.queued_at  # by whomever
         if unplaced.get(each.actor) == "did-gone":
             gone.append(each)
         elif each.actor in unplaced:
             left[each] = unplaced[each.actor]
         elif is_answered and reason == "not-found" and _may_go(each):
             gone.append(each)
-        elif state in _SETTLED_STATES or (is_answered and status != ACTIVE):
+        elif is_seen and (state in _SETTLED_STATES or status not in {None, ACTIVE}):
             settled.append(each)  # an account that is not shown is asked for again when it is said to be active
-        else:
-            left[each] = reason or state or "not-fetched"
+        else:  # what is held from before says nothing of what came since
+            left[each] = reason or (_NOT_FETCHED if state is None or state in _SETTLED_STATES else state)
     with connection.transaction():
         if gone:
             delete_accounts(connection, read_key_space(connection), [each.did for each in gone], datetime.now(UTC))
