@@ -52,35 +52,35 @@ LEFT JOIN record_counts
 SELECT id AS actor_id, did FROM actor WHERE id = ANY(%(actors)s::bigint[]);
 
 -- name: get_raw_record
--- A record's bytes from the tables that keep them always; an invalid one of any collection is in record.
-SELECT raw FROM post
+-- A record's bytes from the tables that keep them always; an invalid one of any collection is in record. Those of posts alone are stored packed.
+SELECT raw, true AS is_packed FROM post
 WHERE %(collection)s::bigint = 1 AND actor_id = %(actor)s AND rkey = %(rkey)s
 UNION ALL
-SELECT raw FROM profile
+SELECT raw, false FROM profile
 WHERE %(collection)s::bigint = 6 AND actor_id = %(actor)s AND rkey = %(rkey)s
 UNION ALL
-SELECT raw FROM generator
+SELECT raw, false FROM generator
 WHERE %(collection)s::bigint = 7 AND actor_id = %(actor)s AND rkey = %(rkey)s
 UNION ALL
-SELECT raw FROM threadgate
+SELECT raw, false FROM threadgate
 WHERE %(collection)s::bigint = 8 AND actor_id = %(actor)s AND rkey = %(rkey)s
 UNION ALL
-SELECT raw FROM postgate
+SELECT raw, false FROM postgate
 WHERE %(collection)s::bigint = 9 AND actor_id = %(actor)s AND rkey = %(rkey)s
 UNION ALL
-SELECT raw FROM list
+SELECT raw, false FROM list
 WHERE %(collection)s::bigint = 10 AND actor_id = %(actor)s AND rkey = %(rkey)s
 UNION ALL
-SELECT raw FROM starter_pack
+SELECT raw, false FROM starter_pack
 WHERE %(collection)s::bigint = 13 AND actor_id = %(actor)s AND rkey = %(rkey)s
 UNION ALL
-SELECT raw FROM verification
+SELECT raw, false FROM verification
 WHERE %(collection)s::bigint = 14 AND actor_id = %(actor)s AND rkey = %(rkey)s
 UNION ALL
-SELECT raw FROM labeler
+SELECT raw, false FROM labeler
 WHERE %(collection)s::bigint = 15 AND actor_id = %(actor)s AND rkey = %(rkey)s
 UNION ALL
-SELECT raw FROM record
+SELECT raw, false FROM record
 WHERE actor_id = %(actor)s AND collection = %(collection)s::bigint AND rkey = %(rkey)s
 LIMIT 1;
 

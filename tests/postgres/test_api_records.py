@@ -6,6 +6,8 @@ import pytest
 
 from tests.api_client import ApiClient
 from tests.factories import Ref, WarehouseFactory, blob
+from zeppelin_pipeline.atproto import dag_cbor
+from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 
 NSID = "com.atproto.repo.getRecord"
 
@@ -85,3 +87,14 @@ async def test_a_record_that_has_no_form_in_json_is_refused(api: ApiClient, ware
 
     name: dict[str, Any] = {"repo": alice.did, "collection": "test.unknown.thing", "rkey": "self"}
     assert await api.error(NSID, **name) == (400, "InvalidRequest")
+
+
+@pytest.mark.parametrize("raw", [b"\x01", b"\x08", b"\x61a", b"\xf6"])
+async def test_a_record_that_is_no_map_is_given_back_as_it_is(api: ApiClient, warehouse: WarehouseFactory, raw: bytes):
+    alice = warehouse.account("alice.test")
+    warehouse.record(alice, "app.bsky.feed.post", {}, rkey="self", reason="not-a-map")
+    warehouse.connection.execute("UPDATE record SET raw = %s", [raw])
+
+    name = {"repo": alice.did, "collection": "app.bsky.feed.post", "rkey": "self"}
+    answer = (await api.http.get(f"/xrpc/{NSID}", params=name)).json()  # the lexicon knows of maps alone
+    assert (answer["cid"], answer["value"]) == (cid_to_text(cid_of(raw)), dag_cbor.decode(raw))

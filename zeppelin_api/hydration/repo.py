@@ -24,6 +24,7 @@ _COLUMN_COLLECTIONS: Final = frozenset({LIKE, REPOST, FOLLOW, BLOCK, LIST_ITEM, 
 @dataclass(frozen=True, slots=True)
 class _RawRow:
     raw: bytes
+    is_packed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ async def load_raw_record(session: Session, did: str, collection: str, rkey: str
             raw = row.raw if content is None else content.raw
             return raw if raw is not None else _encode(did, collection, row, content)
     for row in await session.rows(_RawRow, "get_raw_record", **keys):
-        return unpack_block(row.raw)
+        return unpack_block(row.raw) if row.is_packed else row.raw
     return None
 
 
