@@ -1,7 +1,6 @@
 """Live commits applied in batches: rows, revs, counts, and what is ahead of what is held."""
 
 import random
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ import pytest
 from tests.fakes.batches import did
 from tests.fakes.live_commits import LiveCommit, apply_each
 from tests.postgres.histories import History, Moment, extend, random_history, seen_at, snapshot
+from tests.postgres.waiting import PATIENCE_SECONDS, wait_until_waiting
 from tests.postgres.warehouse_contents import contents, count
 from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
 from zeppelin_pipeline.atproto import dag_cbor
@@ -258,23 +258,18 @@ def test_accounts_that_are_written_too_are_locked_in_one_order_with_those_of_the
     connection.commit()
     hide = partial(set_standings, keys=keys, standings=[Standing(did(number), "deactivated", seen_at(9))])
     lock = "SELECT FROM repo WHERE actor_id = %s FOR UPDATE NOWAIT"
-    with psycopg.connect(postgres_url) as load, ThreadPoolExecutor(1) as pool:
+    with (
+        psycopg.connect(postgres_url) as load,
+        psycopg.connect(postgres_url, autocommit=True) as watcher,
+        ThreadPoolExecutor(1) as pool,
+    ):
         load.execute(lock, (keys.actor_id(did(number)),))
         batch = commits(history, [1])
         applied = pool.submit(apply_each, connection, keys, batch, also=hide, accounts=[did(number)])
-        until_it_waits(load)
+        wait_until_waiting(watcher)
         load.execute(lock, (writing,))  # what a load does next: it would wait for who waits for it
         load.commit()
-        assert applied.result(timeout=30).commits == 1
-
-
-def until_it_waits(connection: psycopg.Connection) -> None:
-    """Until another session waits for a lock that this one has."""
-    waiting = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
-    deadline = time.monotonic() + 30
-    while not connection.execute(waiting).fetchall():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        assert applied.result(timeout=PATIENCE_SECONDS).commits == 1
 
 
 def test_what_an_event_tells_of_an_account_is_no_fetch_of_it(
