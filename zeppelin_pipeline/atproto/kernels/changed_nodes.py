@@ -1,9 +1,14 @@
 """A node with an entry less, or one more, in a kernel: what undoing a change makes of the node that it concerns."""
 
-from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES, header
+from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, part
 from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL
-from zeppelin_pipeline.atproto.kernels.node import MAX_KEY_BYTES, NULL, is_name
+from zeppelin_pipeline.atproto.kernels.node import (
+    NAME_BYTES,
+    NULL,
+    next_key,
+    read_entry,
+)
 from zeppelin_pipeline.atproto.kernels.node_writing import (
     copy_link,
     header_bytes,
@@ -55,21 +60,15 @@ def without_entry(
         size = copy(out, size, data, gap + (1 if is_gap_null else LINK_BYTES), entry_at)
     if number + 1 < entries:
         # The entry behind shares with the one before what both shared with the one that goes.
-        next_size, next_at = header(data, entry_end + 3, tail, 2)
-        if data[entry_end] != 0xA4 or not is_name(data, entry_end + 1, tail, 0x6B) or next_size < 1:
+        own_size, text_at, next_shared, link_at, _ = read_entry(data, entry_end, tail)
+        if own_size < 0:
             return UNUSUAL
-        if not is_name(data, next_at + next_size, tail, 0x70):
-            return UNUSUAL
-        next_shared, rest = header(data, next_at + next_size + 2, tail, 0)
-        if next_shared < 0 or next_shared > key_size or next_shared + next_size > MAX_KEY_BYTES:
-            return UNUSUAL
-        if next_shared < key_size and key[next_shared] >= data[next_at]:
+        next_size = next_key(behind, copy(behind, 0, key, 0, key_size), data, text_at, own_size, next_shared)
+        if next_size < 0:
             return UNUSUAL
         kept = min(shared, next_shared)
-        copy(behind, 0, key, 0, next_shared)
-        copy(behind, next_shared, data, next_at, next_at + next_size)
-        size = write_key(out, size, behind, kept, next_shared + next_size, kept)
-        size = copy(out, size, data, rest, tail)
+        size = write_key(out, size, behind, kept, next_size, kept)
+        size = copy(out, size, data, link_at - NAME_BYTES, tail)
     if number > 0:
         return copy(out, size, data, tail, end)
     return copy_link(out, write_name(out, size, 0x6C), merged, 0)

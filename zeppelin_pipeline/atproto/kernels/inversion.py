@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from zeppelin_pipeline.atproto.cid import CID_BYTES
-from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES, header
+from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES
 from zeppelin_pipeline.atproto.kernels.changed_nodes import with_entry, without_entry
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Bytes, BytesOut, Int32s, Int64s, Number, kernel, part
 from zeppelin_pipeline.atproto.kernels.frames import Frames, as_bytes, block_of
@@ -24,9 +24,9 @@ from zeppelin_pipeline.atproto.kernels.node import (
     MAX_KEY_BYTES,
     NULL,
     height,
-    is_link,
-    is_name,
-    left_at,
+    next_key,
+    open_node,
+    read_entry,
 )
 from zeppelin_pipeline.atproto.kernels.node_writing import (
     copy_link,
@@ -167,11 +167,7 @@ def undo(
     depth = np.int64(0)
     while True:
         start, end = starts[node], ends[node]
-        tail = left_at(data, start, end)
-        is_map = end - start >= 4 and data[start] == 0xA2 and data[start + 1] == 0x61 and data[start + 2] == 0x65
-        if tail < 0 or not is_map:
-            return False
-        entries, at = header(data, start + 3, tail, 4)
+        entries, at, tail = open_node(data, start, end)
         if entries < 0 or (entries == 0 and (depth == 0 or at != tail)):
             return False
         first_at = at
@@ -183,30 +179,13 @@ def undo(
         order = np.int64(-1)  # of the entry behind the gap against the key: 0 is the same, 1 above, -1 there is none
         number = np.int64(0)
         while number < entries:
-            if at >= tail or data[at] != 0xA4 or not is_name(data, at + 1, tail, 0x6B):
+            size, text_at, prefix, link_at, behind = read_entry(data, at, tail)
+            if size < 0 or (layer == 0 and data[link_at] != NULL):
                 return False
-            size, text_at = header(data, at + 3, tail, 2)
-            if size < 1 or size > MAX_KEY_BYTES or not is_name(data, text_at + size, tail, 0x70):
+            before_size = copy(previous, 0, current, 0, current_size)
+            current_size = next_key(current, current_size, data, text_at, size, prefix)
+            if current_size < 0:
                 return False
-            prefix, value_at = header(data, text_at + size + 2, tail, 0)
-            if prefix < 0 or not is_name(data, value_at, tail, 0x74):
-                return False
-            if prefix > current_size or prefix + size > MAX_KEY_BYTES:
-                return False
-            if prefix < current_size and current[prefix] >= data[text_at]:
-                return False
-            link_at = value_at + 2
-            behind = link_at + 1
-            if data[link_at] != NULL:
-                if layer == 0 or not is_link(data, link_at, tail):
-                    return False
-                behind = link_at + LINK_BYTES
-            if not is_name(data, behind, tail, 0x76) or not is_link(data, behind + 2, tail):
-                return False
-            for index in range(current_size):
-                previous[index] = current[index]
-            before_size = current_size
-            current_size = copy(current, prefix, data, text_at, text_at + size)
             if layer < 0:
                 layer = np.int64(height(current, np.int64(0), current_size, state, padding))
             same = shared_bytes(current, current_size, key, key_size)
@@ -216,18 +195,17 @@ def undo(
                 order = np.int64(1)
             if order >= 0:
                 entry_at, suffix_at, suffix_size, shared = at, text_at, size, prefix
-                subtree_at, entry_end = link_at, behind + 2 + LINK_BYTES
+                subtree_at, entry_end = link_at, behind
                 previous_size = before_size
                 break
             gap = link_at
-            at = behind + 2 + LINK_BYTES
+            at = behind
             previous_size = current_size
             number += 1
         if order < 0:
             if at != tail:
                 return False
-            for index in range(current_size):
-                previous[index] = current[index]
+            copy(previous, 0, current, 0, current_size)
         is_gap_null = data[gap] == NULL
         if order == 0 or (kind == DELETE and (layer == key_layer or (depth == 0 and layer < key_layer))):
             break

@@ -3,17 +3,19 @@
 import numpy as np
 
 from zeppelin_pipeline.atproto.cid import CID_BYTES
-from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES, header
+from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, part
 from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, block_of
 from zeppelin_pipeline.atproto.kernels.node import (
     CID_IN_LINK,
     MAX_DEPTH,
     MAX_KEY_BYTES,
+    NAME_BYTES,
     NULL,
-    is_link,
-    is_name,
     left_at,
+    next_key,
+    open_node,
+    read_entry,
 )
 from zeppelin_pipeline.atproto.kernels.node_writing import (
     copy_link,
@@ -34,31 +36,15 @@ def _last_entry(data: Array, start: Number, end: Number, last: Array) -> tuple[N
     The last link is the field `l` of a node without entries. `last` gets the last key; all are UNUSUAL for no node.
     """
     nothing = np.int64(UNUSUAL)
-    tail = left_at(data, start, end)
-    is_map = end - start >= 4 and data[start] == 0xA2 and data[start + 1] == 0x61 and data[start + 2] == 0x65
-    if tail < 0 or not is_map:
-        return nothing, nothing, nothing, nothing, nothing
-    entries, at = header(data, start + 3, tail, 4)
+    entries, at, tail = open_node(data, start, end)
     first_at, gap, last_size = at, tail + 2, np.int64(0)
     for _ in range(entries):
-        if at >= tail or data[at] != 0xA4 or not is_name(data, at + 1, tail, 0x6B):
+        size, text_at, shared, gap, at = read_entry(data, at, tail)
+        if size < 0:
             return nothing, nothing, nothing, nothing, nothing
-        size, text_at = header(data, at + 3, tail, 2)
-        if size < 1 or size > MAX_KEY_BYTES or not is_name(data, text_at + size, tail, 0x70):
+        last_size = next_key(last, last_size, data, text_at, size, shared)
+        if last_size < 0:
             return nothing, nothing, nothing, nothing, nothing
-        prefix, value_at = header(data, text_at + size + 2, tail, 0)
-        if prefix < 0 or prefix > last_size or prefix + size > MAX_KEY_BYTES or not is_name(data, value_at, tail, 0x74):
-            return nothing, nothing, nothing, nothing, nothing
-        if prefix < last_size and last[prefix] >= data[text_at]:
-            return nothing, nothing, nothing, nothing, nothing
-        last_size = copy(last, prefix, data, text_at, text_at + size)
-        gap = value_at + 2
-        behind = gap + (1 if data[gap] == NULL else LINK_BYTES)
-        if data[gap] != NULL and not is_link(data, gap, tail):
-            return nothing, nothing, nothing, nothing, nothing
-        if not is_name(data, behind, tail, 0x76) or not is_link(data, behind + 2, tail):
-            return nothing, nothing, nothing, nothing, nothing
-        at = behind + 2 + LINK_BYTES
     if entries < 0 or at != tail:
         return nothing, nothing, nothing, nothing, nothing
     return entries, first_at, gap, tail, last_size
@@ -136,15 +122,14 @@ def _write_merged(
         size = copy_link(out, size, between, 0)
         size = copy(out, size, data, gap + (1 if data[gap] == NULL else LINK_BYTES), tail)
     if more > 0:
-        first_size, text_at = header(data, right_at + 3, right_tail, 2)
+        first_size, text_at, shared, link_at, _ = read_entry(data, right_at, right_tail)
         first = data[text_at : text_at + first_size]
-        shared, rest = header(data, text_at + first_size + 2, right_tail, 0)
         same = shared_bytes(first, first_size, key, key_size)
         if shared != 0 or same == first_size or (same < key_size and first[same] < key[same]):
             return UNUSUAL
         kept = shared_bytes(last, last_size, first, first_size)
         size = write_key(out, size, first, kept, first_size, kept)
-        size = copy(out, size, data, rest, right_tail)
+        size = copy(out, size, data, link_at - NAME_BYTES, right_tail)
     if entries > 0:
         return copy(out, size, data, tail, left[1])
     return copy_link(out, write_name(out, size, 0x6C), between, 0)

@@ -3,17 +3,18 @@
 import numpy as np
 
 from zeppelin_pipeline.atproto.cid import CID_BYTES
-from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES, header
+from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, part
 from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, block_of
 from zeppelin_pipeline.atproto.kernels.node import (
     CID_IN_LINK,
     MAX_DEPTH,
     MAX_KEY_BYTES,
+    NAME_BYTES,
     NULL,
-    is_link,
-    is_name,
-    left_at,
+    next_key,
+    open_node,
+    read_entry,
 )
 from zeppelin_pipeline.atproto.kernels.node_writing import (
     copy_link,
@@ -48,31 +49,17 @@ def _find(data: Array, start: Number, end: Number, key: Array, key_size: Number,
     Returns:
         The size of that key, 0 when there is none, UNUSUAL for anything else but a node.
     """
-    tail = left_at(data, start, end)
-    if tail < 0 or end - start < 4 or data[start] != 0xA2 or data[start + 1] != 0x61 or data[start + 2] != 0x65:
-        return UNUSUAL
-    entries, at = header(data, start + 3, tail, 4)
+    entries, at, tail = open_node(data, start, end)
     node[_ENTRIES], node[_BELOW], node[_GAP], node[_FIRST] = entries, entries, tail + 2, at
     node[_SECOND], node[_REST], node[_TAIL] = tail, tail, tail
     current = np.empty(MAX_KEY_BYTES, np.uint8)
     current_size, above_size = np.int64(0), np.int64(0)
     for number in range(entries):
-        if at >= tail or data[at] != 0xA4 or not is_name(data, at + 1, tail, 0x6B):
+        size, text_at, shared, link_at, behind = read_entry(data, at, tail)
+        if size < 0:
             return UNUSUAL
-        size, text_at = header(data, at + 3, tail, 2)
-        if size < 1 or size > MAX_KEY_BYTES or not is_name(data, text_at + size, tail, 0x70):
-            return UNUSUAL
-        prefix, rest = header(data, text_at + size + 2, tail, 0)
-        if prefix < 0 or prefix > current_size or prefix + size > MAX_KEY_BYTES or not is_name(data, rest, tail, 0x74):
-            return UNUSUAL
-        if prefix < current_size and current[prefix] >= data[text_at]:
-            return UNUSUAL
-        current_size = copy(current, prefix, data, text_at, text_at + size)
-        link_at = rest + 2
-        behind = link_at + (1 if data[link_at] == NULL else LINK_BYTES)
-        if data[link_at] != NULL and not is_link(data, link_at, tail):
-            return UNUSUAL
-        if not is_name(data, behind, tail, 0x76) or not is_link(data, behind + 2, tail):
+        current_size = next_key(current, current_size, data, text_at, size, shared)
+        if current_size < 0:
             return UNUSUAL
         if above_size == 0:
             same = shared_bytes(current, current_size, key, key_size)
@@ -80,10 +67,10 @@ def _find(data: Array, start: Number, end: Number, key: Array, key_size: Number,
                 return UNUSUAL
             if same == key_size or (same < current_size and current[same] > key[same]):
                 above_size = copy(above, 0, current, 0, current_size)
-                node[_BELOW], node[_SECOND], node[_REST] = number, at, rest
+                node[_BELOW], node[_SECOND], node[_REST] = number, at, link_at - NAME_BYTES
             else:
                 node[_GAP] = link_at
-        at = behind + 2 + LINK_BYTES
+        at = behind
     return above_size if entries >= 0 and at == tail else np.int64(UNUSUAL)
 
 

@@ -10,7 +10,8 @@ from typing import Final
 
 import numpy as np
 
-from zeppelin_pipeline.atproto.kernels.cbor import LINK_BYTES, header
+from zeppelin_pipeline.atproto.cid import CID_BYTES
+from zeppelin_pipeline.atproto.kernels.cbor import header
 from zeppelin_pipeline.atproto.kernels.compilation import (
     Array,
     Bytes,
@@ -30,9 +31,8 @@ from zeppelin_pipeline.atproto.kernels.node import (
     MAX_KEY_BYTES,
     NULL,
     height,
-    is_link,
-    is_name,
-    left_at,
+    open_node,
+    read_entry,
 )
 from zeppelin_pipeline.atproto.kernels.sha256 import PADDING_BYTES, STATE_WORDS
 from zeppelin_pipeline.atproto.kernels.spans import copy, is_same
@@ -147,11 +147,7 @@ def _walk(
             # Opens a node; `layer` is its own, UNUSUAL for the root, whose first key decides.
             start, end = starts[node], ends[node]
             node = np.int64(-1)
-            tail = left_at(data, start, end)
-            is_map = end - start >= 4 and data[start] == 0xA2 and data[start + 1] == 0x61 and data[start + 2] == 0x65
-            if tail < 0 or not is_map:
-                return bad
-            entries, at = header(data, start + 3, tail, 4)
+            entries, at, tail = open_node(data, start, end)
             if entries < 0 or (entries == 0 and at != tail):
                 return bad
             has_left = end - tail > 3
@@ -182,27 +178,13 @@ def _walk(
             continue
         # Reads an entry: {k: the rest of the key, p: bytes shared, t: subtree or null, v: record}.
         at, end = at_of[depth], end_of[depth]
-        if at >= end or data[at] != 0xA4 or not is_name(data, at + 1, end, 0x6B):
+        size, key_at, shared, link_at, at = read_entry(data, at, end)
+        if size < 0:
             return bad
-        size, key_at = header(data, at + 3, end, 2)
-        if size < 1 or size > MAX_KEY_BYTES or not is_name(data, key_at + size, end, 0x70):
+        has_subtree = data[link_at] != NULL
+        if has_subtree and layer <= 0:
             return bad
-        shared, at = header(data, key_at + size + 2, end, 0)
-        if shared < 0 or not is_name(data, at, end, 0x74):
-            return bad
-        at += 2
-        subtree_at = np.int64(-1)
-        if data[at] == NULL:
-            at += 1
-        elif layer > 0 and is_link(data, at, end):
-            subtree_at = at + CID_IN_LINK
-            at += LINK_BYTES
-        else:
-            return bad
-        if not is_name(data, at, end, 0x76) or not is_link(data, at + 2, end):
-            return bad
-        record = block_of(data, at + 2 + CID_IN_LINK, data, starts, slots)
-        at += 2 + LINK_BYTES
+        record = block_of(data, at - CID_BYTES, data, starts, slots)
         # Makes the key from the one before it in this node.
         last = last_of[depth]
         last_start = offsets[last] if last >= 0 else np.int64(0)
@@ -235,8 +217,8 @@ def _walk(
         at_of[depth] = at
         left_of[depth] -= 1
         count += 1
-        if subtree_at >= 0:
-            node = block_of(data, subtree_at, data, starts, slots)
+        if has_subtree:
+            node = block_of(data, link_at + CID_IN_LINK, data, starts, slots)
             if node < 0:
                 return bad
             layer -= 1
