@@ -15,7 +15,7 @@ from psycopg.rows import TupleRow
 from bench.backfill_input import make_input
 from bench.temporary_warehouse import empty_database
 from tests.conformance.world import World
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
+from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute_all
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.devnet.model import DevnetConfig
 from zeppelin_pipeline.devnet.repositories import make_repository_maker
@@ -28,7 +28,6 @@ from zeppelin_pipeline.repos.load import load_shard_batches
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.indexes import build_indexes
-from zeppelin_pipeline.warehouse.key_ranges import range_names
 from zeppelin_pipeline.warehouse.keys import tid_of_key
 from zeppelin_pipeline.warehouse.migrations import migrate
 from zeppelin_pipeline.warehouse.packing import unpack_block
@@ -81,9 +80,8 @@ def devnet_ground(server: EmbeddedPostgres, repos: int, seed: int = 1) -> Genera
                 load_shard_batches(connection, lake, shard)
             _name_accounts(connection, config)
             build_indexes(connection)
-            for aggregate in (*AGGREGATES, *SEARCH_TABLES):
-                for key_range in range_names():
-                    recompute(connection, aggregate, key_range)
+            for _ in recompute_all(connection, (*AGGREGATES, *SEARCH_TABLES)):
+                pass
             connection.execute("VACUUM ANALYZE")
             world = _survey(connection)
         yield Ground(url, made.records, world)

@@ -6,7 +6,7 @@ from typing import Final
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute_ranges
+from zeppelin_pipeline.aggregates.counts import recompute_all
 from zeppelin_pipeline.atproto.cid import cid_of
 from zeppelin_pipeline.atproto.frames import decode_frame
 from zeppelin_pipeline.atproto.tid import int_to_tid, tid_to_int
@@ -17,7 +17,6 @@ from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories, read_records
 from zeppelin_pipeline.repos.difference import find_difference
 from zeppelin_pipeline.warehouse.connection import read_key_space
-from zeppelin_pipeline.warehouse.key_ranges import range_names
 
 #: Events before the cursor that are looked for after each kill.
 LOOKED_FOR: Final = 1_000
@@ -154,7 +153,6 @@ def _unlike(
 
 
 def _drifted(connection: Connection[TupleRow]) -> Iterator[str]:
-    for aggregate in AGGREGATES:
-        for result in recompute_ranges(connection, aggregate, range_names()):
-            if result.drifted:
-                yield f"{aggregate} {result.key_range}: {result.drifted} rows are off"
+    for result in recompute_all(connection):
+        if result.drifted:
+            yield f"{result.aggregate} {result.key_range}: {result.drifted} rows are off"

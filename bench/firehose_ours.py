@@ -20,7 +20,7 @@ from psycopg.rows import TupleRow
 
 from bench.stage_cost import children_of, own_cpu_seconds, peak_bytes_of, server_cpu_seconds
 from bench.temporary_warehouse import empty_warehouse
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute
+from zeppelin_pipeline.aggregates.counts import recompute_all
 from zeppelin_pipeline.firehose import verifier_process
 from zeppelin_pipeline.firehose.consumer import BatchLimits, ConsumerSettings
 from zeppelin_pipeline.firehose.cursors import StreamName, set_cursor
@@ -35,7 +35,6 @@ from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.stack.process_table import command_line
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.indexes import build_indexes
-from zeppelin_pipeline.warehouse.key_ranges import range_names
 
 _REPORT_SECONDS: Final = 0.05
 #: Parts of the processor time, in the order in which an event meets them.
@@ -219,7 +218,7 @@ def _settings(
 
 
 def _drifted(connection: psycopg.Connection[TupleRow]) -> int:
-    return sum(recompute(connection, aggregate, key).drifted for aggregate in AGGREGATES for key in range_names())
+    return sum(result.drifted for result in recompute_all(connection))
 
 
 def _verifiers() -> list[int]:

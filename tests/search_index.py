@@ -2,14 +2,12 @@
 
 import psycopg
 
-from zeppelin_pipeline.aggregates.counts import recompute
-from zeppelin_pipeline.warehouse.key_ranges import range_names
+from zeppelin_pipeline.aggregates.counts import recompute_all
 from zeppelin_pipeline.warehouse.search import SEARCH_TABLES
 
 
 def make_searchable(postgres_url: str) -> None:
     """Makes the search tables of all that is in the warehouse."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        for table in SEARCH_TABLES:
-            for key_range in range_names():
-                recompute(connection, table, key_range)
+        for _ in recompute_all(connection, SEARCH_TABLES):
+            pass

@@ -2,13 +2,12 @@
 
 import psycopg
 
-from zeppelin_pipeline.aggregates.counts import AGGREGATES, recompute, recompute_ranges
+from zeppelin_pipeline.aggregates.counts import recompute, recompute_all
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.devnet.background import DevnetHandle
 from zeppelin_pipeline.devnet.model import AccountStatus
 from zeppelin_pipeline.repos.audit import Audit, all_repositories, audit_repositories
 from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
-from zeppelin_pipeline.warehouse.key_ranges import range_names
 
 
 def drift_of_clean_ranges(url: str) -> int:
@@ -22,11 +21,7 @@ def drift_of_clean_ranges(url: str) -> int:
 def _drift(url: str) -> int:
     """How many counts a recomputation finds wrong."""
     with psycopg.connect(url) as connection:
-        return sum(
-            result.drifted
-            for aggregate in AGGREGATES
-            for result in recompute_ranges(connection, aggregate, range_names())
-        )
+        return sum(result.drifted for result in recompute_all(connection))
 
 
 def inexact(url: str) -> list[Audit]:

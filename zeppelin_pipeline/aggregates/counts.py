@@ -15,6 +15,7 @@ from zeppelin_pipeline.warehouse.key_ranges import (
     adjacent_ranges,
     name_of_upper_bits,
     range_bounds,
+    range_names,
 )
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.search import POST_SEARCH, SEARCH_TABLES, index_posts_when_whole, make_range
@@ -87,6 +88,12 @@ def recompute_ranges(
         yield from _recompute_together(connection, aggregate, together)
         if aggregate == POST_SEARCH:
             index_posts_when_whole(connection, RANGES)
+
+
+def recompute_all(connection: Connection[TupleRow], aggregates: Sequence[str] = AGGREGATES) -> Iterator[RangeResult]:
+    """Recompute all ranges of these aggregates, see `recompute_ranges`."""
+    for aggregate in aggregates:
+        yield from recompute_ranges(connection, aggregate, range_names())
 
 
 def _ranges_at_once(connection: Connection[TupleRow]) -> int:

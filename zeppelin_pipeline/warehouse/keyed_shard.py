@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.batches import ShardBatches
 from zeppelin_pipeline.warehouse.dictionaries import ACTOR, DictionaryWriter, named_texts
+from zeppelin_pipeline.warehouse.rows import is_of
 from zeppelin_pipeline.warehouse.tables import TABLES
 
 #: Of rows that are kept. Those of a million likes take 110 MB.
@@ -34,14 +35,11 @@ class KeyedRows:
 
     def only_of(self, dids: pa.Array) -> "KeyedRows":
         """The rows whose owner is one of `dids`."""
-        return self._filtered(self._is_of(dids))
+        return self._filtered(is_of(self.owners, dids))
 
     def without(self, dids: pa.Array) -> "KeyedRows":
         """The rows whose owner is none of `dids`."""
-        return self._filtered(pc.invert(self._is_of(dids)))
-
-    def _is_of(self, dids: pa.Array) -> pa.Array:
-        return pc.is_in(self.owners.cast(pa.string()), value_set=dids)
+        return self._filtered(pc.invert(is_of(self.owners, dids)))
 
     def _filtered(self, mask: pa.Array) -> "KeyedRows":
         return KeyedRows(self.owners.filter(mask), self.rows.filter(mask))

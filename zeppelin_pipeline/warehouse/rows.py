@@ -193,14 +193,19 @@ def repo_rows(batch: pa.RecordBatch, keys: BatchKeys) -> pa.RecordBatch:
     return storable(rows)
 
 
+def is_of(owners: pa.Array, dids: pa.Array) -> pa.Array:
+    """Of each owner, a DID encoded by a dictionary or not, whether it is one of `dids`."""
+    return pc.is_in(owners.cast(pa.string()), value_set=dids)
+
+
 def only_of(batch: pa.RecordBatch, dids: pa.Array) -> pa.RecordBatch:
     """The batch's rows whose owner is one of `dids`."""
-    return batch.filter(pc.is_in(batch["did"].cast(pa.string()), value_set=dids))
+    return batch.filter(is_of(batch["did"], dids))
 
 
 def without(batch: pa.RecordBatch, dids: pa.Array) -> pa.RecordBatch:
     """The batch's rows whose owner is none of `dids`."""
-    return batch.filter(pc.invert(pc.is_in(batch["did"].cast(pa.string()), value_set=dids)))
+    return batch.filter(pc.invert(is_of(batch["did"], dids)))
 
 
 def texts_of(column: pa.Array) -> pa.Array:
