@@ -13,11 +13,10 @@ CREATE TEMPORARY TABLE stale (
 CREATE TEMPORARY TABLE listed_ever (actor_id bigint NOT NULL, place integer NOT NULL) ON COMMIT DROP;
 
 -- name: collect_listed
--- Of this part of the listings: repositories whose rev moved, and accounts that are not what they were. A host other than the one that
--- we hold it from counts where it has more than we hold: the account may have moved there. A status that an event told since stands.
+-- Of this part of the listings: repositories whose rev moved, and accounts that are not what they were. The host that lists it may be
+-- another than we hold it from: the account may have moved there. A status that an event told since stands.
 INSERT INTO stale (actor_id, shard, place, rev, reason, since, fetched_at)
-SELECT actor_id, r.shard, CASE WHEN l.host <> r.host THEN l.place END, l.rev, CASE WHEN l.rev > r.rev THEN 'rev' ELSE 'status' END,
-    l.listed_at, r.fetched_at
+SELECT actor_id, r.shard, l.place, l.rev, CASE WHEN l.active AND l.rev > r.rev THEN 'rev' ELSE 'status' END, l.listed_at, r.fetched_at
 FROM listed l JOIN repo r USING (actor_id)
 WHERE r.shard IS NOT NULL AND r.fetched_at < least(l.listed_at, %(fetched_before)s)
     AND (l.active AND l.rev > r.rev
@@ -63,10 +62,11 @@ WHERE shard IS NOT NULL AND (state = 'desynchronized'
 SELECT count(DISTINCT actor_id) FROM stale;
 
 -- name: chosen_stale
--- The stale repositories that were asked for longest ago, each once (by the highest rev that is listed), in order of shards.
+-- The stale repositories that were asked for longest ago, each once, in order of shards: by the highest rev that is listed, and of the
+-- hosts that list it by one that gives it.
 SELECT s.shard, a.did, s.place, s.reason, s.since
 FROM (
-    SELECT * FROM (SELECT DISTINCT ON (actor_id) * FROM stale ORDER BY actor_id, rev DESC NULLS LAST) AS once
+    SELECT * FROM (SELECT DISTINCT ON (actor_id) * FROM stale ORDER BY actor_id, rev DESC NULLS LAST, reason) AS once
     ORDER BY fetched_at, actor_id LIMIT %(limit)s
 ) AS s JOIN actor a ON a.id = s.actor_id
 ORDER BY s.shard, a.did;

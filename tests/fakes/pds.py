@@ -34,13 +34,17 @@ def make_account(number: int, records: int = 3, size_bytes: int = 20) -> Account
 
 @dataclass
 class FakePds:
-    """What the host has, how it pages, and what it does wrong; `faults` are used up from the front."""
+    """What the host has, how it pages, and what it does wrong; `faults` are used up from the front.
+
+    Its documents name itself, but for accounts with other `homes`.
+    """
 
     accounts: dict[str, Account] = field(default_factory=dict[str, Account])
     page_size: int = 1000
     faults: dict[str, list[Reply]] = field(default_factory=dict[str, list[Reply]])
     page_faults: dict[str, list[Reply]] = field(default_factory=dict[str, list[Reply]])
     extra_entries: list[object] = field(default_factory=list[object])
+    homes: dict[str, str] = field(default_factory=dict[str, str])
     down: Reply | None = None
     http: HttpHost = field(init=False)
 
@@ -60,6 +64,10 @@ class FakePds:
         """A resolver that takes this host for the PLC directory."""
         return DidResolver(lambda url, size: clients.get_url(url, max_bytes=size), self.host.url)
 
+    def document_of(self, did: str) -> str:
+        """An account's document."""
+        return self.accounts[did].document(pds=self.homes.get(did, self.host.url))
+
     def answer(self, request: Request) -> Reply:
         if request.path.startswith("/did:"):
             return self._document(request.path[1:])
@@ -75,7 +83,7 @@ class FakePds:
         if faults := self.faults.get(f"document {did}"):
             return faults.pop(0)
         account = self.accounts.get(did)
-        return error_reply(404, "NotFound") if account is None else Reply(account.document().encode())
+        return error_reply(404, "NotFound") if account is None else Reply(self.document_of(did).encode())
 
     def _page(self, cursor: str) -> Reply:
         if faults := self.page_faults.get(cursor):

@@ -47,7 +47,7 @@ class Account:
         missing = set(without)
         return write_car(root, [(cid, block) for cid, block in blocks.items() if cid not in missing])
 
-    def document(self, key: PrivateKey | None = KEY) -> str:
+    def document(self, key: PrivateKey | None = KEY, pds: str = "https://pds.test") -> str:
         methods = [] if key is None else [
             {
                 "id": f"{self.did}#atproto",
@@ -61,7 +61,7 @@ class Account:
             "alsoKnownAs": ["at://alice.test"],
             "verificationMethod": methods,
             "service": [
-                {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://pds.test"}
+                {"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": pds}
             ],
         })  # fmt: skip
 

@@ -11,7 +11,8 @@ from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.extract_output import Limits
-from zeppelin_pipeline.repos.fetch import FetchSettings, fetch_shard
+from zeppelin_pipeline.repos.fetch import fetch_shard
+from zeppelin_pipeline.repos.fetch_settings import FetchSettings
 from zeppelin_pipeline.repos.pack import PackSettings
 
 

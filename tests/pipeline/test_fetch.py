@@ -18,8 +18,9 @@ from zeppelin_pipeline.atproto.cid import cid_of
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients, Timeouts
 from zeppelin_pipeline.hosts.limits import RetryPolicy
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.repos.fetch import FetchResult, FetchSettings, fetch_shard
+from zeppelin_pipeline.repos.fetch import FetchResult, fetch_shard
 from zeppelin_pipeline.repos.fetch_outcome import OutcomeCounts
+from zeppelin_pipeline.repos.fetch_settings import FetchSettings
 from zeppelin_pipeline.repos.pack import PackRow, PackSettings, PackWriter, pack_rows
 from zeppelin_pipeline.repos.plan import PlanSettings, plan_shards
 
@@ -76,7 +77,7 @@ async def test_each_repository_is_stored_whole_with_its_document(lake: Lake) -> 
             row = rows[did]
             assert (row.state, row.reason, row.rev, row.host) == ("fetched", None, REV, pds.host.key)
             assert row.car == account.car()
-            assert row.did_document == account.document()
+            assert row.did_document == pds.document_of(did)
         assert result.downloaded_bytes == sum(len(account.car()) for account in pds.accounts.values())
 
 
@@ -111,6 +112,22 @@ async def test_each_outcome_is_stored_with_its_type(lake: Lake) -> None:
             assert pds.fetches(row.did) == (3 if state == "failed" and reason != "http-404" else 1)
         assert sum(result.absent.values()) == 4
         assert result.failed_repos == 7
+
+
+async def test_an_account_is_absent_only_when_the_host_that_its_document_names_says_so(lake: Lake) -> None:
+    moved, left, lost = accounts(3)
+    denied = error_reply(400, "RepoDeactivated")
+    async with running_pds([moved, left, lost]) as former, running_pds([moved]) as new:
+        await plan(lake, former)
+        former.faults = {moved.did: [denied], left.did: [denied], lost.did: [denied]}
+        new.faults = {left.did: [error_reply(400, "RepoTakendown")]}
+        former.homes = {moved.did: new.host.url, left.did: new.host.url, lost.did: "ftp://nowhere"}
+        result = await fetch(lake, former)
+        rows = rows_of(lake)
+    assert (result.fetched, result.absent, result.failed) == (1, {"takendown": 1, "deactivated": 1}, {})
+    assert rows[moved.did].car == moved.car()
+    assert [rows[each.did].host for each in (moved, left, lost)] == [new.host.key, new.host.key, former.host.key]
+    assert (former.fetches(), new.fetches()) == (3, 2), "each is followed once"
 
 
 async def test_damage_on_the_way_is_mended_by_fetching_again(lake: Lake) -> None:

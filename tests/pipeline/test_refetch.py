@@ -19,6 +19,7 @@ from zeppelin_pipeline.defs.sensors import refetch_stale_shards
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.encoding import encode_record
 from zeppelin_pipeline.devnet.faults import Fault, FaultKind
+from zeppelin_pipeline.devnet.live import LiveFeed
 from zeppelin_pipeline.devnet.live_repository import Write
 from zeppelin_pipeline.devnet.model import Account, AccountStatus, DevnetConfig
 from zeppelin_pipeline.errors import ConfigurationError
@@ -303,6 +304,22 @@ def statuses(url: str, dids: set[str]) -> dict[str, str]:
     query = "SELECT did, status FROM repo JOIN actor ON id = actor_id WHERE did = ANY(%s)"
     with psycopg.connect(url) as connection:
         return dict(connection.execute(query, [list(dids)]).fetchall())
+
+
+def test_an_account_that_moved_is_asked_for_where_it_is_each_time_it_writes(
+    network: DevnetHandle, backfill: Backfill, postgres_url: str
+):
+    mover = active_accounts(network)[0]
+    network.tell(LiveFeed.move, mover.did)
+    for number in (7, 8):
+        network.write(mover.did, [follow(number)])
+        before = fetches(network)
+        backfill.relist()
+        backfill.materialize("stale_repos")
+        refetch_by_sensor(backfill)
+        assert fetches(network) == before + 1, "the former host is not asked"
+        assert statuses(postgres_url, {mover.did}) == {mover.did: "active"}
+        assert held_revs(postgres_url)[mover.did] == network.rev_of(mover.did)
 
 
 def test_an_account_that_its_host_lists_no_more_is_asked_for_and_only_then_hidden(

@@ -25,7 +25,7 @@ from zeppelin_pipeline.labels.service import LabelSettings, label_settings
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.compaction import CompactionSettings
 from zeppelin_pipeline.repos.extract_output import Limits
-from zeppelin_pipeline.repos.fetch import FetchSettings
+from zeppelin_pipeline.repos.fetch_settings import FetchSettings
 from zeppelin_pipeline.repos.pack import PackSettings
 from zeppelin_pipeline.repos.plan import PlanSettings
 from zeppelin_pipeline.repos.stale import StaleSettings

@@ -23,7 +23,8 @@ from zeppelin_pipeline.hosts.client import HostClients
 from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.extract import extract_shard
-from zeppelin_pipeline.repos.fetch import FetchSettings, RowsFetch
+from zeppelin_pipeline.repos.fetch import RowsFetch
+from zeppelin_pipeline.repos.fetch_settings import FetchSettings
 from zeppelin_pipeline.repos.load import read_batches
 from zeppelin_pipeline.repos.named_host import named_host
 from zeppelin_pipeline.repos.plan import ManifestRow

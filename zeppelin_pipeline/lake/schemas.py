@@ -60,7 +60,7 @@ MANIFEST: Final = pa.schema(
 STALE: Final = pa.schema(
     [
         pa.field("did", pa.string(), nullable=False),
-        pa.field("host", pa.string()),  # that lists it now; null: as planned
+        pa.field("host", pa.string()),  # that lists it now; null: no listing says so
         pa.field("url", pa.string()),
         pa.field("reason", pa.string(), nullable=False),  # rev | status | due
         pa.field("since", TIMESTAMP, nullable=False),  # an outcome later than this settles it

@@ -1,9 +1,9 @@
 """The re-fetch of some repositories of a shard: whom to ask, and where. How they are downloaded is `fetch`'s business.
 
 The manifest stays as it is: new outcomes go into a new part of the pack, and the later part wins. An account that
-another host lists, or that its planned host does not give, is asked for where its DID document says. It stays in its
-shard, so that it is in one shard only, and that shard's run asks a foreign host within that host's limits. A failure
-says nothing of what is held: it is counted, not stored, and the repository stays stale.
+another host than the planned one lists, or that its host does not give, is asked for where its DID document says. It
+stays in its shard, so that it is in one shard only, and that shard's run asks a foreign host within that host's limits.
+A failure says nothing of what is held: it is counted, not stored, and the repository stays stale.
 """
 
 import asyncio
@@ -19,8 +19,9 @@ from zeppelin_pipeline.hosts.host import Host
 from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.repos.fetch import FetchSettings, Progress, RowsFetch
+from zeppelin_pipeline.repos.fetch import Progress, RowsFetch
 from zeppelin_pipeline.repos.fetch_outcome import FetchResult
+from zeppelin_pipeline.repos.fetch_settings import FetchSettings
 from zeppelin_pipeline.repos.named_host import named_host
 from zeppelin_pipeline.repos.pack import FAILED, Outcome, latest_outcomes
 from zeppelin_pipeline.repos.plan import ManifestRow, read_manifest
@@ -91,9 +92,9 @@ def _is_settled(row: StaleRow, outcome: Outcome | None) -> bool:
 
 
 async def _placed(stale: list[StaleRow], manifest: dict[str, ManifestRow], resolver: DidResolver) -> list[ManifestRow]:
-    """The rows to fetch, each with the host to ask; the document is asked where the account may have moved."""
+    """The rows to fetch, each with the host to ask: the planned one where it lists a later rev, else the document's."""
     placed: dict[str, Host] = {}
-    waiting = iter(row for row in stale if row.host is not None or row.reason != REV)
+    waiting = iter(row for row in stale if row.reason != REV or row.host != manifest[row.did].host)
 
     async def resolve_some() -> None:
         for row in waiting:

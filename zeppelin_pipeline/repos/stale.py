@@ -69,7 +69,7 @@ class StaleResult:
 
 @dataclass(frozen=True, slots=True)
 class StaleRow:
-    """One stale repository, as in the schema `STALE`; `host` is null where it is to be asked for as planned."""
+    """One stale repository, as in the schema `STALE`; `host` is null where no listing says so."""
 
     did: str
     host: Host | None
