@@ -161,7 +161,10 @@ async def running_api(postgres_url: str, **settings: Any) -> AsyncGenerator[ApiC
     api_settings = ApiSettings(postgres_url=postgres_url, **settings)
     app = create_app(api_settings, Database(api_settings, connection_class=CountingConnection))
     transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
-    async with app.router.lifespan_context(app), httpx2.AsyncClient(transport=transport, base_url="http://api") as http:
+    async with (
+        app.framework.router.lifespan_context(app.framework),
+        httpx2.AsyncClient(transport=transport, base_url="http://api") as http,
+    ):
         yield ApiClient(http, statements)
 
 

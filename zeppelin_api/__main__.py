@@ -6,9 +6,8 @@ import tempfile
 from typing import Final
 
 import uvicorn
-from fastapi import FastAPI
 
-from zeppelin_api.app import create_app
+from zeppelin_api.app import Application, create_app
 from zeppelin_api.metrics import MULTIPROCESS_FOLDER
 from zeppelin_api.settings import ApiSettings, load_settings
 
@@ -27,7 +26,7 @@ def main() -> None:
         _serve(settings)
 
 
-def process_app() -> FastAPI:
+def process_app() -> Application:
     """The application of a process that is there for it alone: what it begins with is not searched for garbage."""
     app = create_app()
     gc.freeze()

@@ -2,19 +2,19 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from zeppelin_api.admission import Admission
 from zeppelin_api.db import Database
 from zeppelin_api.errors import install_error_handlers
-from zeppelin_api.hardening import Hardening
+from zeppelin_api.front import Front
 from zeppelin_api.methods import Methods
-from zeppelin_api.metrics import Measuring
 from zeppelin_api.openapi import correct_openapi
 from zeppelin_api.routers import (
     app_bsky_actor,
@@ -62,11 +62,28 @@ _ROUTERS: Final = (
     service_routes.router,
     status.router,
 )
-#: For how long browsers may keep the answer to a preflight request.
-_PREFLIGHT_SECONDS: Final = 86_400
 
 
-def create_app(settings: ApiSettings | None = None, database: Database | None = None) -> FastAPI:
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The API as it is served.
+
+    Attributes:
+        service: what its methods share.
+        framework: documents the methods, and routes what has placeholders in its path.
+        front: where requests come in; it passes on to the framework what it does not answer.
+    """
+
+    service: Service
+    framework: FastAPI
+    front: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        await self.front(scope, receive, send)
+
+
+def create_app(settings: ApiSettings | None = None, database: Database | None = None) -> Application:
     """The API, ready to be served; it connects to the warehouse when its lifespan starts.
 
     Args:
@@ -80,26 +97,14 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
         async with service.database, service.feed_services, service.blobs:
             yield
 
-    app = FastAPIOffline(
+    framework = FastAPIOffline(
         title="Zeppelin", version=version("zeppelin"), description=_DESCRIPTION, lifespan=lifespan, redoc_url=None
     )
-    app.state.service = service
-    routes = [route for router in _ROUTERS for route in router.routes]
-    app.add_middleware(Methods, service=service, routes=routes)  # the first that is added is the innermost
-    app.add_middleware(Admission, settings=service.settings)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=["*"],
-        allow_methods=["*"],
-        allow_headers=["*"],
-        expose_headers=["*"],
-        max_age=_PREFLIGHT_SECONDS,
-    )
-    app.add_middleware(Hardening)
-    app.add_middleware(Measuring, metrics=service.metrics)
-    install_error_handlers(app)
+    framework.state.service = service
+    install_error_handlers(framework)
     for router in _ROUTERS:
-        app.include_router(router)
-    app.mount("/static", status.static_files)
-    correct_openapi(app)
-    return app
+        framework.include_router(router)
+    framework.mount("/static", status.static_files)
+    correct_openapi(framework)
+    methods = Methods(framework, service, [route for router in _ROUTERS for route in router.routes])
+    return Application(service, framework, Front(Admission(methods, service.settings), service.metrics))

@@ -2,9 +2,7 @@
 
 from typing import Final
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-_EVERYWHERE: Final = (
+EVERYWHERE: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
     (b"cross-origin-resource-policy", b"cross-origin"),  # other origins' pages draw from this API
@@ -19,28 +17,10 @@ PAGE_POLICY: Final = (
 #: The documentation's page starts itself by a script within it.
 DOCUMENTATION_POLICY: Final = f"{PAGE_POLICY}; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
 _DOCUMENTATION: Final = frozenset({"/docs", "/docs/oauth2-redirect"})
-_POLICY: Final = b"content-security-policy"
+POLICY: Final = b"content-security-policy"
+_FOR_DATA, _FOR_DOCUMENTATION = _DATA_POLICY.encode(), DOCUMENTATION_POLICY.encode()
 
 
-class Hardening:
-    """Adds the headers; an answer that brings a policy of its own keeps it."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request through, and add to its answer."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        policy = (DOCUMENTATION_POLICY if scope["path"] in _DOCUMENTATION else _DATA_POLICY).encode()
-
-        async def send_hardened(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = [*message["headers"], *_EVERYWHERE]
-                if all(name != _POLICY for name, _ in headers):
-                    headers.append((_POLICY, policy))
-                message["headers"] = headers
-            await send(message)
-
-        await self._app(scope, receive, send_hardened)
+def policy_of(path: str) -> bytes:
+    """What an answer that brings no policy of its own may do in a browser."""
+    return _FOR_DOCUMENTATION if path in _DOCUMENTATION else _FOR_DATA

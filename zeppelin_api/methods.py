@@ -148,4 +148,7 @@ class Methods:
             response = await method.answer(self._service, scope, receive)
         except FORESEEN as error:
             response = error_response(translate(error))
+        except Exception as error:
+            await error_response(translate(error))(scope, receive, send)
+            raise  # the server writes it down
         await response(scope, receive, send)

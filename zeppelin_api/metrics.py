@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from zeppelin_api.hydration.overview import Overview
 
@@ -38,6 +38,7 @@ class RequestMetrics:
             "zeppelin_api_running_requests", "Requests that are worked on.", registry=self.registry,
             multiprocess_mode="livesum",
         )  # fmt: skip
+        self._of: dict[tuple[str, int], tuple[Histogram, Counter]] = {}
 
     def begin(self) -> float:
         """A request begins; gives the time to end it with."""
@@ -47,8 +48,14 @@ class RequestMetrics:
     def end(self, begun: float, method: str, status: int) -> None:
         """It was answered."""
         self._running.dec()
-        self._seconds.labels(method).observe(time.perf_counter() - begun)
-        self._answers.labels(method, status).inc()
+        seconds, answers = self._of.get((method, status)) or self._labelled(method, status)
+        seconds.observe(time.perf_counter() - begun)
+        answers.inc()
+
+    def _labelled(self, method: str, status: int) -> tuple[Histogram, Counter]:
+        """Those of a method and status; to look them up by their labels takes longer than to count."""
+        found = self._of[method, status] = (self._seconds.labels(method), self._answers.labels(method, status))
+        return found
 
     def text(self, overview: Overview | None) -> bytes:
         """Everything in Prometheus' text format; without the warehouse's figures while it cannot be read."""
@@ -61,34 +68,7 @@ class RequestMetrics:
         return generate_latest(registry) + generate_latest(warehouse)
 
 
-class Measuring:
-    """Counts each request of the app."""
-
-    def __init__(self, app: ASGIApp, metrics: RequestMetrics) -> None:
-        self._app = app
-        self._metrics = metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request through, noting its status and time."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        status = 500
-
-        async def send_noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        begun = self._metrics.begin()
-        try:
-            await self._app(scope, receive, send_noting)
-        finally:
-            self._metrics.end(begun, _method(scope), status)
-
-
-def _method(scope: Scope) -> str:
+def method_of(scope: Scope) -> str:
     """The route's path with its placeholders: never what a client made up."""
     route = scope.get("route")
     return str(getattr(route, "path", _OTHER)).removeprefix("/xrpc/")

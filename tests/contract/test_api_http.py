@@ -165,3 +165,4 @@ async def test_a_failure_that_nobody_foresaw_is_a_bare_500(api: ApiClient, monke
 
     assert answer.status_code == 500
     assert answer.json() == {"error": "InternalServerError", "message": "Internal Server Error"}
+    assert answer.headers["x-content-type-options"] == "nosniff"

@@ -127,7 +127,7 @@ KEYWORDS: Final = ("type", "format", "minimum", "maximum", "default", "maxItems"
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    return create_app(ApiSettings(postgres_url="postgresql://127.0.0.1:1/nothing")).openapi()
+    return create_app(ApiSettings(postgres_url="postgresql://127.0.0.1:1/nothing")).framework.openapi()
 
 
 def _described(parameter: dict[str, Any]) -> dict[str, Any]:

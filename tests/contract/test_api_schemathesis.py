@@ -38,7 +38,7 @@ for name, values in FORMATS.items():
 
 GENERATION = GenerationConfig(deterministic=True, max_examples=EXAMPLES)
 CONFIG = SchemathesisConfig(projects=ProjectsConfig(default=ProjectConfig(generation=GENERATION)))
-DOCUMENT: dict[str, Any] = create_app(ApiSettings(postgres_url="postgresql://127.0.0.1:1/nothing")).openapi()
+DOCUMENT: dict[str, Any] = create_app(ApiSettings(postgres_url="postgresql://127.0.0.1:1/nothing")).framework.openapi()
 schema = schemathesis.openapi.from_dict(DOCUMENT, config=CONFIG)
 
 

@@ -125,9 +125,9 @@ async def _busy_api(postgres_url: str, **settings: Any) -> AsyncGenerator[httpx2
     app = create_app(ApiSettings(postgres_url=postgres_url, pool_max_connections=1, **settings))
     transport = httpx2.ASGITransport(app)
     async with (
-        app.router.lifespan_context(app),
+        app.framework.router.lifespan_context(app.framework),
         httpx2.AsyncClient(transport=transport, base_url="http://api") as client,
-        app.state.service.database.session(),
+        app.service.database.session(),
     ):
         yield client
 
@@ -160,7 +160,7 @@ async def test_a_statement_that_takes_too_long_is_given_up(warehouse: WarehouseF
 
 async def test_the_api_cannot_write(postgres_url: str):
     app = create_app(ApiSettings(postgres_url=postgres_url))
-    async with app.router.lifespan_context(app), app.state.service.database.session() as session:
+    async with app.framework.router.lifespan_context(app.framework), app.service.database.session() as session:
         with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
             await session.connection.execute("DELETE FROM repo")
 
@@ -171,7 +171,7 @@ async def test_a_connection_that_the_server_ends_within_a_request_is_no_fault_of
     app = create_app(ApiSettings(postgres_url=postgres_url))
 
     async def read() -> None:
-        async with app.router.lifespan_context(app), app.state.service.database.session() as session:
+        async with app.framework.router.lifespan_context(app.framework), app.service.database.session() as session:
             warehouse.connection.execute(END_ALL)
             await asyncio.sleep(0.2)
             await session.connection.fetchval("SELECT 1")
