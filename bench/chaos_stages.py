@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 
 from zeppelin_pipeline.aggregates.counts import recompute
-from zeppelin_pipeline.defs.code_location import build_resources
-from zeppelin_pipeline.defs.resources import NetworkResource, ShardResource
+from zeppelin_pipeline.deployment.network import Network
+from zeppelin_pipeline.deployment.shards import Shards
 from zeppelin_pipeline.errors import CorruptStateError, UpstreamError, ZeppelinError
 from zeppelin_pipeline.hosts.client import HostClients
 from zeppelin_pipeline.hosts.directory import refresh_directory
@@ -54,9 +54,7 @@ class Stages:
     def __init__(self, settings: Settings) -> None:
         self._url = settings.require_postgres_url()
         self._lake = Lake(settings.lake_url, settings.lake_options)
-        resources = build_resources(settings)
-        self._network = cast("NetworkResource", resources["network"])
-        self._shards = cast("ShardResource", resources["shards"])
+        self._network, self._shards = Network.of(settings), Shards.of(settings)
         self._dice = random.SystemRandom()
 
     def survey(self) -> dict[str, int]:

@@ -9,7 +9,8 @@ import dagster as dg
 
 from zeppelin_pipeline.aggregates.counts import AGGREGATES
 from zeppelin_pipeline.defs.code_location import build_resources, load_assets
-from zeppelin_pipeline.defs.partitions import PDS_HOSTS, PLC_WINDOWS, REPO_SHARDS, window_key
+from zeppelin_pipeline.defs.partitions import PDS_HOSTS, PLC_WINDOWS, REPO_SHARDS
+from zeppelin_pipeline.identity.windows import window_key
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.warehouse.key_ranges import range_names
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -15,10 +16,9 @@ from zeppelin_api.app import create_app
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.aggregates.counts import recompute
 from zeppelin_pipeline.firehose.cursors import set_cursor
-from zeppelin_pipeline.firehose.service import FirehoseSettings, firehose_settings, follow
-from zeppelin_pipeline.hosts.client import ClientSettings
-from zeppelin_pipeline.lake.store import Lake
+from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.stack.firehose import stream_settings
 from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
 from zeppelin_pipeline.warehouse.migrations import migrate
 
@@ -73,18 +73,7 @@ def take_in_live(backfill: Backfill, addresses: Addresses, heads: Mapping[str, i
 
 
 def _stream(settings: Settings, host_url: str) -> FirehoseSettings:
-    return firehose_settings(
-        relay=host_url,
-        postgres_url=settings.require_postgres_url(),
-        lake=Lake(settings.lake_url),
-        plc_url=settings.plc_url,
-        plc_fresh_seconds=settings.plc_fresh_seconds,
-        clients=ClientSettings(allow_private=True),
-        verifiers=1,
-        batch_events=settings.firehose_batch_events,
-        batch_seconds=settings.firehose_batch_seconds,
-        queue_bytes=settings.firehose_queue_bytes,
-    )
+    return replace(stream_settings(settings, host_url), verifiers=1)
 
 
 async def _follow_to(settings: FirehoseSettings, seq: int) -> None:

@@ -26,7 +26,8 @@ from zeppelin_pipeline.devnet.faults import Fault, FaultKind
 from zeppelin_pipeline.devnet.live_repository import Write
 from zeppelin_pipeline.devnet.model import AccountStatus, DevnetConfig, LiveConfig
 from zeppelin_pipeline.firehose.rates import Rates
-from zeppelin_pipeline.firehose.service import FirehoseSettings, follow, resolver_of
+from zeppelin_pipeline.firehose.resolver import resolver_of
+from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.firehose.stream import FutureCursorError
 from zeppelin_pipeline.firehose.upkeep import Upkeep
 from zeppelin_pipeline.firehose.verifiers import VerifierDiedError

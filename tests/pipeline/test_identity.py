@@ -13,10 +13,11 @@ from tests.backfill import QUIET, Backfill
 from tests.pipeline.tables import network_settings
 from zeppelin_pipeline.defs.code_location import build_resources
 from zeppelin_pipeline.defs.identity_sensors import follow_plc, open_window, verify_due_handles
-from zeppelin_pipeline.defs.partitions import PLC_WINDOWS, window_key
+from zeppelin_pipeline.defs.partitions import PLC_WINDOWS
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.model import DevnetConfig
 from zeppelin_pipeline.identity.store import refresh_identity
+from zeppelin_pipeline.identity.windows import window_key
 from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories
 from zeppelin_pipeline.stack.ports import free_port
 

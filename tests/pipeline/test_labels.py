@@ -15,9 +15,10 @@ from tests.pipeline.tables import network_settings
 from zeppelin_pipeline.atproto.crypto import PrivateKey
 from zeppelin_pipeline.defs.code_location import build_resources
 from zeppelin_pipeline.defs.labels import FollowLabelsConfig, follow_labels, labels
-from zeppelin_pipeline.defs.partitions import PLC_WINDOWS, window_key
+from zeppelin_pipeline.defs.partitions import PLC_WINDOWS
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.model import DevnetConfig
+from zeppelin_pipeline.identity.windows import window_key
 from zeppelin_pipeline.labels.follower import FollowLimits
 from zeppelin_pipeline.warehouse.connection import connect
 

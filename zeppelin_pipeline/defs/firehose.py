@@ -89,7 +89,9 @@ def follow_relay(
         metadata = report_metadata(config.relay, rates)
         context.log_event(dg.AssetMaterialization(firehose.key, metadata=metadata))
 
-    settings = firehose_settings.settings(config.relay, warehouse, lake.open(), network, identity)
+    settings = firehose_settings.settings(
+        config.relay, warehouse.require_url(), lake.open(), network, identity.plc_fresh_seconds
+    )
     following = follow(
         settings, asyncio.Event(), report, patience_seconds=_PATIENCE_SECONDS, longest_seconds=config.seconds
     )

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 import dagster as dg
 
 from zeppelin_pipeline.defs.assets.identity import plc_operations, verified_handles
-from zeppelin_pipeline.defs.partitions import PLC_WINDOWS, window_key
+from zeppelin_pipeline.defs.partitions import PLC_WINDOWS
 from zeppelin_pipeline.defs.resources import Warehouse
 from zeppelin_pipeline.defs.run_states import UNFINISHED
 from zeppelin_pipeline.identity.handle_queue import has_due
+from zeppelin_pipeline.identity.windows import window_key
 
 follow_plc_job = dg.define_asset_job(
     "follow_plc_job", selection=[plc_operations], description="Take in what the PLC directory's export has more."

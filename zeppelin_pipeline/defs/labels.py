@@ -67,7 +67,7 @@ def follow_all_labelers(
     def report(now: LabelReport) -> None:
         context.log_event(dg.AssetMaterialization(labels.key, metadata=report_metadata(now)))
 
-    settings = labels_settings.settings(warehouse, network)
+    settings = labels_settings.settings(warehouse.require_url(), network)
     asyncio.run(follow_labelers(settings, asyncio.Event(), report, longest_seconds=config.seconds))
 
 

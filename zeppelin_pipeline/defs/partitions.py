@@ -4,6 +4,7 @@ from typing import Final
 
 import dagster as dg
 
+from zeppelin_pipeline.identity.windows import WINDOWS
 from zeppelin_pipeline.warehouse.key_ranges import range_names
 
 #: One listing for each PDS host; added by `pds_list`.
@@ -16,9 +17,4 @@ REPO_SHARDS: Final = dg.DynamicPartitionsDefinition(name="repo_shards")
 KEY_RANGES: Final = dg.StaticPartitionsDefinition(range_names())
 
 #: `{nnnnnn}`: so many operations of the PLC directory's export, in its order; the last one is open.
-PLC_WINDOWS: Final = dg.DynamicPartitionsDefinition(name="plc_windows")
-
-
-def window_key(window: int) -> str:
-    """The partition of a window of the PLC directory's export."""
-    return f"{window:06d}"
+PLC_WINDOWS: Final = dg.DynamicPartitionsDefinition(name=WINDOWS)

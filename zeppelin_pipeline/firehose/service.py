@@ -10,17 +10,16 @@ from typing import Any, Final
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.firehose.consumer import BatchLimits, Consumer, ConsumerSettings
+from zeppelin_pipeline.firehose.consumer import Consumer, ConsumerSettings
 from zeppelin_pipeline.firehose.cursors import HeldStream, StreamName, release_stream, take_stream
-from zeppelin_pipeline.firehose.frame_queue import QueueLimits
 from zeppelin_pipeline.firehose.rates import Rates
+from zeppelin_pipeline.firehose.resolver import resolver_of
 from zeppelin_pipeline.firehose.spool import Spool, SpoolLimits
-from zeppelin_pipeline.firehose.stream import ENDPOINT, StreamSettings
+from zeppelin_pipeline.firehose.stream import ENDPOINT
 from zeppelin_pipeline.firehose.upkeep import Upkeep
 from zeppelin_pipeline.firehose.verifiers import Verifiers
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients
-from zeppelin_pipeline.identity.mirror import PlcMirror, open_mirror
-from zeppelin_pipeline.identity.resolver import DidResolver
+from zeppelin_pipeline.identity.mirror import open_mirror
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.warehouse.connection import connect
 
@@ -57,30 +56,6 @@ class FirehoseSettings:
     def stream(self) -> StreamName:
         """The name of the relay's stream."""
         return StreamName(self.relay, ENDPOINT)
-
-
-def firehose_settings(
-    *,
-    relay: str,
-    postgres_url: str,
-    lake: Lake,
-    plc_url: str,
-    plc_fresh_seconds: float,
-    clients: ClientSettings,
-    verifiers: int,
-    batch_events: int,
-    batch_seconds: float,
-    queue_bytes: int,
-) -> FirehoseSettings:
-    """The settings of a consumer, from those of a deployment; it connects as `clients` do."""
-    stream = StreamSettings(allow_private=clients.allow_private, user_agent=clients.user_agent, retry=clients.retry)
-    consumer = ConsumerSettings(
-        batch=BatchLimits(events=batch_events, seconds=batch_seconds),
-        queue=QueueLimits(bytes=queue_bytes),
-        stream=stream,
-    )
-    fresh_for = timedelta(seconds=plc_fresh_seconds)
-    return FirehoseSettings(postgres_url, lake, relay, plc_url, clients, fresh_for, verifiers, consumer)
 
 
 async def follow(
@@ -156,10 +131,3 @@ async def _run_beside(main: Coroutine[Any, Any, None], side: Coroutine[Any, Any,
         consuming.cancel()
         keeping.cancel()
         await asyncio.gather(consuming, keeping, return_exceptions=True)
-
-
-def resolver_of(clients: HostClients, plc_url: str, mirror: PlcMirror | None = None) -> DidResolver:
-    """Who is asked for DID documents; a key that has just changed is known to the directory alone."""
-    clients.keep(plc_url)
-    ask_mirror = None if mirror is None else mirror.resolve
-    return DidResolver(clients.get_url, plc_url, allow_http=clients.settings.allow_private, ask_mirror=ask_mirror)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from zeppelin_pipeline.firehose.cursors import release_stream, set_cursor, take_stream
-from zeppelin_pipeline.firehose.service import resolver_of
+from zeppelin_pipeline.firehose.resolver import resolver_of
 from zeppelin_pipeline.firehose.stream import StreamSettings
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients
 from zeppelin_pipeline.identity.resolver import DidResolver
@@ -15,7 +15,6 @@ from zeppelin_pipeline.identity.store import refresh_identity
 from zeppelin_pipeline.labels.follower import FUTURE_CURSOR, FollowLimits, LabelerFollower, LabelWriter
 from zeppelin_pipeline.labels.labelers import Labeler, find_labelers
 from zeppelin_pipeline.labels.memory import MOST_AT_ONCE, LabelMemory, MemoryLimits
-from zeppelin_pipeline.labels.merge import LabelLimits
 from zeppelin_pipeline.warehouse.connection import connect, read_key_space
 from zeppelin_pipeline.warehouse.queries import load_queries
 
@@ -46,29 +45,6 @@ class LabelSettings:
     look_seconds: float = 5.0
     report_seconds: float = 30.0
     idle_seconds: float = 300.0
-
-
-def label_settings(
-    *,
-    postgres_url: str,
-    plc_url: str,
-    clients: ClientSettings,
-    most_labelers: int,
-    memory_bytes: int,
-    labels_per_second: float,
-    bytes_per_second: float,
-    rows: int,
-    quarantine: int,
-) -> LabelSettings:
-    """The settings of following, from those of a deployment; the other bounds are of each labeler.
-
-    Raises:
-        ConfigurationError: the memory is too little for so many labelers.
-    """
-    table = LabelLimits(rows=rows, quarantine=quarantine)
-    limits = FollowLimits(labels_per_second=labels_per_second, bytes_per_second=bytes_per_second, table=table)
-    memory = MemoryLimits(memory_bytes, most_labelers)
-    return LabelSettings(postgres_url, plc_url, clients, limits, memory)
 
 
 @dataclass(frozen=True, slots=True)

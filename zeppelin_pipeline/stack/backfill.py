@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from zeppelin_pipeline.aggregates.counts import AGGREGATES
-from zeppelin_pipeline.defs.partitions import PLC_WINDOWS, window_key
 from zeppelin_pipeline.errors import ZeppelinError
+from zeppelin_pipeline.identity.windows import WINDOWS, window_key
 from zeppelin_pipeline.stack.dagster_client import UNFINISHED_RUNS, DagsterClient
 from zeppelin_pipeline.stack.dagster_values import Run
 from zeppelin_pipeline.stack.progress import Stage, StageProgress
@@ -88,7 +88,7 @@ class BackfillLauncher:
 
     def _take_in_identities(self) -> None:
         """The open window of the PLC directory's export; the first one is made a partition."""
-        self._dagster.add_partition(str(PLC_WINDOWS.name), window_key(0))
+        self._dagster.add_partition(WINDOWS, window_key(0))
         window = max(self._dagster.partition_keys("plc_operations"))
         self._one_run("identities", ["plc_operations"], partition=window)
 

@@ -6,14 +6,16 @@ from typing import Final
 
 from rich.console import Console
 
+from zeppelin_pipeline.deployment.firehose import Firehose
+from zeppelin_pipeline.deployment.network import Network
 from zeppelin_pipeline.errors import ConfigurationError
 from zeppelin_pipeline.firehose.cursors import StreamName, set_cursor
 from zeppelin_pipeline.firehose.rates import Rates
-from zeppelin_pipeline.firehose.service import FirehoseSettings, firehose_settings, follow
+from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.firehose.stream import ENDPOINT
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.settings import Settings
-from zeppelin_pipeline.stack.following import client_settings, set_on_signals
+from zeppelin_pipeline.stack.signals import set_on_signals
 from zeppelin_pipeline.warehouse.connection import connect
 
 NOW: Final = "now"
@@ -46,17 +48,9 @@ def set_cursors(settings: Settings, cursor: str) -> None:
 
 def stream_settings(settings: Settings, relay: str) -> FirehoseSettings:
     """What the consumer of a relay needs to know, by the settings of a deployment."""
-    return firehose_settings(
-        relay=relay,
-        postgres_url=settings.require_postgres_url(),
-        lake=Lake(settings.lake_url, settings.lake_options),
-        plc_url=settings.plc_url,
-        plc_fresh_seconds=settings.plc_fresh_seconds,
-        clients=client_settings(settings),
-        verifiers=settings.firehose_verifiers,
-        batch_events=settings.firehose_batch_events,
-        batch_seconds=settings.firehose_batch_seconds,
-        queue_bytes=settings.firehose_queue_bytes,
+    lake = Lake(settings.lake_url, settings.lake_options)
+    return Firehose.of(settings).settings(
+        relay, settings.require_postgres_url(), lake, Network.of(settings), settings.plc_fresh_seconds
     )
 
 

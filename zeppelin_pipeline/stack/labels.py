@@ -4,9 +4,11 @@ import asyncio
 
 from rich.console import Console
 
-from zeppelin_pipeline.labels.service import LabelReport, LabelSettings, follow_labelers, label_settings
+from zeppelin_pipeline.deployment.labels import Labels
+from zeppelin_pipeline.deployment.network import Network
+from zeppelin_pipeline.labels.service import LabelReport, LabelSettings, follow_labelers
 from zeppelin_pipeline.settings import Settings
-from zeppelin_pipeline.stack.following import client_settings, set_on_signals
+from zeppelin_pipeline.stack.signals import set_on_signals
 
 
 def run_labels(settings: Settings, console: Console) -> None:
@@ -20,17 +22,7 @@ def run_labels(settings: Settings, console: Console) -> None:
 
 def labels_of(settings: Settings) -> LabelSettings:
     """How labelers are followed, by a deployment's settings."""
-    return label_settings(
-        postgres_url=settings.require_postgres_url(),
-        plc_url=settings.plc_url,
-        clients=client_settings(settings),
-        most_labelers=settings.labels_most_labelers,
-        memory_bytes=settings.labels_memory_bytes,
-        labels_per_second=settings.labels_per_second,
-        bytes_per_second=settings.labels_bytes_per_second,
-        rows=settings.labels_rows,
-        quarantine=settings.labels_quarantine,
-    )
+    return Labels.of(settings).settings(settings.require_postgres_url(), Network.of(settings))
 
 
 async def _follow(settings: LabelSettings, console: Console) -> None:

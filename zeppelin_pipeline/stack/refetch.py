@@ -5,14 +5,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
-from typing import cast
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 from rich.console import Console
 
-from zeppelin_pipeline.defs.code_location import build_resources
-from zeppelin_pipeline.defs.resources import NetworkResource, ShardResource
+from zeppelin_pipeline.deployment.network import Network
+from zeppelin_pipeline.deployment.shards import Shards
 from zeppelin_pipeline.errors import ConfigurationError
 from zeppelin_pipeline.identity.mirror import open_mirror
 from zeppelin_pipeline.lake.store import Lake
@@ -53,8 +52,7 @@ class RefetchRequest:
 def run_refetch(settings: Settings, request: RefetchRequest, console: Console) -> bool:
     """Fetch again what is asked for, shard by shard; gives whether every repository could be had."""
     request.check()
-    resources = build_resources(settings)
-    network, shards = cast("NetworkResource", resources["network"]), cast("ShardResource", resources["shards"])
+    network, shards = Network.of(settings), Shards.of(settings)
     lake = Lake(settings.lake_url, settings.lake_options)
     failed = 0
     with connect(settings.require_postgres_url(), application="zeppelin refetch", autocommit=True) as connection:
@@ -74,7 +72,7 @@ def run_refetch(settings: Settings, request: RefetchRequest, console: Console) -
 
 
 def _chosen(
-    connection: Connection[TupleRow], lake: Lake, shards: ShardResource, request: RefetchRequest
+    connection: Connection[TupleRow], lake: Lake, shards: Shards, request: RefetchRequest
 ) -> "Iterable[tuple[str, list[str] | None]]":
     """Shards with the accounts that are asked for; None for the stale ones."""
     if request.is_stale:
@@ -104,8 +102,8 @@ async def _refetch(
     lake: Lake,
     shard: str,
     dids: list[str] | None,
-    network: NetworkResource,
-    shards: ShardResource,
+    network: Network,
+    shards: Shards,
 ) -> FetchResult:
     fresh_for = timedelta(seconds=settings.plc_fresh_seconds)
     async with (

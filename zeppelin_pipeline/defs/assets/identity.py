@@ -7,13 +7,14 @@ from typing import Any
 import dagster as dg
 
 from zeppelin_pipeline.defs.metadata import counts_table, rate
-from zeppelin_pipeline.defs.partitions import PLC_WINDOWS, window_key
+from zeppelin_pipeline.defs.partitions import PLC_WINDOWS
 from zeppelin_pipeline.defs.resources import IdentityResource, LakeResource, NetworkResource, Warehouse
 from zeppelin_pipeline.hosts.host import parse_host
 from zeppelin_pipeline.identity.handle_queue import HandlesResult, verify_due
 from zeppelin_pipeline.identity.plc_export import MAX_PAGE_BYTES, PAGE_OPERATIONS
 from zeppelin_pipeline.identity.plc_follow import WindowResult, follow_window
 from zeppelin_pipeline.identity.refresh import RefreshResult, refresh_due
+from zeppelin_pipeline.identity.windows import window_key
 
 GROUP = "identity"
 _VERIFY = "operations_verify"
