@@ -102,6 +102,7 @@ ORDER BY item.sort_at DESC, item.rkey DESC, item.is_repost DESC;
 
 -- name: get_thread
 -- The posts above one, nearest first, at most so many; and those below it, level by level, at most so many levels and so many posts.
+-- Who chooses record keys can let posts answer each other in a circle: it ends below where it comes back to the post itself.
 WITH RECURSIVE ancestor (actor_id, rkey, height) AS (
     SELECT post.reply_parent_actor, post.reply_parent_rkey, 1
     FROM post
@@ -116,11 +117,12 @@ descendant (actor_id, rkey, depth) AS (
     SELECT post.actor_id, post.rkey, 1
     FROM post
     WHERE post.reply_parent_actor = %(actor)s AND post.reply_parent_rkey = %(rkey)s AND %(depth)s::integer > 0
+        AND (post.actor_id, post.rkey) <> (%(actor)s, %(rkey)s)
     UNION ALL
     SELECT post.actor_id, post.rkey, descendant.depth + 1
     FROM descendant
     JOIN post ON post.reply_parent_actor = descendant.actor_id AND post.reply_parent_rkey = descendant.rkey
-    WHERE descendant.depth < %(depth)s::integer
+    WHERE descendant.depth < %(depth)s::integer AND (post.actor_id, post.rkey) <> (%(actor)s, %(rkey)s)
 )
 SELECT actor_id, rkey, true AS is_above FROM ancestor
 UNION ALL

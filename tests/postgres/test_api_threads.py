@@ -90,6 +90,22 @@ async def test_a_crowd_of_replies_is_cut_at_the_operators_limit(warehouse: Wareh
         assert len((await api.get(NSID, uri=root.uri))["thread"]["replies"]) == 10
 
 
+async def test_replies_in_a_circle_are_shown_once_each(api: ApiClient, warehouse: WarehouseFactory):
+    alice = warehouse.account("alice.test")
+    root = warehouse.post(alice, "root")
+    place, in_thread = root.uri.rpartition("/")[0], {"reply": {"root": root.strong, "parent": root.strong}}
+    one, other = (Ref(f"{place}/{rkey}", root.cid, in_thread) for rkey in ("3jzfcijpj2z2a", "3jzfcijpj2z2b"))
+    warehouse.post(alice, "one", reply_to=other, rkey="3jzfcijpj2z2a")
+    warehouse.post(alice, "other", reply_to=one, rkey="3jzfcijpj2z2b")
+    warehouse.post(alice, "beside", reply_to=one)
+
+    tree = await api.get(NSID, uri=one.uri, depth=6, parentHeight=0)
+    flat = await api.get("app.bsky.unspecced.getPostThreadV2", anchor=one.uri, above=False)
+
+    assert _texts(tree["thread"]) == {"beside": {}, "other": {}}
+    assert [item["value"]["post"]["record"]["text"] for item in flat["thread"]] == ["one", "other", "beside"]
+
+
 async def test_what_is_gone_above_ends_the_thread_with_a_mark(api: ApiClient, warehouse: WarehouseFactory):
     alice, gone = warehouse.account("alice.test"), warehouse.account("gone.test", status="takendown")
     root = warehouse.post(alice, "root")
