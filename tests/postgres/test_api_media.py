@@ -1,6 +1,8 @@
 """Images and blobs of accounts, from a host that is there: what is given, and what is refused."""
 
+import asyncio
 import io
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,6 +15,7 @@ from PIL import Image
 from tests.api_client import running_api
 from tests.factories import WarehouseFactory
 from tests.fakes.http_host import Reply, Request, error_reply, serving
+from zeppelin_api.media import images
 from zeppelin_pipeline.atproto.cid import RAW_PREFIX, cid_of, cid_to_text
 
 
@@ -93,6 +96,58 @@ async def test_an_account_that_is_hidden_has_no_images(warehouse: WarehouseFacto
     async with _api(warehouse, postgres_url, lambda _: Reply(IMAGE), status="takendown") as (http, did, requests):
         answer = await http.get(f"/blob/{did}/{CID}")
     assert (answer.status_code, requests) == (404, [])
+
+
+@pytest.mark.parametrize("is_labelled", [False, True], ids=["by its host", "by a label"])
+async def test_an_image_that_is_kept_is_not_shown_once_its_account_is_taken_down(
+    warehouse: WarehouseFactory, postgres_url: str, is_labelled: bool
+):
+    moderation = warehouse.labeler("mod.test")
+    async with _api(warehouse, postgres_url, lambda _: Reply(IMAGE), takedown_labelers=(moderation.did,)) as (
+        http,
+        did,
+        _requests,
+    ):
+        path = f"/img/avatar_thumbnail/plain/{did}/{CID}@webp"
+        before = await http.get(path)
+        if is_labelled:
+            warehouse.label(moderation, did, "!takedown")
+        else:
+            with psycopg.connect(postgres_url, autocommit=True) as connection:
+                connection.execute("UPDATE repo SET status = 'deleted'")
+        after = [await http.get(path), await http.get(f"/blob/{did}/{CID}")]
+
+    assert (before.status_code, [answer.status_code for answer in after]) == (200, [404, 404])
+
+
+async def test_images_that_wait_to_be_resized_are_no_more_than_may_be_fetched(
+    warehouse: WarehouseFactory, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    may_end, is_room_full = threading.Event(), asyncio.Event()
+    given: list[Request] = []
+
+    def give(request: Request) -> Reply:
+        given.append(request)
+        if len(given) == 2:
+            is_room_full.set()
+        return Reply(IMAGE)
+
+    def resize_later(*_: object) -> bytes:
+        may_end.wait(10)
+        return b"image"
+
+    monkeypatch.setattr(images, "resize", resize_later)
+    async with _api(warehouse, postgres_url, give, media_max_fetches=2, media_threads=1) as (http, did, _requests):
+        paths = [f"/img/{preset}/plain/{did}/{CID}" for preset in images.PRESETS]
+        asked = [asyncio.create_task(http.get(path)) for path in paths]
+        await asyncio.wait_for(is_room_full.wait(), timeout=10)
+        await asyncio.wait(asked, timeout=0.5)
+        held = len(given)
+        may_end.set()
+        answers = await asyncio.gather(*asked)
+
+    assert held == 2
+    assert [answer.status_code for answer in answers] == [200] * len(paths)
 
 
 async def test_a_host_at_a_private_address_is_not_asked(warehouse: WarehouseFactory, postgres_url: str):

@@ -1,12 +1,16 @@
 """Blobs from the hosts that keep them, proven to be what their CIDs name."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Self
 from urllib.parse import quote
 
 from zeppelin_api.db import Database, Session
 from zeppelin_api.errors import ApiError
+from zeppelin_api.hydration.labels import labels_for
+from zeppelin_api.labelers import Labelers
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.atproto.cid import RAW_PREFIX, cid_of, cid_to_text
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
@@ -26,7 +30,8 @@ class _HostRow:
 class Blobs:
     """The blobs of all accounts. An async `with`.
 
-    Memory: at most `ZEPPELIN_API_MEDIA_MAX_FETCHES` blobs of `ZEPPELIN_API_MEDIA_MAX_BYTES` at once.
+    Memory: at most `ZEPPELIN_API_MEDIA_MAX_FETCHES` blobs of `ZEPPELIN_API_MEDIA_MAX_BYTES` at once, beside those that
+    are on their way to readers.
     """
 
     def __init__(self, settings: ApiSettings, database: Database) -> None:
@@ -39,6 +44,8 @@ class Blobs:
         self._max_bytes = settings.media_max_bytes
         self._timeout_seconds = settings.media_timeout_seconds
         self._room = asyncio.Semaphore(settings.media_max_fetches)
+        # Who asks for an image names no labelers: the defaults' takedowns count.
+        self._takedowns = Labelers(enforced=frozenset((*settings.labelers, *settings.takedown_labelers)))
 
     async def __aenter__(self) -> Self:
         """Be ready; connections are made when they are needed."""
@@ -49,10 +56,28 @@ class Blobs:
         await self._hosts.aclose()
 
     async def fetch(self, did: str, cid: bytes) -> bytes:
-        """A blob of an account that is shown.
+        """A blob of an account that is shown; raises as `host_of` and `opened`."""
+        async with self.opened(await self.host_of(did), did, cid) as content:
+            return content
+
+    async def host_of(self, did: str) -> str:
+        """The URL of the host of an account that is shown.
+
+        Raises:
+            ApiError: `BlobNotFound`, it is not shown, or nobody knows its host.
+        """
+        async with self._database.session() as session:
+            if await labels_for(session, [did], self._takedowns):
+                raise _not_found()
+            return await _host_of(session, did)
+
+    @asynccontextmanager
+    async def opened(self, host: str, did: str, cid: bytes) -> AsyncGenerator[bytes]:
+        """A blob, which has its place among those that are held until the block ends.
 
         Args:
-            did: the account.
+            host: where it is.
+            did: its account.
             cid: of the blob, a raw one.
 
         Raises:
@@ -60,14 +85,11 @@ class Blobs:
         """
         if not cid.startswith(RAW_PREFIX):
             raise _not_found()
-        async with self._database.session() as session:
-            pds = await _host_of(session, did)
-        url = f"{pds}{_GET_BLOB}?did={quote(did, safe=':')}&cid={cid_to_text(cid)}"
         async with self._room:
-            content = await self._get(url)
-        if cid_of(content, RAW_PREFIX) != cid:
-            raise _not_given("its bytes are not those that the CID names")
-        return content
+            content = await self._get(f"{host}{_GET_BLOB}?did={quote(did, safe=':')}&cid={cid_to_text(cid)}")
+            if cid_of(content, RAW_PREFIX) != cid:
+                raise _not_given("its bytes are not those that the CID names")
+            yield content
 
     async def _get(self, url: str) -> bytes:
         try:

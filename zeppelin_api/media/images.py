@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import struct
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
 from cachetools import LRUCache
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from zeppelin_api.errors import ApiError
 from zeppelin_api.media.blobs import Blobs
@@ -19,6 +20,17 @@ ImageFormat: TypeAlias = Literal["jpeg", "png", "webp"]
 _QUALITY: Final = 80
 #: What a decoder is let loose on: none that runs programs or reads other files.
 _DECODERS: Final = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "BMP", "TIFF")
+
+#: How an image is turned that was taken with the camera held otherwise, by its orientation in EXIF.
+_TURNS: Final[Mapping[object, Image.Transpose]] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +76,21 @@ def resize(content: bytes, preset: Preset, image_format: ImageFormat, max_pixels
             if opened.width * opened.height > max_pixels:
                 raise _invalid(f"more than {max_pixels} pixels")
             opened.draft("RGB", (preset.width, preset.height))  # a JPEG is decoded no larger than needed
-            image = ImageOps.exif_transpose(opened).convert("RGB" if image_format == "jpeg" else "RGBA")
+            image = _turned(opened).convert("RGB" if image_format == "jpeg" else "RGBA")
     except (UnidentifiedImageError, Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise _invalid("no image, or too large") from error
-    except (OSError, ValueError, SyntaxError, EOFError) as error:  # what decoders raise for broken files
+    except (OSError, ValueError, SyntaxError, EOFError, RuntimeError, struct.error) as error:  # of broken files
         raise _invalid("broken") from error
     sized = _sized(image, preset)
     answer = io.BytesIO()
     sized.save(answer, image_format.upper(), quality=_QUALITY)
     return answer.getvalue()
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    """The image upright. The library's own function writes all of EXIF anew for that, and fails where it is odd."""
+    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+    return image if turn is None else image.transpose(turn)
 
 
 def _sized(image: Image.Image, preset: Preset) -> Image.Image:
@@ -105,15 +123,16 @@ class Images:
         Raises:
             ApiError: as `Blobs.fetch` and `resize`.
         """
+        host = await self._blobs.host_of(did)  # asked first: of an account that is not shown any more nothing is kept
         key = (did, cid, preset, image_format)
         held = self._cache.get(key)
         if held is not None:
             return held
-        content = await self._blobs.fetch(did, cid)
         loop = asyncio.get_running_loop()
-        image = await loop.run_in_executor(
-            self._threads, resize, content, PRESETS[preset], image_format, self._max_pixels
-        )
+        async with self._blobs.opened(host, did, cid) as content:
+            image = await loop.run_in_executor(
+                self._threads, resize, content, PRESETS[preset], image_format, self._max_pixels
+            )
         if len(image) <= self._cache.maxsize:
             self._cache[key] = image
         return image

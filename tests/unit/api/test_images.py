@@ -47,14 +47,17 @@ def test_every_kind_of_image_comes_out_in_every_format(name: str, mode: str):
     assert _opened(resize(content, PRESETS["avatar"], name, MAX_PIXELS)).format == name.upper()  # pyright: ignore[reportArgumentType]
 
 
-def test_an_image_is_turned_as_its_camera_was_held_and_tells_nothing_else():
+@pytest.mark.parametrize("tag", [b"\x01\x0f", b"\x01\x00"], ids=["maker", "a width that is a text"])
+def test_an_image_is_turned_as_its_camera_was_held_and_tells_nothing_else(tag: bytes):
     file = io.BytesIO()
     exif = Image.Exif()
     exif[0x0112] = 6  # orientation: turned by a quarter
     exif[0x010F] = "a camera"
     Image.new("RGB", (40, 20)).save(file, "JPEG", exif=exif)
 
-    image = _opened(resize(file.getvalue(), PRESETS["feed_fullsize"], "jpeg", MAX_PIXELS))
+    content = file.getvalue().replace(b"\x01\x0f\x00\x02", tag + b"\x00\x02")
+
+    image = _opened(resize(content, PRESETS["feed_fullsize"], "jpeg", MAX_PIXELS))
 
     assert image.size == (20, 40)
     assert not image.getexif()
@@ -67,6 +70,13 @@ def _bomb(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
 
 
+def _broken_avif() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(file, "AVIF")
+    head, name, pixels = file.getvalue().partition(b"mdat")
+    return head + name + b"\xff" * len(pixels)
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -77,8 +87,9 @@ def _bomb(width: int, height: int) -> bytes:
         _bomb(3000, 3000),
         _bomb(60_000, 60_000),
         _bomb(0, 0),
+        _broken_avif(),
     ],
-    ids=["empty", "svg", "postscript", "cut off", "many pixels", "bomb", "no pixels"],
+    ids=["empty", "svg", "postscript", "cut off", "many pixels", "bomb", "no pixels", "broken"],
 )
 def test_what_is_no_image_or_too_large_is_refused(content: bytes):
     with pytest.raises(ApiError) as refused:
