@@ -30,6 +30,8 @@ GERM_DECLARATION: Final = "com.germnetwork.declaration"
 SELF_RKEY: Final = "self"
 #: Keys that are kept: an answer asks for those of its URIs several times, and for the same ones as others.
 _REMEMBERED: Final = 16_384
+#: Of URIs of a usual length: makers of feeds send any text for one, of up to a megabyte.
+_LONGEST_REMEMBERED: Final = 512
 
 
 class PostKey(NamedTuple):
@@ -65,13 +67,19 @@ def read_record_uri(uri: str) -> AtUri | None:
     return parsed
 
 
-@lru_cache(_REMEMBERED)
 def record_key(keys: KeySpace, uri: str) -> RecordKey | None:
     """The key of the record that a URI names; None when it names none."""
+    return _record_key_once(keys, uri) if len(uri) <= _LONGEST_REMEMBERED else _record_key(keys, uri)
+
+
+def _record_key(keys: KeySpace, uri: str) -> RecordKey | None:
     parsed = read_record_uri(uri)
     if parsed is None or parsed.collection is None or parsed.rkey is None:
         return None
     return RecordKey(keys.actor_id(parsed.authority), keys.collection_id(parsed.collection), keys.rkey_id(parsed.rkey))
+
+
+_record_key_once = lru_cache(_REMEMBERED)(_record_key)
 
 
 def post_key(keys: KeySpace, uri: str) -> PostKey | None:
