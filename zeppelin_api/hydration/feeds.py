@@ -170,7 +170,7 @@ async def _feed_rows(
         with_reposts=feed_filter.with_reposts,
         before_at=start.at,
         before_rkey=start.rkey,
-        before_is_repost=min(start.last, 2),
+        before_is_repost=max(-1, min(start.last, 2)),  # another list's cursor has any number there
         limit=limit,
     )
 
