@@ -97,6 +97,8 @@ def address_key(scope: Scope) -> str:
         address = ip_address(client[0])
     except ValueError:  # a name, as test clients have
         return str(client[0])
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)  # all addresses of IPv4 would share one network
     if isinstance(address, IPv6Address):
         return str(int(address) >> (address.max_prefixlen - _IPV6_PREFIX_BITS))
     return str(address)
