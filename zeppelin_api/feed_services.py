@@ -178,7 +178,7 @@ class FeedServices:
         if response.status_code != 200:
             raise _invalid()
         try:
-            return SkeletonAnswer(Skeleton.model_validate_json(body), response.headers.get("content-language"))
+            return SkeletonAnswer(Skeleton.model_validate_json(body), _content_language(response))
         except ValidationError as error:
             raise _invalid() from error
 
@@ -200,6 +200,12 @@ async def _read(response: httpx2.Response) -> bytes:
         if len(body) > _MAX_BYTES:
             raise _invalid()
     return bytes(body)
+
+
+def _content_language(response: httpx2.Response) -> str | None:
+    """As the service says; None when it says nothing that a header of ours may say."""
+    language = response.headers.get("content-language", "")
+    return language if 0 < len(language) <= _LONGEST_TEXT and language.isascii() and language.isprintable() else None
 
 
 def _own_error(status: int, body: bytes) -> ApiError:

@@ -107,6 +107,21 @@ async def test_a_service_is_asked_in_the_readers_language_and_gives_no_more_than
     assert feed_service.host.requests[-1].headers["accept-language"] == "de"
 
 
+async def test_languages_that_no_header_can_name_are_left_out(
+    open_api: ApiClient, warehouse: WarehouseFactory, feed_service: FeedService
+):
+    generator = _generator(warehouse, warehouse.account("alice.test"), feed_service.did)
+    feed_service.reply = json_reply({"feed": []}, content_language="日本")
+
+    response = await open_api.http.get(
+        f"/xrpc/{NSID}", params={"feed": generator.uri}, headers={b"accept-language": "français".encode()}
+    )
+
+    assert (response.status_code, response.json()) == (200, {"feed": []})
+    assert "content-language" not in response.headers
+    assert "français" not in feed_service.host.requests[-1].headers.get("accept-language", "")
+
+
 @pytest.mark.parametrize(("items", "cursor"), [(0, "next"), (1, "here")])
 async def test_a_feed_ends_where_its_service_makes_no_way(
     open_api: ApiClient, warehouse: WarehouseFactory, feed_service: FeedService, items: int, cursor: str

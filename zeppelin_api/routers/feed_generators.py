@@ -54,7 +54,8 @@ async def get_feed(
         raise invalid_request("could not find feed")
     endpoint = await _endpoint(service, sessions, stored.record["did"])
     parameters: dict[str, str | int] = {"feed": feed, "limit": limit} | ({} if cursor is None else {"cursor": cursor})
-    headers = {name: request.headers[name] for name in _PASSED_ON if name in request.headers}
+    given = {name: request.headers.get(name) for name in _PASSED_ON}
+    headers = {name: value for name, value in given.items() if value is not None and value.isascii()}
     answer = await service.feed_services.skeleton(endpoint, parameters, headers)
     async with sessions() as session:
         items = await hydrate_feed_items(session, state, _items(answer.skeleton, limit), service.policy)
