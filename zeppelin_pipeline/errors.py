@@ -7,6 +7,7 @@
     └── CorruptStateError     our own files or tables contradict themselves: name the place, end the run
 
 The first two are values about the outside world and are handled near where they arise; the last two are never handled.
+What hosts say is repeated in the first two, and these are stored: NUL, which no text of Postgres can hold, is replaced.
 """
 
 
@@ -23,6 +24,7 @@ class InvalidDataError(ZeppelinError):
     """
 
     def __init__(self, reason: str, detail: str = "") -> None:
+        reason, detail = _storable(reason), _storable(detail)
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
@@ -49,6 +51,7 @@ class UpstreamError(ZeppelinError):
         is_transient: bool,
         retry_after_seconds: float | None = None,
     ) -> None:
+        reason, detail = _storable(reason), _storable(detail)
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
@@ -62,3 +65,7 @@ class ConfigurationError(ZeppelinError):
 
 class CorruptStateError(ZeppelinError):
     """Our own files or tables contradict themselves; the message names the place."""
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\ufffd")

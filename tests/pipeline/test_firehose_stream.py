@@ -117,6 +117,17 @@ async def test_a_consumer_that_is_too_slow_connects_again() -> None:
         assert stream.endings["stream-ConsumerTooSlow"] == 1
 
 
+async def test_an_error_of_any_name_can_be_stored_and_a_thousand_of_them_are_remembered_as_some() -> None:
+    names = [f"\0{number}" for number in range(120)]
+    relay = Relay(*(sending(encode_error_frame(name)) for name in names), sending(frame(6), then=60))
+    retry = RetryPolicy(base_seconds=0.0001, cap_seconds=0.0001)
+    async with followed(relay, settings=StreamSettings(allow_private=True, retry=retry)) as (stream, queue, _):
+        assert await taken(queue, 1) == [frame(6)]
+        assert stream.ended_by == "stream-\ufffd119"
+        assert sum(stream.endings.values()) == len(names)
+        assert len(stream.endings) < len(names)
+
+
 async def test_a_cursor_of_the_future_ends_it() -> None:
     relay = Relay(sending(encode_error_frame("FutureCursor", "Cursor in the future.")))
     async with followed(relay) as (_, _queue, task):

@@ -36,6 +36,9 @@ _USUAL_HEADS: Final = tuple(
     for kind in (b"#commit", b"#identity", b"#account", b"#sync")
 )
 _REMEMBERED_FRAMES: Final = 16
+#: Why connections end is counted by reason; what a relay says is one, and it may say anything.
+_MOST_REASONS: Final = 100
+_OTHER: Final = "other"
 _SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 _PORTS: Final = {"ws": 80, "wss": 443}
 
@@ -242,7 +245,7 @@ class RelayStream:
     def _gap_of(self, data: bytes) -> Outdated | None:
         """What an info frame tells; others than that of an old cursor tell nothing that matters."""
         name = decode_frame(data).body.get("name")
-        self.endings[f"info-{str(name)[:100]}"] += 1
+        self._count(f"info-{str(name)[:100]}")
         return Outdated(self._cursor or 0, "outdated-cursor") if name == "OutdatedCursor" else None
 
     async def _watch(self, connection: MessageConnection) -> None:
@@ -258,7 +261,11 @@ class RelayStream:
 
     def _note_ending(self, reason: str) -> None:
         self.ended_by = reason
-        self.endings[reason] += 1
+        self._count(reason)
+
+    def _count(self, reason: str) -> None:
+        is_kept = reason in self.endings or len(self.endings) < _MOST_REASONS
+        self.endings[reason if is_kept else _OTHER] += 1
 
 
 def websocket_url(relay_url: str, endpoint: str = ENDPOINT) -> str:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from zeppelin_pipeline.errors import ConfigurationError, InvalidDataError, UpstreamError
 from zeppelin_pipeline.hosts.client import HostClient, HostClients
 from zeppelin_pipeline.hosts.host import Host
-from zeppelin_pipeline.hosts.witnesses import Report, Sighting, Witness
+from zeppelin_pipeline.hosts.witnesses import Report, Sighting, Witness, version_of
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.schemas import PDS_LIST
 from zeppelin_pipeline.lake.store import FileStats, Lake
@@ -178,8 +178,7 @@ async def _ask_version(client: HostClient) -> str | None:
         health = await client.query("_health", max_bytes=_MAX_DESCRIPTION_BYTES)
     except UpstreamError:
         return None
-    version = cast("dict[str, Any]", health).get("version") if isinstance(health, dict) else None
-    return version[:100] if isinstance(version, str) and version else None
+    return version_of(cast("dict[str, Any]", health).get("version")) if isinstance(health, dict) else None
 
 
 def _to_table(rows: Iterable[PdsRow]) -> pa.Table:

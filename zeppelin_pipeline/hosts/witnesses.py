@@ -121,7 +121,7 @@ def read_scrape(body: bytes) -> Report:
 
 def _scrape_claim(url: str, entry: object) -> _Claim:
     fields = cast("dict[str, Any]", entry) if isinstance(entry, dict) else {}
-    return url, _text(fields.get("version")), _time_of_millis(fields.get("errorAt"))
+    return url, version_of(fields.get("version")), _time_of_millis(fields.get("errorAt"))
 
 
 async def _relay_claims(client: HostClient) -> AsyncIterator[_Claim]:
@@ -149,8 +149,9 @@ def _report(witness: str, claims: Iterable[_Claim]) -> Report:
     return Report(witness, tuple(sightings.values()), malformed)
 
 
-def _text(value: object) -> str | None:
-    return value[:100] if isinstance(value, str) and value else None
+def version_of(value: object) -> str | None:
+    """A server's version as somebody says it; null for what is no text that can be shown."""
+    return value[:100] if isinstance(value, str) and value and value.isprintable() else None
 
 
 def _time_of_millis(value: object) -> datetime | None:

@@ -108,6 +108,8 @@ def _service(document: dict[str, Any], did: str, fragment: str, kind: str) -> st
     url = entry.get("serviceEndpoint") if entry.get("type") == kind else None
     if not isinstance(url, str) or len(url) > _LONGEST_TEXT or not url.startswith(("https://", "http://")):
         return None
+    if not url.isascii() or not url.isprintable():  # no URL (RFC 3986), and NUL could not even be stored
+        return None
     try:
         parts = urlsplit(url)
         has_host = bool(parts.hostname) and parts.port != 0

@@ -90,7 +90,7 @@ def _parse_line(fields: dict[str, Any]) -> ExportLine | None:
     did, cid, created_at, seq = (fields.get(name) for name in ("did", "cid", "createdAt", "seq"))
     if not (isinstance(did, str) and did.startswith("did:plc:") and is_did(did)):
         return None
-    if not isinstance(cid, str) or not isinstance(created_at, str) or "operation" not in fields:
+    if not isinstance(cid, str) or not cid.isalnum() or not isinstance(created_at, str) or "operation" not in fields:
         return None
     return ExportLine(
         did=did,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.http_host import Reply, Request, json_reply, serving
+from tests.fakes.http_host import Reply, Request, error_reply, json_reply, serving
 from zeppelin_pipeline.errors import UpstreamError
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients
 from zeppelin_pipeline.hosts.directory import PdsRow, merge, read_directory, refresh_directory
@@ -41,6 +41,21 @@ async def test_hosts_are_probed_and_the_down_are_parked(tmp_path: Path) -> None:
     assert (gone.last_error or "").startswith("connect")
     assert directory.online == (alive,)
     assert read_directory(lake) == directory.rows
+
+
+async def test_what_a_host_says_of_itself_can_be_stored(tmp_path: Path) -> None:
+    def answer(request: Request) -> Reply:
+        return json_reply({"version": "\0"}) if request.path.endswith("_health") else pds(request)
+
+    def deny(_: Request) -> Reply:
+        return error_reply(400, "\0", "\0")
+
+    async with serving(answer) as odd, serving(deny) as rude, HostClients(QUICK) as clients:
+        witness = manual_witness([odd.host.url, rude.host.url])
+        directory = await refresh_directory(Lake(str(tmp_path)), clients, [witness], now=lambda: NOON)
+    rows = {row.host: row for row in directory.rows}
+    assert (rows[odd.host.key].state, rows[odd.host.key].version) == ("online", None)
+    assert "\0" not in (rows[rude.host.key].last_error or "\0")
 
 
 async def test_a_host_that_no_witness_names_any_more_is_kept(tmp_path: Path) -> None:

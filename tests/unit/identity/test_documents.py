@@ -65,6 +65,9 @@ def test_names_that_are_none_are_left_out(names: object) -> None:
         [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://[::1"}],
         [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://x.example:99999"}],
         [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://" + "a" * 5000}],
+        [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://x.example/\0"}],
+        [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://x\0.example"}],
+        [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://x.example/\u200b"}],
         [{"id": ["#atproto_pds"], "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://pds.example.com"}],
     ],
 )
