@@ -109,9 +109,11 @@ FROM chosen c JOIN incoming i USING (actor_id)
 WHERE r.actor_id = c.actor_id;
 
 -- name: note_repositories
--- Where nothing is held still, the last outcome. A failure does not undo a deletion.
-UPDATE repo r SET (records, fetched_at, host, shard, state, status, reason, data_cid, commit) =
-    (i.records, i.fetched_at, i.host, coalesce(%(shard)s::text, r.shard), i.state, i.status, i.reason, i.data_cid, i.commit)
+-- Where nothing is held still, the last outcome. A failure does not undo a deletion, and says nothing of the account's status.
+UPDATE repo r SET (records, fetched_at, host, shard, state, status, reason, data_cid, commit) = (
+    i.records, i.fetched_at, i.host, coalesce(%(shard)s::text, r.shard), i.state,
+    CASE WHEN i.state = 'failed' THEN r.status ELSE i.status END, i.reason, i.data_cid, i.commit
+)
 FROM incoming i
 WHERE r.actor_id = i.actor_id AND i.rev IS NULL AND r.rev IS NULL AND i.fetched_at >= greatest(r.fetched_at, r.told_at)
     AND (r.status IS DISTINCT FROM 'deleted' OR i.state = 'absent');
