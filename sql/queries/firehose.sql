@@ -59,21 +59,27 @@ ON CONFLICT (relay, endpoint, reason) DO UPDATE SET
     (s.events + excluded.events, excluded.last_did, excluded.last_seq, excluded.detail, excluded.last_at);
 
 -- name: queue_resync
--- Repositories to be fetched again; one that waits already waits on, but a deletion that was told is looked into at once.
+-- Repositories to be fetched again; one that waits already waits on, but a deletion that was told is looked into at once. It was queued
+-- anew by that: a fetch that is under way may have seen too little.
 INSERT INTO resync AS r (actor_id, did, reason, due_at)
 SELECT actor_id, did, reason, now() + %(delay)s::interval
 FROM unnest(%(actors)s::bigint[], %(dids)s::text[], %(reasons)s::text[]) AS new (actor_id, did, reason) ORDER BY actor_id
-ON CONFLICT (actor_id) DO UPDATE SET (reason, due_at) = (excluded.reason, least(r.due_at, excluded.due_at))
-WHERE excluded.reason = 'account-deleted';
+ON CONFLICT (actor_id) DO UPDATE SET
+    (queued_at, reason, due_at) = (
+        excluded.queued_at,
+        CASE WHEN excluded.reason = 'account-deleted' THEN excluded.reason ELSE r.reason END,
+        CASE WHEN excluded.reason = 'account-deleted' THEN least(r.due_at, excluded.due_at) ELSE r.due_at END
+    );
 
 -- name: recall_deletions
 -- Accounts that were said to be deleted and have been said to be active since: nothing is removed of them.
-UPDATE resync SET reason = 'account-active' FROM repo
+UPDATE resync SET (queued_at, reason) = (now(), 'account-active') FROM repo
 WHERE resync.actor_id = ANY(%(actors)s::bigint[]) AND resync.reason = 'account-deleted'
     AND repo.actor_id = resync.actor_id AND repo.status = 'active';
 
 -- name: queue_desynchronized
--- Of the repositories of a batch, those that live commits are ahead of.
+-- Of the repositories of a batch, those that live commits are ahead of. What is queued already is not queued anew, as their state tells
+-- whether a fetch saw enough: an account that writes all the time would never be settled.
 INSERT INTO resync (actor_id, did, reason, due_at)
 SELECT r.actor_id, a.did, 'desynchronized', now() + %(delay)s::interval
 FROM repo r JOIN actor a ON a.id = r.actor_id
@@ -87,7 +93,7 @@ SELECT r.actor_id, a.did, 'account-active', now() + %(delay)s::interval
 FROM repo r JOIN actor a ON a.id = r.actor_id
 WHERE r.actor_id = ANY(%(actors)s::bigint[]) AND r.status = 'active' AND r.state <> 'synchronized'
 ORDER BY r.actor_id
-ON CONFLICT (actor_id) DO NOTHING;
+ON CONFLICT (actor_id) DO UPDATE SET queued_at = excluded.queued_at;
 
 -- name: hosts_of_accounts
 -- The hosts that the documents of some accounts name, where a stream is that of a host; none where it is a relay's.
@@ -112,7 +118,7 @@ DELETE FROM stream_segment WHERE relay = %(relay)s AND endpoint = %(endpoint)s A
 -- name: claim_resyncs
 -- Repositories whose time has come, those that waited longest first; locked by the session, so that no two workers fetch one, and that
 -- what a killed one was at is free at once. (A filter over a limited subquery is asked row by row, up to the outer limit.)
-SELECT actor_id, did, reason, queued_at, failures
+SELECT actor_id, did, queued_at, failures
 FROM (SELECT * FROM resync WHERE due_at <= now() ORDER BY due_at LIMIT 10 * %(limit)s::bigint) AS due
 WHERE pg_try_advisory_lock(hashtext('resync'), hashint8(actor_id))
 LIMIT %(limit)s;
@@ -122,12 +128,15 @@ LIMIT %(limit)s;
 SELECT pg_advisory_unlock(hashtext('resync'), hashint8(actor_id)) FROM unnest(%(actors)s::bigint[]) AS released (actor_id);
 
 -- name: resynced_states
--- What became of repositories that were fetched again.
-SELECT actor_id, state, status, reason, fetched_at FROM repo WHERE actor_id = ANY(%(actors)s::bigint[]);
+-- What became of repositories that were fetched again, and why each waits by now.
+SELECT q.actor_id, q.reason, r.state, r.status, r.reason, r.fetched_at
+FROM resync q LEFT JOIN repo r USING (actor_id) WHERE q.actor_id = ANY(%(actors)s::bigint[]);
 
 -- name: end_resyncs
--- Repositories that are settled.
-DELETE FROM resync WHERE actor_id = ANY(%(actors)s::bigint[]);
+-- Repositories that are settled, but for those that were queued anew after they were claimed. Gives which.
+DELETE FROM resync r USING unnest(%(actors)s::bigint[], %(queued_ats)s::timestamptz[]) AS ended (actor_id, queued_at)
+WHERE r.actor_id = ended.actor_id AND r.queued_at = ended.queued_at
+RETURNING r.actor_id;
 
 -- name: postpone_resyncs
 -- Repositories that could not be settled now.
@@ -161,7 +170,7 @@ FROM repo r JOIN actor a ON a.id = r.actor_id
 WHERE r.status = 'active' AND NOT EXISTS (SELECT FROM told t WHERE t.actor_id = r.actor_id)
     AND (r.host IS NULL OR r.host IN (SELECT h.host FROM told JOIN repo h USING (actor_id)))
 ORDER BY r.actor_id
-ON CONFLICT (actor_id) DO NOTHING;
+ON CONFLICT (actor_id) DO UPDATE SET queued_at = excluded.queued_at;
 
 -- name: drop_told
 -- They are not needed any more.

@@ -105,7 +105,7 @@ def count_refusals(connection: Connection[TupleRow], name: StreamName, refusals:
 
 
 def queue_resyncs(connection: Connection[TupleRow], keys: KeySpace, reasons: dict[str, str]) -> int:
-    """Have repositories fetched again, by DID with the reason; gives how many were not queued yet."""
+    """Have repositories fetched again, by DID with the reason, those that wait already anew; gives how many."""
     if not reasons:
         return 0
     cursor = connection.execute(

@@ -34,7 +34,7 @@ class ReconcileResult:
     Attributes:
         gaps: that it repaired.
         listed: repositories that were compared.
-        queued: of these, that differed and were not in the queue yet.
+        queued: of these, that differed, and accounts that are not listed any more.
     """
 
     gaps: int

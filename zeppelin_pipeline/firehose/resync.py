@@ -30,6 +30,7 @@ from zeppelin_pipeline.repos.named_host import named_host
 from zeppelin_pipeline.repos.plan import ManifestRow
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.load import load_repositories
+from zeppelin_pipeline.warehouse.operations import lock_repositories
 from zeppelin_pipeline.warehouse.pauses import pause_after
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.standing import ACTIVE, delete_accounts
@@ -40,6 +41,7 @@ _RESOLUTIONS_AT_ONCE: Final = 20
 #: Within a round's own lake, which lives as long as the round.
 _SHARD: Final = "live~00000"
 _NOT_FETCHED: Final = "not-fetched"
+_QUEUED_ANEW: Final = "queued-anew"
 _SETTLED_STATES: Final = frozenset({"synchronized", "absent"})
 
 
@@ -61,9 +63,19 @@ class ResyncResult:
 class _Due:
     actor: int
     did: str
-    reason: str
     queued_at: datetime
     failures: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A repository after the fetch: why it waits by now, and what is held of it; null where nothing is known."""
+
+    reason: str
+    state: str | None
+    status: str | None
+    failure: str | None
+    fetched_at: datetime | None
 
 
 async def resync_round(
@@ -87,8 +99,7 @@ async def resync_round(
         limit: repositories in this round.
         settings: limits of the fetches.
     """
-    rows = connection.execute(load_queries()["claim_resyncs"], {"limit": limit}).fetchall()
-    due = [_Due(*row) for row in rows]
+    due = [_Due(*row) for row in connection.execute(load_queries()["claim_resyncs"], {"limit": limit})]
     if not due:
         return ResyncResult()
     manifest, unplaced = await _placed(due, resolver)
@@ -145,41 +156,55 @@ def _merge(connection: Connection[TupleRow], lake: Lake) -> None:
 def _settle(
     connection: Connection[TupleRow], due: Sequence[_Due], unplaced: dict[int, str], began_at: datetime
 ) -> ResyncResult:
-    """Takes off the queue what is settled; an account that is gone loses its rows."""
-    result = ResyncResult(left=Counter())
-    actors = {"actors": [each.actor for each in due]}
-    rows = connection.execute(load_queries()["resynced_states"], actors).fetchall()
-    states = {actor: row for actor, *row in rows}
-    settled: list[_Due] = []
-    gone: list[_Due] = []
-    left: dict[_Due, str] = {}
-    for each in due:
-        state, status, reason, fetched_at = states.get(each.actor, (None, None, None, None))
-        is_answered = fetched_at is not None and fetched_at >= began_at
-        is_seen = fetched_at is not None and fetched_at >= each.queued_at  # by whomever
-        if unplaced.get(each.actor) == "did-gone":
-            gone.append(each)
-        elif each.actor in unplaced:
-            left[each] = unplaced[each.actor]
-        elif is_answered and reason == "not-found" and _may_go(each):
-            gone.append(each)
-        elif is_seen and (state in _SETTLED_STATES or status not in {None, ACTIVE}):
-            settled.append(each)  # an account that is not shown is asked for again when it is said to be active
-        else:  # what is held from before says nothing of what came since
-            left[each] = reason or (_NOT_FETCHED if state is None or state in _SETTLED_STATES else state)
+    """Takes off the queue what is settled; an account that is gone loses its rows.
+
+    No batch writes to these repositories meanwhile: what one has told of them is known here, or is queued afterwards.
+    Who queues without that (a gap's comparison, a refused commit) queues anew, and what was queued anew stays.
+    """
+    keys = read_key_space(connection)
     with connection.transaction():
+        lock_repositories(connection, keys, [each.did for each in due])
+        rows = connection.execute(load_queries()["resynced_states"], {"actors": [each.actor for each in due]})
+        held = {actor: _Held(*row) for actor, *row in rows}
+        gone = [each for each in due if _is_gone(held[each.actor], unplaced.get(each.actor), began_at)]
+        left = {each: _why_left(each, held[each.actor], unplaced.get(each.actor)) for each in due if each not in gone}
+        settled = [each for each, why in left.items() if why is None]
         if gone:
-            delete_accounts(connection, read_key_space(connection), [each.did for each in gone], datetime.now(UTC))
-        ended = [each.actor for each in (*settled, *gone)]
-        connection.execute(load_queries()["end_resyncs"], {"actors": ended})
-        _postpone(connection, left)
-    result.left.update(left.values())
-    return ResyncResult(len(settled), len(gone), result.left)
+            delete_accounts(connection, keys, [each.did for each in gone], datetime.now(UTC))
+        ended = _end(connection, [*settled, *gone])
+        waiting = {each: why or _QUEUED_ANEW for each, why in left.items() if each.actor not in ended}
+        _postpone(connection, waiting)
+    return ResyncResult(len(left) - len(waiting), len(gone), Counter(waiting.values()))
 
 
-def _may_go(each: _Due) -> bool:
-    """Only an account that was said to be deleted goes, once its host denies it: hosts lose what they should have."""
-    return each.reason == ACCOUNT_DELETED
+def _is_gone(held: _Held, unplaced: str | None, began_at: datetime) -> bool:
+    """Whether an account is no more.
+
+    Only one that is said to be deleted still goes once its host denies it: hosts lose what they should have.
+    """
+    is_denied = held.failure == "not-found" and held.fetched_at is not None and held.fetched_at >= began_at
+    return unplaced == "did-gone" or (is_denied and unplaced is None and held.reason == ACCOUNT_DELETED)
+
+
+def _why_left(each: _Due, held: _Held, unplaced: str | None) -> str | None:
+    """Why a repository is to be fetched again; null when it is settled, by whomever.
+
+    What is held from before says nothing of what came since. An account that is not shown is asked for again when it is
+    said to be active.
+    """
+    if unplaced is not None:
+        return unplaced
+    is_seen = held.fetched_at is not None and held.fetched_at >= each.queued_at
+    is_answered = held.state in _SETTLED_STATES or (held.state != "failed" and held.status not in {None, ACTIVE})
+    if is_seen and is_answered:
+        return None
+    return held.failure or (_NOT_FETCHED if held.state is None or held.state in _SETTLED_STATES else held.state)
+
+
+def _end(connection: Connection[TupleRow], due: Sequence[_Due]) -> set[int]:
+    """Takes repositories off the queue that were not queued anew; gives which."""
+    parameters = {"actors": [each.actor for each in due], "queued_ats": [each.queued_at for each in due]}
+    return {actor for (actor,) in connection.execute(load_queries()["end_resyncs"], parameters)}
 
 
 def _postpone(connection: Connection[TupleRow], left: dict[_Due, str]) -> None:
