@@ -32,10 +32,10 @@ INSERT INTO stream AS s (relay, endpoint, epoch, seq) VALUES (%(relay)s, %(endpo
 ON CONFLICT (relay, endpoint) DO UPDATE SET (epoch, seq) = (s.epoch + 1, excluded.seq);
 
 -- name: insert_stream_gap
--- Events that are lost.
+-- Events that are lost; those that are lost again, as the cursor was set back, are to be looked for again.
 INSERT INTO stream_gap (relay, endpoint, after_seq, before_seq, reason)
 VALUES (%(relay)s, %(endpoint)s, %(after_seq)s, %(before_seq)s, %(reason)s)
-ON CONFLICT DO NOTHING;
+ON CONFLICT (relay, endpoint, after_seq, before_seq) DO UPDATE SET (found_at, repaired_at) = (now(), NULL);
 
 -- name: open_stream_gaps
 -- Gaps that nobody has repaired, oldest first.

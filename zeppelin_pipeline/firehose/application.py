@@ -1,7 +1,6 @@
 """A batch of events into the warehouse, with the cursor, in one transaction."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -11,7 +10,7 @@ from psycopg.rows import TupleRow
 from zeppelin_pipeline.firehose.batches import EventBatch, Refusal
 from zeppelin_pipeline.firehose.cursors import HeldStream, StreamName, advance
 from zeppelin_pipeline.firehose.foreign_accounts import without_foreign_accounts
-from zeppelin_pipeline.firehose.frame_queue import Outdated
+from zeppelin_pipeline.firehose.gaps import Gap
 from zeppelin_pipeline.identity.store import refresh_identity
 from zeppelin_pipeline.records.live import apply_commits
 from zeppelin_pipeline.warehouse.array_parameters import array_parameters
@@ -25,24 +24,6 @@ from zeppelin_pipeline.warehouse.standing import set_standings
 _RESYNC_DELAY: Final = timedelta(seconds=2)
 #: Why a deleted account is in the queue: its host is asked before its rows go.
 ACCOUNT_DELETED: Final = "account-deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Events between two others that will not come."""
-
-    after_seq: int
-    before_seq: int
-    reason: str
-
-
-def gap_before(outdated: Outdated | None, batch: EventBatch) -> Gap | None:
-    """The gap that a batch shows: what its relay said, or a frame within it that could not be read."""
-    if outdated is not None and batch.first_seq is not None:
-        return Gap(outdated.after_seq, batch.first_seq, outdated.reason)
-    if batch.is_broken and batch.first_seq is not None and batch.seq is not None:
-        return Gap(batch.first_seq - 1, batch.seq + 1, "frame-broken")
-    return None
 
 
 def apply_batch(

@@ -16,10 +16,11 @@ import pyarrow as pa
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.firehose.application import Gap, apply_batch, gap_before
+from zeppelin_pipeline.firehose.application import apply_batch
 from zeppelin_pipeline.firehose.batches import EventBatch, sort_events
 from zeppelin_pipeline.firehose.cursors import HeldStream
 from zeppelin_pipeline.firehose.frame_queue import FrameQueue, Outdated, QueueLimits
+from zeppelin_pipeline.firehose.gaps import Gap, GapFinder
 from zeppelin_pipeline.firehose.rates import Meter, Rates
 from zeppelin_pipeline.firehose.spool import Spool
 from zeppelin_pipeline.firehose.stream import RelayStream, StreamSettings
@@ -108,6 +109,7 @@ class Consumer:
         self._queue = FrameQueue(self._settings.queue)
         self._stream = RelayStream(held.name.relay, held.seq, self._queue, self._settings.stream)
         self._verified: asyncio.Queue[_Verified | None] = asyncio.Queue(maxsize=1)
+        self._gaps = GapFinder(held.seq)
         self._forget: list[str] = []
         self._writing = threading.Lock()
         self._keys = BatchKeys(read_key_space(connection))
@@ -164,7 +166,7 @@ class Consumer:
         await asyncio.to_thread(self._drain_spool)
         while (verified := await self._next_verified()) is not None:
             batch = sort_events(verified.table, verified.received_micros)
-            gap = gap_before(verified.outdated, batch)
+            gap = self._gaps.find(verified.outdated, batch)
             if batch.is_broken:
                 self._stream.drop("frame-broken")
             self._forget += batch.identities

@@ -14,11 +14,12 @@ import pyarrow as pa
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.firehose.application import Gap, apply_events, count_refusals, note_stream
+from zeppelin_pipeline.firehose.application import apply_events, count_refusals, note_stream
 from zeppelin_pipeline.firehose.batches import EventBatch, Refusal, sort_events
 from zeppelin_pipeline.firehose.cursors import HeldStream, check_fence
 from zeppelin_pipeline.firehose.events import EVENTS
 from zeppelin_pipeline.firehose.foreign_accounts import without_foreign_accounts
+from zeppelin_pipeline.firehose.gaps import Gap
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
