@@ -44,6 +44,6 @@ async def test_any_cursor_is_answered_with_a_page(api: ApiClient, warehouse: War
     for name, nsids in _LISTS.items():
         for nsid in nsids:
             for position in _POSITIONS:
-                await api.get(nsid, **{name: values[name], "cursor": position.encode()})
+                await api.get(nsid, None, **{name: values[name], "cursor": position.encode()})
     for position in _POSITIONS:
         await api.get("app.bsky.feed.searchPosts", q="word", sort="top", cursor=position.encode())
