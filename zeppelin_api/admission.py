@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-from limits import RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from zeppelin_api.errors import ApiError, error_response, invalid_request, unavailable
 from zeppelin_api.settings import ApiSettings
+from zeppelin_api.shares import Shares
 
 #: Of monitors, which ask often and cost little.
 _UNCOUNTED: Final = frozenset({"/xrpc/_health", "/metrics", "/robots.txt", "/.well-known/did.json"})
@@ -32,8 +30,9 @@ class Admission:
         self._max_body_bytes = settings.max_body_bytes
         self._max_requests = settings.max_concurrent_requests
         self._requests = 0
-        self._item = RateLimitItemPerSecond(settings.rate_limit_requests, settings.rate_limit_window_seconds)
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._share = settings.rate_limit_requests
+        self._window_seconds = settings.rate_limit_window_seconds
+        self._shares = Shares(self._window_seconds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Admit one request, or answer why not."""
@@ -43,7 +42,7 @@ class Admission:
         headers: Mapping[str, str] = {}
         try:
             self._check_size(scope)
-            headers = await self._count(scope)
+            headers = self._count(scope)
             self._check_room()
         except ApiError as error:
             await error_response(error, headers)(scope, receive, send)
@@ -64,22 +63,20 @@ class Admission:
         if int(length) > self._max_body_bytes:
             raise ApiError("PayloadTooLarge", f"The body is longer than {self._max_body_bytes} bytes", 413)
 
-    async def _count(self, scope: Scope) -> Mapping[str, str]:
+    def _count(self, scope: Scope) -> Mapping[str, str]:
         """The headers that tell a client its share; raises when it is used up."""
-        if not self._item.amount or scope["path"] in _UNCOUNTED:
+        if not self._share or scope["path"] in _UNCOUNTED:
             return {}
-        key = address_key(scope)
-        is_within = await self._limiter.hit(self._item, key)
-        window = await self._limiter.get_window_stats(self._item, key)
-        seconds_left = max(0, math.ceil(window.reset_time - time.time()))
+        window = self._shares.take(address_key(scope))
+        seconds_left = self._shares.seconds_left(window)
         headers = {
-            "ratelimit-limit": str(self._item.amount),
-            "ratelimit-remaining": str(window.remaining),
-            "ratelimit-reset": str(math.ceil(window.reset_time)),
-            "ratelimit-policy": f"{self._item.amount};w={self._item.get_expiry()}",
+            "ratelimit-limit": str(self._share),
+            "ratelimit-remaining": str(max(0, self._share - window.requests)),
+            "ratelimit-reset": str(math.ceil(time.time() + seconds_left)),
+            "ratelimit-policy": f"{self._share};w={self._window_seconds}",
         }
-        if not is_within:
-            headers["Retry-After"] = str(seconds_left)
+        if window.requests > self._share:
+            headers["Retry-After"] = str(math.ceil(seconds_left))
             raise ApiError("RateLimitExceeded", "Rate Limit Exceeded", 429, headers)
         return headers
 
