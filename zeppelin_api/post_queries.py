@@ -70,6 +70,8 @@ class QueryParts:
 def read_query(text: str) -> QueryParts:
     """What the text of a search asks for: words, `"phrases"`, `#tags`, and operators such as `from:alice.test`.
 
+    No post has what is nothing of that, such as signs alone; `*` asks for all.
+
     Raises:
         ApiError: BadQueryString, for a time that is none.
     """
@@ -81,12 +83,13 @@ def read_query(text: str) -> QueryParts:
             continue
         elif plain.startswith("#") and len(plain) > 1:
             parts.add("tag", plain)
-        elif phrase:
-            words = tuple(words_of(phrase))
+        elif words := tuple(words_of(phrase)):
             parts.add_words(phrase)
             parts.phrases.append(words)
         else:
             parts.add_words(plain or f"{name} {value}")
+    if parts == QueryParts() and text.strip() not in {"", "*"}:
+        parts.terms.add(f"w:{text}")  # no text has it for a word
     return parts
 
 

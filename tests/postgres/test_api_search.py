@@ -140,7 +140,7 @@ async def test_accounts_are_found_as_one_types_by_name_and_handle_the_most_follo
     assert await handles("land won") == ["alice.test"]
     assert await handles("@alina.bs") == ["alina.bsky.social"]
     assert await handles("wonder.test") == ["wonder.test"]
-    assert await handles("nothing") == []
+    assert await handles("nothing") == await handles("\N{PARTY POPPER}") == await handles("...") == []
     assert await handles("wonder", ACTORS) == ["wonder.test", "alice.test"]
     pages = await api.pages(ACTORS, "actors", q="ali", limit=1)
     assert [[actor["handle"] for actor in page] for page in pages if page] == [
@@ -150,6 +150,17 @@ async def test_accounts_are_found_as_one_types_by_name_and_handle_the_most_follo
     ]
     suggested = await api.get("app.bsky.actor.getSuggestions", limit=2)
     assert [actor["handle"] for actor in suggested["actors"]] == ["other.test", "wonder.test"]
+
+
+async def test_whose_handle_it_is_comes_first_and_once(api: ApiClient, warehouse: WarehouseFactory, index: Any):
+    for handle in ("alice.test", "alice.tester"):
+        warehouse.account(handle)
+    index()
+
+    for q in ("alice.test", "alice.tester"):
+        pages = await api.pages(ACTORS, "actors", q=q, limit=1)
+        found = [[actor["handle"] for actor in page] for page in pages if page]
+        assert found == [["alice.test"], ["alice.tester"]][q == "alice.tester" :]
 
 
 async def test_packs_and_generators_are_found_by_their_names(api: ApiClient, warehouse: WarehouseFactory, index: Any):

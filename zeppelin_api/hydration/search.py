@@ -76,7 +76,8 @@ class NameQuery:
         """The query of a text; of one that looks like a handle the labels that tell handles apart."""
         plain = text.strip().removeprefix("@").lower()
         is_handle = "." in plain and not any(map(str.isspace, plain))
-        return cls(plain, tuple(handle_words(plain) if is_handle else words_of(plain)), is_handle)
+        words = handle_words(plain) if is_handle else words_of(plain)
+        return cls(plain, tuple(words or filter(None, [plain])), is_handle)  # what has no word, no name begins with
 
     def matches_account(self, account: Account) -> bool:
         """Whether an account's name or handle is what is asked for."""

@@ -98,7 +98,7 @@ async def _accounts_page(
     """The DIDs of one page of accounts, the one whose handle it is first, with the accounts in the state."""
     state = Hydration()
     exact: list[str] = []
-    if start is START and is_at_identifier(query.text):
+    if is_at_identifier(query.text):
         exact = list((await resolve_identifiers(session, [query.text], state)).values())
         await load_accounts(session, state, exact)
 
@@ -112,8 +112,11 @@ async def _accounts_page(
 
         return Page([dids.get(key.actor) for key in found.items], found.next).shown(shown)
 
-    page = await fill_page(start, limit, fetch)
-    return Page([did for did in exact if state.active_account(did)] + page.items, page.next), state
+    first = [did for did in exact if start is START and state.active_account(did)]
+    if len(first) == limit:
+        return Page(first, START), state
+    page = await fill_page(start, limit - len(first), fetch)
+    return Page(first + page.items, page.next), state
 
 
 @feed_router.query("searchPosts", SearchPostsOutput, "BadQueryString")

@@ -27,6 +27,14 @@ def test_what_is_no_operator_is_words():
     assert read_query("note: https://x.test 12:30").terms == {"w:note", "w:https", "w:x", "w:test", "w:12", "w:30"}
 
 
+@pytest.mark.parametrize(
+    ("text", "is_for_nothing"),
+    [("\N{SMILING FACE WITH SUNGLASSES}", True), ("!?", True), ('"…"', True), ("*", False), (" ", False)],
+)
+def test_signs_alone_are_found_nowhere(text: str, is_for_nothing: bool):
+    assert bool(read_query(text).terms) is is_for_nothing
+
+
 def test_a_time_that_is_none_is_refused():
     with pytest.raises(ApiError, match="BadQueryString"):
         read_query("until:tomorrow")
