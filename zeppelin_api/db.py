@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from operator import itemgetter
 from typing import Any, Final, Self, TypeAlias, TypeVar
@@ -13,7 +13,7 @@ from asyncpg import Pool, Record
 from asyncpg.pool import PoolConnectionProxy
 
 from zeppelin_api.errors import unavailable
-from zeppelin_api.labelers import Labelers
+from zeppelin_api.labelers import NOBODY, Labelers
 from zeppelin_api.settings import ApiSettings
 from zeppelin_api.statements import LITERALS, PLANNED_ANEW, statement
 from zeppelin_pipeline.warehouse.keys import KeySpace
@@ -27,6 +27,8 @@ _SERVER_SETTINGS: Final = {
 }
 #: How long requests have to end when the service does.
 _GRACE_SECONDS: Final = 5.0
+#: After so many requests the connection that is used least goes back to the pool, which ends what is old or idle.
+_LENDINGS: Final = 1_000
 _PLAN_ANEW: Final = "BEGIN; SET LOCAL plan_cache_mode = force_custom_plan"
 
 RowT = TypeVar("RowT")
@@ -50,7 +52,7 @@ class Session:
     keys: KeySpace
     accepts_pending_handles: bool = False
     verifiers: tuple[str, ...] = ()
-    labelers: Labelers = field(default_factory=Labelers)
+    labelers: Labelers = NOBODY
 
     async def rows(self, row_type: type[RowT], query: str, /, **parameters: Any) -> list[RowT]:
         """All rows of a named query.
@@ -97,6 +99,10 @@ class Database:
         self._connection_class = connection_class
         self._keys: KeySpace | None = None
         self._pool: Pool | None = None
+        self._idle: list[Connection] = []
+        self._waiting = 0
+        self._lent = 0
+        self._is_ending = False
         self._sessions = 0
         self._most_sessions = settings.pool_max_connections + settings.pool_max_waiting
 
@@ -117,13 +123,16 @@ class Database:
 
     async def __aexit__(self, *_: object) -> None:
         if self._pool is not None:
+            self._is_ending = True
+            while self._idle:
+                await self._pool.release(self._idle.pop())
             with suppress(TimeoutError):  # connections that are not given back are cut off then
                 async with asyncio.timeout(_GRACE_SECONDS):
                     await self._pool.close()
 
     @asynccontextmanager
-    async def session(self) -> AsyncGenerator[Session]:
-        """A connection for one request.
+    async def session(self, labelers: Labelers = NOBODY) -> AsyncGenerator[Session]:
+        """A connection for one request, in which those labelers count.
 
         Raises:
             ApiError: 503, the warehouse is away or not made, or none became free in time, or too many wait already.
@@ -132,7 +141,7 @@ class Database:
             raise unavailable("The service is busy")
         self._sessions += 1
         try:
-            connection = await self._acquire()
+            connection = await self._take()
             try:
                 if self._keys is None:
                     raise unavailable("The warehouse is not made yet")
@@ -141,6 +150,7 @@ class Database:
                     self._keys,
                     self._settings.accept_pending_handles,
                     self._settings.trusted_verifiers,
+                    labelers,
                 )
             except asyncpg.InternalClientError as error:
                 # The server said while nobody asked that it ends: the driver hears it when it asks, and is lost then.
@@ -151,7 +161,7 @@ class Database:
                     raise unavailable("The service is not ready") from error
                 raise
             finally:
-                await self._opened.release(connection)
+                await self._give_back(connection)
         finally:
             self._sessions -= 1
 
@@ -161,11 +171,32 @@ class Database:
             raise unavailable("The service is not ready")
         return self._pool
 
+    async def _take(self) -> Connection:
+        """A connection, the one that was used last: the pool itself takes as long to lend one as a small query does."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not _has_ended(connection):
+                return connection
+        self._waiting += 1
+        try:
+            return await self._acquire()
+        finally:
+            self._waiting -= 1
+
+    async def _give_back(self, connection: Connection) -> None:
+        """Keep a connection for the next request, unless one waits for the pool's, or it is not as it was lent."""
+        is_wanted = self._is_ending or self._waiting > 0
+        if is_wanted or _has_ended(connection) or connection.is_in_transaction():
+            await self._opened.release(connection)
+            return
+        self._idle.append(connection)
+        self._lent += 1
+        if self._lent % _LENDINGS == 0:
+            await self._opened.release(self._idle.pop(0))
+
     async def _acquire(self) -> Connection:
         try:
-            # A timeout costs more than to take a connection that is free.
-            timeout = None if self._opened.get_idle_size() else self._settings.pool_timeout_seconds
-            return await self._opened.acquire(timeout=timeout)
+            return await self._opened.acquire(timeout=self._settings.pool_timeout_seconds)
         except TimeoutError as error:
             raise unavailable("The service is busy") from error
         except OSError as error:

@@ -6,6 +6,7 @@ Specification: Labels; the header is a list of RFC 8941, `did:plc:a;redact, did:
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from http_sfv.item import Item
@@ -19,6 +20,8 @@ CONTENT_HEADER: Final = "atproto-content-labelers"
 #: As many as the protocol's own clients may subscribe to.
 MAX_LABELERS: Final = 20
 _REMEMBERED_SECONDS: Final = 30.0
+#: Headers that are kept read: a client's requests have the same one.
+_REMEMBERED: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,12 @@ class Labelers:
         return ", ".join(f"{did};redact" if did in self.redact else did for did in self.dids)
 
 
-def accepted_labelers(header: str | None, defaults: Iterable[str], enforced: Iterable[str]) -> Labelers:
+#: Of a part of a request that no labeler concerns.
+NOBODY: Final = Labelers()
+
+
+@lru_cache(_REMEMBERED)
+def accepted_labelers(header: str | None, defaults: tuple[str, ...], enforced: tuple[str, ...]) -> Labelers:
     """The labelers that a request asks for: without the header the defaults, with an empty one none.
 
     The takedowns of the defaults count.
@@ -55,8 +63,7 @@ def accepted_labelers(header: str | None, defaults: Iterable[str], enforced: Ite
         ApiError: 400, the header is malformed or names too many.
     """
     if header is None:
-        dids = tuple(defaults)
-        return Labelers(dids, frozenset(dids), frozenset(enforced))
+        return Labelers(defaults, frozenset(defaults), frozenset(enforced))
     redact_by_did = _parse(header) if header.strip(" ") else {}
     redact = frozenset(did for did, is_redacting in redact_by_did.items() if is_redacting)
     return Labelers(tuple(redact_by_did), redact, frozenset(enforced))

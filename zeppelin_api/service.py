@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
@@ -103,15 +103,13 @@ class Sessions:
     @asynccontextmanager
     async def __call__(self) -> AsyncGenerator[Session]:
         """A connection."""
-        async with self._service.database.session() as opened:
-            self.labelers = await self._available(opened)
-            yield replace(opened, labelers=self.labelers)
-
-    async def _available(self, session: Session) -> Labelers:
-        known = self._service.labelers
+        database, known = self._service.database, self._service.labelers
         if self._wanted.dids and known.is_due:
-            known.note(await load_labeler_dids(session))
-        return known.available(self._wanted)
+            async with database.session() as session:
+                known.note(await load_labeler_dids(session))
+        self.labelers = known.available(self._wanted)
+        async with database.session(self.labelers) as session:
+            yield session
 
 
 def sessions_of(service: Service, headers: Headers) -> Sessions:

@@ -158,6 +158,39 @@ async def test_a_statement_that_takes_too_long_is_given_up(warehouse: WarehouseF
             assert await api.error("app.bsky.actor.getProfile", actor="alice.test") == (504, "UpstreamTimeout")
 
 
+async def test_a_request_that_waits_gets_the_connection_that_another_gives_back(
+    warehouse: WarehouseFactory, postgres_url: str
+):
+    warehouse.account("alice.test")
+    async with running_api(postgres_url, pool_max_connections=1, pool_timeout_seconds=20) as api:
+        answers = await asyncio.gather(*(api.http.get(PROFILE) for _ in range(5)))
+
+    assert [answer.status_code for answer in answers] == [200] * 5
+
+
+async def test_a_connection_in_a_transaction_is_lent_to_nobody(postgres_url: str):
+    app = create_app(ApiSettings(postgres_url=postgres_url, pool_max_connections=1))
+    async with app.framework.router.lifespan_context(app.framework):
+        async with app.service.database.session() as session:
+            await session.connection.execute("BEGIN")
+        async with app.service.database.session() as session:
+            assert not session.connection.is_in_transaction()
+
+
+async def test_a_connection_goes_back_to_the_pool_after_many_requests(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("zeppelin_api.db._LENDINGS", 2)
+    app = create_app(ApiSettings(postgres_url=postgres_url, pool_max_connections=1))
+    async with app.framework.router.lifespan_context(app.framework):
+        lent: list[object] = []
+        for _ in range(4):
+            async with app.service.database.session() as session:
+                lent.append(session.connection)
+
+    assert [lent.index(each) for each in lent] == [0, 0, 2, 2]
+
+
 async def test_the_api_cannot_write(postgres_url: str):
     app = create_app(ApiSettings(postgres_url=postgres_url))
     async with app.framework.router.lifespan_context(app.framework), app.service.database.session() as session:
