@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,15 @@ from zeppelin_pipeline.devnet.index import CLOCK_IDS, NetworkIndex
 from zeppelin_pipeline.devnet.live_repository import LiveCommit, LiveRepository, Write
 from zeppelin_pipeline.devnet.mistelling import Mistelling
 from zeppelin_pipeline.devnet.model import Account, AccountStatus, LiveConfig
-from zeppelin_pipeline.devnet.seeds import stream
+from zeppelin_pipeline.devnet.seeds import dice
 from zeppelin_pipeline.devnet.state import NetworkState
 from zeppelin_pipeline.devnet.texts import phrase
-from zeppelin_pipeline.devnet.timeline import NONE, draw_before
+from zeppelin_pipeline.devnet.timeline import NONE
 
 TICK_SECONDS = 0.02
 UPDATE_SHARE = 0.03
 CREATED = ("app.bsky.feed.like", "app.bsky.graph.follow", "app.bsky.feed.post", "app.bsky.feed.repost")
-CREATED_SHARES = (0.64, 0.17, 0.12, 0.07)
+CREATED_SHARES = (64, 17, 12, 7)
 PROFILE_KEY = b"app.bsky.actor.profile/self"
 
 
@@ -47,9 +48,9 @@ class LiveFeed:
         self._index = index
         self._directory = directory
         self._firehose = firehose
-        self._rng = stream(state.population.config.seed, "live")
+        self._dice = dice(state.population.config.seed, "live")
         active = [account for account in state.population.accounts if account.is_active and not account.former_host]
-        self._writers = [active[place] for place in self._rng.permutation(len(active))[: config.accounts]]
+        self._writers = self._dice.sample(active, min(config.accounts, len(active)))
         self._last_micros = 0
         self.made = 0
         self.is_paused = False
@@ -76,8 +77,8 @@ class LiveFeed:
     async def step(self) -> int:
         """Make one event; its sequence number."""
         self.made += 1
-        account = self._writers[int(self._rng.integers(len(self._writers)))]
-        chance, config = self._rng.random(), self._config
+        account = self._dice.choice(self._writers)
+        chance, config = self._dice.random(), self._config
         if self._state.status(account) is not AccountStatus.ACTIVE:
             return self.change_status(account, AccountStatus.ACTIVE)
         if chance < config.account_share:
@@ -160,13 +161,12 @@ class LiveFeed:
         return format_datetime(self._now_micros() // 1000 * 1000)
 
     def _some_write(self, account: Account, repository: LiveRepository) -> Write:
-        chance = self._rng.random()
+        chance = self._dice.random()
         if chance < UPDATE_SHARE:
             return Write(PROFILE_KEY, encode_record(self._profile(account)))
         if chance < UPDATE_SHARE + self._config.delete_share and len(repository.entries) > 1:
-            keys = [key for key in repository.entries if key != PROFILE_KEY]
-            return Write(keys[int(self._rng.integers(len(keys)))], None)
-        collection = CREATED[int(self._rng.choice(len(CREATED), p=CREATED_SHARES))]
+            return Write(self._some_key(repository), None)
+        [collection] = self._dice.choices(CREATED, CREATED_SHARES)
         if not len(self._index.posts.author):
             collection = "app.bsky.graph.follow"  # nothing to like
         micros = self._now_micros()
@@ -174,8 +174,14 @@ class LiveFeed:
         rkey = int_to_tid(micros << 10 | account.index % CLOCK_IDS)
         return Write(f"{collection}/{rkey}".encode(), encode_record(record))
 
+    def _some_key(self, repository: LiveRepository) -> bytes:
+        """Of any record but the profile."""
+        first = self._dice.randrange(len(repository.entries) - 1)
+        key, other = islice(repository.entries, first, first + 2)
+        return other if key == PROFILE_KEY else key
+
     def _fields(self, collection: str) -> dict[str, Any]:
-        number = int(self._rng.integers(1 << 30))
+        number = self._dice.getrandbits(30)
         if collection == "app.bsky.graph.follow":
             accounts = self._state.population.accounts
             return {"subject": accounts[self._draw(self._state.population.popularity_steps)].did}
@@ -196,12 +202,13 @@ class LiveFeed:
         return {
             "$type": "app.bsky.actor.profile",
             "displayName": account.handle.split("-")[0].title(),
-            "description": phrase("en", int(self._rng.integers(1 << 30))),
+            "description": phrase("en", self._dice.getrandbits(30)),
             "createdAt": format_datetime(account.created_micros),
         }
 
     def _draw(self, steps: "np.ndarray[Any, np.dtype[np.float64]]") -> int:
-        return int(draw_before(steps, np.array([len(steps)]), self._rng)[0])
+        """An index, by the weights whose cumulated sums are `steps`."""
+        return min(int(steps.searchsorted(self._dice.random() * steps[-1], side="right")), len(steps) - 1)
 
     def _now_micros(self) -> int:
         """The time, always rising: revisions must."""

@@ -10,7 +10,7 @@ from zeppelin_pipeline.atproto.crypto import PrivateKey
 from zeppelin_pipeline.atproto.frames import encode_frame
 from zeppelin_pipeline.devnet.faults import RelayFaults
 from zeppelin_pipeline.devnet.firehose import Firehose
-from zeppelin_pipeline.devnet.seeds import seeded_bytes, stream
+from zeppelin_pipeline.devnet.seeds import dice, seeded_bytes
 
 _UNREADABLE: Final = b"\xa2bop\x01at"
 
@@ -25,7 +25,7 @@ class Mistelling:
     def __init__(self, faults: RelayFaults, seed: int, firehose: Firehose) -> None:
         self._faults = faults
         self._firehose = firehose
-        self._rng = stream(seed, "mistelling")
+        self._dice = dice(seed, "mistelling")
         self._forger = PrivateKey.from_bytes("k256", seeded_bytes(seed, "forger"))
         self.told: Counter[str] = Counter()
 
@@ -41,7 +41,7 @@ class Mistelling:
         return self._publish(moment, body) if self._does("repeated", self._faults.repeated) else seq
 
     def _does(self, name: str, share: float) -> bool:
-        is_done = share > 0 and self._rng.random() < share
+        is_done = share > 0 and self._dice.random() < share
         self.told[name] += is_done
         return is_done
 

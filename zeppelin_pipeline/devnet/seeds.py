@@ -1,5 +1,6 @@
 """Where randomness comes from: named streams that descend from the network's seed. Only here are generators made."""
 
+import random
 from hashlib import blake2b
 
 import numpy as np
@@ -14,6 +15,11 @@ def seeded_bytes(seed: int, *labels: object, size: int = 32) -> bytes:
 def stream(seed: int, *labels: object) -> np.random.Generator:
     """A generator of its own for the labels: draws from one stream never shift another."""
     return np.random.Generator(np.random.PCG64(int.from_bytes(seeded_bytes(seed, *labels, size=16), "big")))
+
+
+def dice(seed: int, *labels: object) -> random.Random:
+    """The same for draws one by one, at a twentieth of the cost."""
+    return random.Random(seeded_bytes(seed, *labels))
 
 
 def seeded_fraction(*labels: object) -> float:

@@ -4,7 +4,7 @@ A node is canonical DAG-CBOR `{"e": [{"k", "p", "t", "v"}, …], "l"}`: `l` the 
 entry `p` bytes shared with the key before, `k` the rest of the key, `v` the record, `t` the subtree right of it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -150,31 +150,42 @@ def _read_entries(raw_entries: Any, layer: int) -> tuple[list[Entry], list[bytes
     return entries, rights if has_rights else []
 
 
-def encode_node(left: bytes | None, entries: list[tuple[bytes, bytes, bytes | None]]) -> bytes:
-    """Write a node from (key, record CID, right subtree) triples, ascending.
+def encode_node(left: bytes | None, entries: Iterable[tuple[bytes, bytes, bytes | None]]) -> bytes:
+    """Write a node from (key, record CID, right subtree) triples, ascending."""
+    pieces: list[bytes] = []
+    previous = b""
+    for key, cid, right in entries:
+        pieces.append(encode_entry(previous, key, cid, right))
+        previous = key
+    return frame_node(left, pieces)
+
+
+def encode_entry(previous: bytes, key: bytes, cid: bytes, right: bytes | None) -> bytes:
+    """Write one entry of a node; `previous` is the key before it, empty for the first.
 
     By hand, since libipld could take a key for a link and wants dicts to be made first.
     """
-    pieces = [b"\xa2\x61e", _header(0x80, len(entries))]
-    previous = b""
-    for key, cid, right in entries:
-        shared = common_prefix_length(previous, key)
-        suffix = key[shared:]
-        pieces += (
-            b"\xa4\x61k",
-            _header(0x40, len(suffix)),
-            suffix,
-            b"\x61p",
-            _header(0x00, shared),
-            b"\x61t",
-            _NULL if right is None else _LINK_HEAD + right,
-            b"\x61v",
-            _LINK_HEAD,
-            cid,
-        )
-        previous = key
-    pieces += (b"\x61l", _NULL if left is None else _LINK_HEAD + left)
+    shared = common_prefix_length(previous, key)
+    suffix = key[shared:]
+    pieces = (
+        b"\xa4\x61k",
+        _header(0x40, len(suffix)),
+        suffix,
+        b"\x61p",
+        _header(0x00, shared),
+        b"\x61t",
+        _NULL if right is None else _LINK_HEAD + right,
+        b"\x61v",
+        _LINK_HEAD,
+        cid,
+    )
     return b"".join(pieces)
+
+
+def frame_node(left: bytes | None, entries: Sequence[bytes]) -> bytes:
+    """Write a node from its encoded entries."""
+    tail = _NULL if left is None else _LINK_HEAD + left
+    return b"".join((b"\xa2\x61e", _header(0x80, len(entries)), *entries, b"\x61l", tail))
 
 
 def _header(major: int, argument: int) -> bytes:
