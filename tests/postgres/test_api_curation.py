@@ -233,11 +233,15 @@ async def test_a_verification_counts_while_name_and_handle_are_those_that_were_v
     for issuer, subject, name in ((trusted, alice, "Alice"), (stranger, alice, "Alice"), (trusted, renamed, "Before")):
         value = {"subject": subject.did, "handle": subject.handle, "displayName": name}
         warehouse.record(issuer, "app.bsky.graph.verification", value)
+    labeler = warehouse.labeler()
+    for account in (alice, trusted):
+        warehouse.label(labeler, account.did, "impersonation")
 
     async with running_api(postgres_url, trusted_verifiers=(trusted.did,)) as api:
 
-        async def verification(account: Account) -> Any:
-            return (await api.get("app.bsky.actor.getProfile", actor=account.did)).get("verification")
+        async def verification(account: Account, *labelers: str) -> Any:
+            accepted = {"atproto-accept-labelers": ", ".join(labelers)}
+            return (await api.get("app.bsky.actor.getProfile", accepted, actor=account.did)).get("verification")
 
         state = await verification(alice)
         assert (state["verifiedStatus"], state["trustedVerifierStatus"]) == ("valid", "none")
@@ -246,6 +250,10 @@ async def test_a_verification_counts_while_name_and_handle_are_those_that_were_v
         assert (await verification(renamed))["verifiedStatus"] == "invalid"
         assert (await verification(trusted))["trustedVerifierStatus"] == "valid"
         assert await verification(stranger) is None
+        redacting = f"{labeler.did};redact"
+        assert (await verification(alice, labeler.did))["verifiedStatus"] == "valid"
+        assert (await verification(alice, redacting))["verifiedStatus"] == "invalid"
+        assert (await verification(trusted, redacting))["trustedVerifierStatus"] == "invalid"
 
 
 async def test_clients_are_told_how_the_service_is_configured(postgres_url: str):

@@ -131,6 +131,42 @@ async def test_takedowns_of_trusted_labelers_hold_for_everybody_and_their_other_
     assert found == (400, "RecordNotFound")
 
 
+async def test_what_is_under_review_is_kept_out_of_threads_and_quotes(api: ApiClient, warehouse: WarehouseFactory):
+    alice, bob, labeler = warehouse.account("alice.test"), warehouse.account("bob.test"), warehouse.labeler()
+    root = warehouse.post(alice, "root")
+    embed = {"$type": "app.bsky.embed.record", "record": root.strong}
+    reviewed = warehouse.post(alice, "reviewed", reply_to=root, embed=embed)
+    warehouse.post(bob, "by bob", reply_to=root, embed=embed)
+    warehouse.label(labeler, reviewed.uri, "needs-review")
+    warehouse.label(labeler, bob.did, "needs-review")
+
+    async def texts(header: str) -> list[list[str]]:
+        tree = (await api.get("app.bsky.feed.getPostThread", {ACCEPT: header}, uri=root.uri))["thread"]["replies"]
+        flat = await api.get("app.bsky.unspecced.getPostThreadV2", {ACCEPT: header}, anchor=root.uri)
+        quotes = await api.get("app.bsky.feed.getQuotes", {ACCEPT: header}, uri=root.uri)
+        views = [
+            [node["post"] for node in tree],
+            [item["value"]["post"] for item in flat["thread"][1:]],
+            quotes["posts"],
+        ]
+        return [[view["record"]["text"] for view in posts] for posts in views]
+
+    assert await texts(f"{labeler.did};redact") == [[], [], []]
+    assert [sorted(found) for found in await texts(labeler.did)] == [["by bob", "reviewed"]] * 3
+    (view,) = (await api.get(POSTS, {ACCEPT: f"{labeler.did};redact"}, uris=[reviewed.uri]))["posts"]
+    assert values(view) == []
+
+
+async def test_a_status_that_is_taken_down_is_not_shown(api: ApiClient, warehouse: WarehouseFactory):
+    alice, labeler = warehouse.account("alice.test"), warehouse.labeler()
+    live = {"status": "app.bsky.actor.status#live"}
+    status = warehouse.record(alice, "app.bsky.actor.status", live, rkey="self")
+    warehouse.label(labeler, status.uri, "!takedown")
+
+    assert "status" in await api.get(PROFILE, {ACCEPT: labeler.did}, actor=alice.did)
+    assert "status" not in await api.get(PROFILE, {ACCEPT: f"{labeler.did};redact"}, actor=alice.did)
+
+
 async def test_labels_take_one_query_however_much_is_shown(api: ApiClient, warehouse: WarehouseFactory):
     posts = [warehouse.post(warehouse.account(), str(number)) for number in range(5)]
     labeler = warehouse.labeler()

@@ -12,6 +12,11 @@ from zeppelin_pipeline.atproto import dag_cbor
 
 #: Labels that say that something is not to be served at all.
 TAKEDOWNS: Final = ("!takedown", "!suspend")
+#: A label that keeps posts out of threads and lists of quotes until somebody has looked at them; not shown itself.
+NEEDS_REVIEW: Final = "needs-review"
+
+#: An account with this label is verified by nobody.
+IMPERSONATION: Final = "impersonation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +74,14 @@ async def hydrate_labels(session: Session, state: Hydration, *further: str) -> N
     subjects = {*further, *_subjects(state)} - state.labelled
     state.labelled |= subjects
     for uri, labels in (await labels_for(session, subjects, labelers)).items():
-        state.labels[uri] = [label for label in labels if label.src in labelers.dids]
+        under_review = [label for label in labels if label.value == NEEDS_REVIEW and label.src in labelers.redact]
+        state.labels[uri] = [label for label in labels if label.src in labelers.dids and label not in under_review]
+        if under_review:
+            state.under_review.add(uri)
         if any(label.value in TAKEDOWNS and label.src in labelers.redact | labelers.enforced for label in labels):
             state.taken_down.add(uri)
+        if any(label.value == IMPERSONATION and label.src in labelers.redact for label in labels):
+            state.impersonators.add(uri)
     _empty_profiles(state)
 
 

@@ -186,6 +186,8 @@ class Hydration:
         labels: by the DID of an account or the URI of a record.
         labelled: whose labels were asked for.
         taken_down: accounts and records that labels remove from this answer.
+        under_review: accounts and records that labels keep out of threads and lists of quotes.
+        impersonators: accounts whose verification does not count, as a label says.
     """
 
     accounts: dict[str, Account] = field(default_factory=dict[str, Account])
@@ -196,6 +198,8 @@ class Hydration:
     labels: dict[str, list[Label]] = field(default_factory=dict[str, list[Label]])
     labelled: set[str] = field(default_factory=set[str])
     taken_down: set[str] = field(default_factory=set[str])
+    under_review: set[str] = field(default_factory=set[str])
+    impersonators: set[str] = field(default_factory=set[str])
 
     def active_account(self, did: str) -> Account | None:
         """An account that may be shown."""
@@ -207,6 +211,10 @@ class Hydration:
         """A post that may be shown, and whose account may."""
         post = None if uri in self.taken_down else self.posts.get(uri)
         return None if post is None or self.active_account(post.did) is None else post
+
+    def is_under_review(self, post: Post) -> bool:
+        """Whether a label keeps a post, or all of its account, out of threads and lists of quotes."""
+        return not self.under_review.isdisjoint((post.uri, post.did))
 
     def shown_record(self, uri: str) -> StoredRecord | None:
         """A record that may be shown, if its account may."""

@@ -140,7 +140,7 @@ async def get_quotes(
     def view(context: ViewContext, post: Post) -> View | None:
         embedded = post.embedded
         is_of_version = cid is None or (embedded is not None and embedded["cid"] == cid)
-        is_hidden = is_hidden_by_block(context, post, post.embedded_uri)
+        is_hidden = is_hidden_by_block(context, post, post.embedded_uri) or context.state.is_under_review(post)
         return post_view(context, post.uri) if is_of_version and not is_hidden else None
 
     page = await _post_page(service, session, "get_quotes", POST, uri, limit, cursor, view)

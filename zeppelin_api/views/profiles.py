@@ -164,11 +164,12 @@ def _verification(context: ViewContext, account: Account) -> View | None:
     if account.handle is None or not (account.verifications or account.is_trusted_verifier):
         return None
     views = [_verification_view(context, account, verification) for verification in account.verifications]
-    verified = "none" if not views else "valid" if any(view["isValid"] for view in views) else "invalid"
+    if_valid = "invalid" if account.did in context.state.impersonators else "valid"
+    verified = "none" if not views else if_valid if any(view["isValid"] for view in views) else "invalid"
     return {
         "verifications": views,
         "verifiedStatus": verified,
-        "trustedVerifierStatus": "valid" if account.is_trusted_verifier else "none",
+        "trustedVerifierStatus": if_valid if account.is_trusted_verifier else "none",
     }
 
 
@@ -189,7 +190,7 @@ def _verification_view(context: ViewContext, account: Account, verification: Ver
 
 def _status(context: ViewContext, account: Account) -> View | None:
     stored = account.live_status
-    if stored is None:
+    if stored is None or stored.uri in context.state.taken_down:
         return None
     expires_at = _expires_at(stored)
     embed = stored.record.get("embed")

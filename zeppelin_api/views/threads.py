@@ -30,10 +30,11 @@ def thread_view(context: ViewContext, thread: Thread, height: int, depth: int) -
 
 
 def belongs_in_thread(context: ViewContext, post: Post, root_uri: str) -> bool:
-    """Whether a reply is of that thread, let in by its gate, and not hidden from what it answers by a block."""
+    """Whether a reply is of that thread, let in by its gate, not under review, and not hidden from what it answers."""
     return (
         post.root_uri == root_uri
         and not post.breaks_threadgate
+        and not context.state.is_under_review(post)
         and not is_hidden_by_block(context, post, post.parent_uri)
     )
 
