@@ -61,6 +61,11 @@ class HttpHost:
     def host(self) -> Host:
         return parse_host(f"http://127.0.0.1:{self.port}")
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._tasks)
+
     def count(self, path_end: str) -> int:
         return sum(request.path.endswith(path_end) for request in self.requests)
 

@@ -21,7 +21,7 @@ from zeppelin_pipeline.errors import UpstreamError
 from zeppelin_pipeline.hosts.answers import check_answer, transport_error
 from zeppelin_pipeline.hosts.guard import GuardedBackend, GuardedTransport
 from zeppelin_pipeline.hosts.host import Host, parse_host
-from zeppelin_pipeline.hosts.limits import HostLimiter, RetryPolicy
+from zeppelin_pipeline.hosts.limits import HostLimiter, HostLimiters, RetryPolicy
 
 DEFAULT_USER_AGENT: Final = f"Zeppelin/{importlib.metadata.version('zeppelin')} (AT Protocol indexer)"
 MAX_JSON_BYTES: Final = 16_000_000
@@ -180,8 +180,15 @@ class HostClient:
 class HostClients:
     """The clients of all hosts of a process, one each, so that a host's limits hold whoever asks. An async `with`."""
 
-    def __init__(self, settings: ClientSettings | None = None, *, backend: GuardedBackend | None = None) -> None:
+    def __init__(
+        self,
+        settings: ClientSettings | None = None,
+        *,
+        backend: GuardedBackend | None = None,
+        limiters: HostLimiters | None = None,
+    ) -> None:
         self.settings = settings or ClientSettings()
+        self._limiters = limiters or HostLimiters(self.settings.max_in_flight)
         self._backend = backend or GuardedBackend(allow_private=self.settings.allow_private)
         self._clients: dict[str, HostClient] = {}
         self._pools: list[httpx2.AsyncClient] = []
@@ -192,7 +199,7 @@ class HostClients:
         if known is None:
             pool = self._open_pool()
             self._pools.append(pool)
-            known = self._clients[host.url] = self._make(host, pool)
+            known = self._clients[host.url] = self._make(host, pool, self._limiters.of(host.url))
         return known
 
     def keep(self, url: str) -> None:
@@ -202,6 +209,10 @@ class HostClients:
             InvalidDataError: the URL's host is none (`parse_host`).
         """
         self.client(_host_of(url))
+
+    def passing_clients(self) -> "HostClients":
+        """Clients for some hosts of very many, whose connections are closed with them; the hosts' limits are these."""
+        return HostClients(self.settings, backend=self._backend, limiters=self._limiters)
 
     @asynccontextmanager
     async def passing_client(self, host: Host) -> AsyncGenerator[HostClient]:
@@ -215,7 +226,7 @@ class HostClients:
             yield known
             return
         async with self._open_pool() as pool:
-            yield self._make(host, pool)
+            yield self._make(host, pool, HostLimiter(self.settings.max_in_flight))
 
     async def get_url(self, url: str, max_bytes: int = MAX_JSON_BYTES) -> bytes:
         """Gets a URL from outside, through its host's client when there is one.
@@ -244,8 +255,8 @@ class HostClients:
     ) -> None:
         await self.aclose()
 
-    def _make(self, host: Host, pool: httpx2.AsyncClient) -> HostClient:
-        return HostClient(host, pool, HostLimiter(self.settings.max_in_flight), self.settings)
+    def _make(self, host: Host, pool: httpx2.AsyncClient, limiter: HostLimiter) -> HostClient:
+        return HostClient(host, pool, limiter, self.settings)
 
     def _open_pool(self) -> httpx2.AsyncClient:
         # A pool for each host: the library looks through all connections of a pool at every request.

@@ -14,6 +14,8 @@ from typing import Final
 
 #: A header that asks for a longer rest is clamped: a wrong clock or a hostile host would park us for ever.
 LONGEST_PARK_SECONDS: Final = 600.0
+#: Four times the hosts of the network.
+MOST_LIMITERS: Final = 10_000
 #: A 429 without any word of how long.
 _DEFAULT_PARK_SECONDS: Final = 5.0
 #: `ratelimit-reset` is seconds from now by the IETF's draft, and seconds since the epoch in the reference PDS.
@@ -111,6 +113,11 @@ class HostLimiter:
             wait = max(wait, self._reset_at - now)
         return wait
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is asked of the host, and it may be asked at once."""
+        return self._in_flight == 0 and self.parked_seconds == 0
+
     async def _wait_until_open(self) -> None:
         while (wait_seconds := self.parked_seconds) > 0:
             self._changed.clear()
@@ -144,6 +151,29 @@ class HostLimiter:
 
     def _clamp(self, seconds: float) -> float:
         return min(max(seconds, 0.0), self._longest_park_seconds)
+
+
+class HostLimiters:
+    """The limiters of all hosts that a process asks, by URL, whoever asks and over whatever connections.
+
+    Anybody can make more hosts: past the bound those are forgotten that wait for nothing.
+    """
+
+    def __init__(self, max_in_flight: int) -> None:
+        """Sets the requests at once to each host."""
+        self._max_in_flight = max_in_flight
+        self._known: dict[str, HostLimiter] = {}
+
+    def of(self, url: str) -> HostLimiter:
+        """A host's limiter, made at its first use."""
+        if url not in self._known and self.count >= MOST_LIMITERS:
+            self._known = {key: limiter for key, limiter in self._known.items() if not limiter.is_idle}
+        return self._known.setdefault(url, HostLimiter(self._max_in_flight))
+
+    @property
+    def count(self) -> int:
+        """How many are remembered."""
+        return len(self._known)
 
 
 def _whole_number(text: str | None) -> int | None:

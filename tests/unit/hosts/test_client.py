@@ -225,3 +225,18 @@ async def test_hosts_that_are_asked_once_leave_no_connection_open() -> None:
         assert open_files() == open_before
         await clients.get_url(f"{kept.host.url}/x")
         assert open_files() > open_before
+
+
+async def test_passing_clients_leave_no_connection_and_know_how_long_a_host_is_left_alone() -> None:
+    def answer(_: Request) -> Reply:
+        return error_reply(429, "RateLimitExceeded", retry_after="30")
+
+    async with serving(answer) as host, HostClients(ONCE) as clients:
+        async with clients.passing_clients() as passing:
+            with pytest.raises(UpstreamError, match="rate-limited"):
+                await passing.client(host.host).query("com.example.method")
+            assert host.connections == 1
+        async with asyncio.timeout(10):
+            while host.connections:  # noqa: ASYNC110 - the other side is waited for
+                await asyncio.sleep(0.01)
+        assert clients.client(host.host).limiter.parked_seconds > 20

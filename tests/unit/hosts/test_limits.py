@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from zeppelin_pipeline.hosts.limits import LONGEST_PARK_SECONDS, HostLimiter, RetryPolicy
+from zeppelin_pipeline.hosts.limits import LONGEST_PARK_SECONDS, MOST_LIMITERS, HostLimiter, HostLimiters, RetryPolicy
 
 NOW = 1_800_000_000.0
 
@@ -127,3 +127,15 @@ def test_back_off_doubles_within_its_cap() -> None:
     policy = RetryPolicy(base_seconds=1, cap_seconds=5)
     assert [policy.delay_seconds(n, chance=lambda: 1.0) for n in (1, 2, 3, 4, 5000)] == [1, 2, 4, 5, 5]
     assert policy.delay_seconds(1, chance=lambda: 0.0) == 0.5
+
+
+async def test_of_very_many_hosts_those_that_are_left_alone_are_remembered() -> None:
+    limiters = HostLimiters(50)
+    parked, asked = limiters.of("https://parked.example"), limiters.of("https://asked.example")
+    parked.park(30)
+    async with asked.slot():
+        for number in range(MOST_LIMITERS):
+            limiters.of(f"https://{number}.example")
+        assert limiters.of("https://parked.example") is parked
+        assert limiters.of("https://asked.example") is asked
+    assert limiters.count < MOST_LIMITERS
