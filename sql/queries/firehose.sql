@@ -116,10 +116,13 @@ SELECT first_seq, path FROM stream_segment WHERE relay = %(relay)s AND endpoint 
 DELETE FROM stream_segment WHERE relay = %(relay)s AND endpoint = %(endpoint)s AND first_seq = %(first_seq)s;
 
 -- name: claim_resyncs
--- Repositories whose time has come, those that waited longest first; locked by the session, so that no two workers fetch one, and that
--- what a killed one was at is free at once. (A filter over a limited subquery is asked row by row, up to the outer limit.)
+-- Repositories whose time has come, those that have failed before or those that have not, those that waited longest first; locked by the
+-- session, so that no two workers fetch one, and that what a killed one was at is free at once. (A filter over a limited subquery is asked
+-- row by row, up to the outer limit.)
 SELECT actor_id, did, queued_at, failures
-FROM (SELECT * FROM resync WHERE due_at <= now() ORDER BY due_at LIMIT 10 * %(limit)s::bigint) AS due
+FROM (
+    SELECT * FROM resync WHERE due_at <= now() AND (failures > 0) = %(has_failed)s ORDER BY due_at LIMIT 10 * %(limit)s::bigint
+) AS due
 WHERE pg_try_advisory_lock(hashtext('resync'), hashint8(actor_id))
 LIMIT %(limit)s;
 

@@ -204,7 +204,7 @@ async def test_repositories_are_fetched_again_in_rounds_that_grow(
         async with HostClients(settings.clients) as clients:
             resolver = resolver_of(clients, settings.plc_url)
             upkeep = Upkeep(
-                connection,
+                lambda: psycopg.connect(postgres_url, autocommit=True),
                 clients,
                 resolver,
                 resolver,

@@ -9,7 +9,7 @@ from tests.fakes.http_host import Reply, Request
 from tests.fakes.pds import FakePds, make_account, running_pds
 from tests.postgres.account_events import tell
 from zeppelin_pipeline.firehose.application import queue_resyncs
-from zeppelin_pipeline.firehose.resync import ResyncResult, resync_round
+from zeppelin_pipeline.firehose.resync import LANES, Lane, ResyncResult, resync_round
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients
 from zeppelin_pipeline.hosts.limits import RetryPolicy
 
@@ -18,10 +18,10 @@ ONCE = ClientSettings(allow_private=True, retry=RetryPolicy(attempts=1))
 
 
 class Queue:
-    """The queue of a warehouse with one account in it, whose host does something while it is asked."""
+    """The queue of a warehouse with an account in it, and another; their host does something while it is asked."""
 
-    def __init__(self, warehouse: WarehouseFactory, pds: FakePds, did: str) -> None:
-        self.did = did
+    def __init__(self, warehouse: WarehouseFactory, pds: FakePds, did: str, other: str) -> None:
+        self.did, self.other = did, other
         self._warehouse = warehouse
         self._pds = pds
 
@@ -37,12 +37,12 @@ class Queue:
         """The host knows it no more, but its document stays."""
         self._pds.faults[self.did] = [Reply(b'{"error":"RepoNotFound"}', 400)]
 
-    def break_host(self) -> None:
-        """It fails once."""
-        self._pds.faults[self.did] = [Reply(status=500)]
+    def break_host(self, seconds: float = 0.0) -> None:
+        """It fails once, after a while."""
+        self._pds.faults[self.did] = [Reply(status=500, delay_seconds=seconds)]
 
-    async def fetch(self, meanwhile: Callable[[], None] = lambda: None) -> ResyncResult:
-        """A round; something happens when the host is asked."""
+    async def fetch(self, meanwhile: Callable[[], None] = lambda: None, lane: Lane | None = None) -> ResyncResult:
+        """A round, of the lane that the account is in; something happens when the host is asked."""
 
         def answer(request: Request) -> Reply:
             if request.path.endswith("getRepo"):
@@ -50,10 +50,12 @@ class Queue:
             return self._pds.answer(request)
 
         self._pds.http.answer = answer
-        self._warehouse.connection.execute("UPDATE resync SET due_at = now()")
+        execute = self._warehouse.connection.execute
+        ((failures,),) = execute("UPDATE resync SET due_at = now() WHERE did = %s RETURNING failures", (self.did,))
+        lane = lane or LANES[failures > 0]
         async with HostClients(ONCE) as clients:
             resolver = self._pds.resolver(clients)
-            return await resync_round(self._warehouse.connection, clients, resolver, resolver, limit=4)
+            return await resync_round(self._warehouse.connection, clients, resolver, resolver, lane=lane, limit=4)
 
     @property
     def waiting(self) -> list[tuple[str, str | None]]:
@@ -68,9 +70,9 @@ class Queue:
 
 @pytest.fixture
 async def queue(warehouse: WarehouseFactory) -> AsyncGenerator[Queue]:
-    account = make_account(1)
-    async with running_pds([account]) as pds:
-        yield Queue(warehouse, pds, account.did)
+    accounts = [make_account(1), make_account(2)]
+    async with running_pds(accounts) as pds:
+        yield Queue(warehouse, pds, *(account.did for account in accounts))
 
 
 async def test_what_was_fetched_is_off_the_queue(queue: Queue):
@@ -140,3 +142,25 @@ async def test_a_fetch_that_fails_does_not_show_an_account_that_is_hidden(queue:
 
     assert queue.state == ("failed", "takendown")
     assert len(queue.waiting) == 1
+
+
+async def test_a_host_that_does_not_answer_holds_up_no_other_and_is_asked_apart_from_then_on(
+    queue: Queue, warehouse: WarehouseFactory
+):
+    queue.break_host(seconds=60)
+    queue.add("gap")
+    queue_resyncs(warehouse.connection, warehouse.keys, {queue.other: "gap"})
+    warehouse.connection.execute("UPDATE resync SET due_at = now()")
+
+    result = await queue.fetch(lane=Lane(has_failed=False, seconds=0.5))
+
+    assert (result.settled, result.left) == (1, {"not-fetched": 1})
+    assert (await queue.fetch(lane=LANES[0])).total == 0
+    assert (await queue.fetch(lane=LANES[1])).settled == 1
+
+
+async def test_a_round_in_which_nobody_answers_leaves_all(queue: Queue):
+    queue.break_host(seconds=60)
+    queue.add("gap")
+
+    assert (await queue.fetch(lane=Lane(has_failed=False, seconds=0.1))).left == {"not-fetched": 1}

@@ -2,13 +2,14 @@
 
 A round takes some that are due, fetches them as a backfill would (host limits, every outcome with its type, every block
 and signature checked), and merges what came with the rows that are held: creations, updates and deletions. What cannot
-be settled waits longer each time.
+be settled waits longer each time, and is asked for apart from what has not failed yet.
 """
 
 import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,6 +28,7 @@ from zeppelin_pipeline.repos.fetch import RowsFetch
 from zeppelin_pipeline.repos.fetch_settings import FetchSettings
 from zeppelin_pipeline.repos.load import read_batches
 from zeppelin_pipeline.repos.named_host import named_host
+from zeppelin_pipeline.repos.pack import part_identities
 from zeppelin_pipeline.repos.plan import ManifestRow
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.load import load_repositories
@@ -43,6 +45,23 @@ _SHARD: Final = "live~00000"
 _NOT_FETCHED: Final = "not-fetched"
 _QUEUED_ANEW: Final = "queued-anew"
 _SETTLED_STATES: Final = frozenset({"synchronized", "absent"})
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """Which repositories are taken, so that hosts that are slow or parked hold up none that has just been queued.
+
+    Attributes:
+        has_failed: those that could not be had before, or the others.
+        seconds: for the fetches of a round; whoever has not been had by then has failed.
+    """
+
+    has_failed: bool
+    seconds: float
+
+
+#: Most repositories take a second. The longest of a download and its attempts is that of `FetchSettings`, about.
+LANES: Final = (Lane(has_failed=False, seconds=20.0), Lane(has_failed=True, seconds=1_800.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +103,7 @@ async def resync_round(
     resolver: DidResolver,
     mirrored: DidResolver,
     *,
+    lane: Lane,
     limit: int,
     settings: FetchSettings | None = None,
 ) -> ResyncResult:
@@ -96,16 +116,19 @@ async def resync_round(
         clients: of all hosts, with their limits.
         resolver: tells where accounts are now; a mirror may not know yet of one that has just moved.
         mirrored: tells the keys that may have signed what was fetched.
+        lane: which repositories.
         limit: repositories in this round.
         settings: limits of the fetches.
     """
-    due = [_Due(*row) for row in connection.execute(load_queries()["claim_resyncs"], {"limit": limit})]
+    wanted = {"has_failed": lane.has_failed, "limit": limit}
+    due = [_Due(*row) for row in connection.execute(load_queries()["claim_resyncs"], wanted)]
     if not due:
         return ResyncResult()
     manifest, unplaced = await _placed(due, resolver)
     began_at = datetime.now(UTC)
     if manifest:
-        await _refetch(connection, clients, mirrored, manifest, settings or FetchSettings(max_in_flight=limit))
+        fetches = settings or FetchSettings(max_in_flight=limit)
+        await _refetch(connection, clients, mirrored, manifest, fetches, lane.seconds)
     result = await asyncio.to_thread(_settle, connection, due, unplaced, began_at)
     connection.execute(load_queries()["release_resyncs"], {"actors": [each.actor for each in due]})
     return result
@@ -140,12 +163,17 @@ async def _refetch(
     resolver: DidResolver,
     manifest: list[ManifestRow],
     settings: FetchSettings,
+    seconds: float,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="zeppelin-resync-") as folder:
         lake = Lake(folder)
-        fetch = RowsFetch(lake, _SHARD, clients, resolver, settings, lambda *_: None, partial(datetime.now, UTC))
-        await fetch.run(manifest, repos=len(manifest))
-        await asyncio.to_thread(_merge, connection, lake)
+        async with clients.passing_clients() as asked:  # anybody can name another host, a thousand a day
+            fetch = RowsFetch(lake, _SHARD, asked, resolver, settings, lambda *_: None, partial(datetime.now, UTC))
+            with suppress(TimeoutError):  # what was had is merged
+                async with asyncio.timeout(seconds):
+                    await fetch.run(manifest, repos=len(manifest))
+        if part_identities(lake, _SHARD):
+            await asyncio.to_thread(_merge, connection, lake)
 
 
 def _merge(connection: Connection[TupleRow], lake: Lake) -> None:

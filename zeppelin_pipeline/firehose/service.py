@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final
 
 from psycopg import Connection
@@ -98,7 +99,7 @@ async def follow(
         resolver = resolver_of(clients, settings.plc_url)
         spool = Spool(settings.lake, settings.spool)
         consumer = Consumer(connection, held, verifiers, resolver, spool, settings.consumer, report)
-        beside = stack.enter_context(connect(settings.postgres_url, application="zeppelin resync", autocommit=True))
+        beside = partial(connect, settings.postgres_url, application="zeppelin resync", autocommit=True)
         mirror = await stack.enter_async_context(
             open_mirror(settings.postgres_url, "zeppelin resync", settings.plc_fresh_for)
         )

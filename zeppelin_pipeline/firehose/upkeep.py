@@ -1,8 +1,12 @@
-"""What goes on beside a consumer, as long as it runs: repositories fetched again, gaps repaired."""
+"""What goes on beside a consumer, as long as it runs: repositories fetched again, gaps repaired.
+
+Each goes on by itself, on a connection of its own: a relay's list takes hours, silent hosts take half an hour.
+"""
 
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 from psycopg import Connection
@@ -11,7 +15,7 @@ from psycopg.rows import TupleRow
 from zeppelin_pipeline.errors import UpstreamError
 from zeppelin_pipeline.firehose.cursors import StreamName
 from zeppelin_pipeline.firehose.reconcile import repair_gaps
-from zeppelin_pipeline.firehose.resync import ResyncResult, resync_round
+from zeppelin_pipeline.firehose.resync import LANES, Lane, ResyncResult, resync_round
 from zeppelin_pipeline.hosts.client import HostClients
 from zeppelin_pipeline.identity.resolver import DidResolver
 
@@ -36,7 +40,7 @@ class Upkeep:
 
     def __init__(
         self,
-        connection: Connection[TupleRow],
+        open_connection: Callable[[], AbstractContextManager[Connection[TupleRow]]],
         clients: HostClients,
         resolver: DidResolver,
         mirrored: DidResolver,
@@ -46,54 +50,55 @@ class Upkeep:
         """Sets what to work with.
 
         Args:
-            connection: in autocommit, of its own.
+            open_connection: to the warehouse, in autocommit.
             clients: of all hosts.
             resolver: of accounts, by the directory.
             mirrored: of accounts, by its mirror where that is fresh.
             name: the stream.
             is_allowed: asked before each round: repositories are not fetched one by one while a bulk load goes on.
         """
-        self._connection = connection
+        self._open_connection = open_connection
         self._clients = clients
         self._resolver = resolver
         self._mirrored = mirrored
         self._name = name
         self._is_allowed = is_allowed
-        self._alone = asyncio.Lock()
         self.resynced = 0
         self.removed = 0
         self.repaired = 0
 
     async def run(self) -> None:
-        """Goes on until cancelled."""
-        await asyncio.gather(self._resync(), self._repair())
+        """Goes on until cancelled; raises what ended one of its tasks."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for lane in LANES:
+                    group.create_task(self._resync(lane))
+                group.create_task(self._repair())
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
 
-    async def _resync(self) -> None:
+    async def _resync(self, lane: Lane) -> None:
         limit = _FIRST_ROUND
-        while True:
-            result = ResyncResult()
-            if self._is_allowed():
-                async with self._alone:
+        with self._open_connection() as connection:
+            while True:
+                result = ResyncResult()
+                if self._is_allowed():
                     result = await resync_round(
-                        self._connection, self._clients, self._resolver, self._mirrored, limit=limit
+                        connection, self._clients, self._resolver, self._mirrored, lane=lane, limit=limit
                     )
-                limit = min(2 * limit, _LARGEST_ROUND) if result.total else _FIRST_ROUND
-                self.resynced += result.settled
-                self.removed += result.removed
-            await asyncio.sleep(0 if result.total else _IDLE_SECONDS)
+                    limit = min(2 * limit, _LARGEST_ROUND) if result.total else _FIRST_ROUND
+                    self.resynced += result.settled
+                    self.removed += result.removed
+                await asyncio.sleep(0 if result.total else _IDLE_SECONDS)
 
     async def _repair(self) -> None:
-        while True:
-            pause = _GAP_SECONDS
-            if self._is_allowed():
-                try:
-                    await self._repair_once()
-                except UpstreamError as error:
-                    _LOG.warning("%s does not list its repositories, its gaps stay: %s", self._name.relay, error)
-                    pause = _PAUSE_SECONDS
-            await asyncio.sleep(pause)
-
-    async def _repair_once(self) -> None:
-        async with self._alone:
-            result = await repair_gaps(self._connection, self._clients, self._name)
-        self.repaired += result.gaps
+        with self._open_connection() as connection:
+            while True:
+                pause = _GAP_SECONDS
+                if self._is_allowed():
+                    try:
+                        self.repaired += (await repair_gaps(connection, self._clients, self._name)).gaps
+                    except UpstreamError as error:
+                        _LOG.warning("%s does not list its repositories, its gaps stay: %s", self._name.relay, error)
+                        pause = _PAUSE_SECONDS
+                await asyncio.sleep(pause)
