@@ -4,6 +4,7 @@ Clients get `{"error": Name, "message": text}`: names are those of the lexicons,
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Final
 
 import asyncpg
@@ -111,6 +112,8 @@ def _from_http(request: Request, error: Exception) -> Exception:
     if not isinstance(error, HTTPException):
         return error
     if request.url.path.startswith(_XRPC_PREFIX) and error.status_code in _HTTP_NAMES:
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            return invalid_request(f"Incorrect HTTP method ({request.method}) expected GET")
         return ApiError("MethodNotImplemented", "Method Not Implemented", 501)
     name = _HTTP_NAMES.get(error.status_code, "InvalidRequest")
     return ApiError(name, str(error.detail), error.status_code, error.headers)

@@ -42,7 +42,9 @@ class Front:
         app, further = self._app, _FROM_ANYWHERE if _ORIGIN in dict(scope["headers"]) else _FROM_NOWHERE
         if scope["method"] == "OPTIONS":
             app, further = self._preflights, EVERYWHERE
-        status = 500
+        inner, status = scope, 500
+        if scope["method"] == "HEAD":
+            inner = {**scope, "method": "GET"}  # the server leaves out the body
 
         async def send_noting(message: Message) -> None:
             nonlocal status
@@ -55,6 +57,6 @@ class Front:
 
         begun = self._metrics.begin()
         try:
-            await app(scope, receive, send_noting)
+            await app(inner, receive, send_noting)
         finally:
-            self._metrics.end(begun, method_of(scope), status)
+            self._metrics.end(begun, method_of(inner), status)

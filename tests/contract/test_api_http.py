@@ -3,9 +3,13 @@
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.api_client import OUTPUTS, ApiClient, running_api
+from tests.api_server import serving
+from zeppelin_api.app import create_app
+from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.atproto.crypto import PublicKey
 from zeppelin_pipeline.errors import ConfigurationError
 
@@ -38,7 +42,16 @@ async def test_a_method_that_is_not_served_is_not_implemented(api: ApiClient, ve
 async def test_a_query_cannot_be_posted(api: ApiClient):
     answer = await api.http.post("/xrpc/app.bsky.actor.getProfile")
 
-    assert (answer.status_code, answer.json()["error"]) == (501, "MethodNotImplemented")
+    assert (answer.status_code, answer.json()["error"]) == (400, "InvalidRequest")
+
+
+@pytest.mark.parametrize("path", ["/", "/xrpc/app.bsky.unspecced.getConfig", "/robots.txt"])
+def test_what_can_be_got_can_be_asked_for_its_head(path: str):
+    with serving(create_app(ApiSettings(postgres_url=NO_DATABASE))) as url, httpx2.Client(base_url=url) as client:
+        head, whole = client.head(path), client.get(path)
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"] == str(len(whole.content))
 
 
 async def test_elsewhere_nothing_is_found(api: ApiClient):
