@@ -15,8 +15,10 @@ from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.identity.store import KnownIdentity
 
 _AT_ONCE: Final = 50
-#: Longer than this no batch waits for the directory: what is not settled then is fetched as a whole later.
-_LONGEST_SECONDS: Final = 10.0
+#: Longer than this no batch waits for the directory, nor for hosts of did:web, of which anybody can have slow ones:
+#: what is not settled then is fetched as a whole later.
+_DIRECTORY_SECONDS: Final = 10.0
+_WEB_SECONDS: Final = 1.0
 
 
 async def settle_signatures(table: pa.Table, resolver: DidResolver) -> tuple[pa.Table, list[KnownIdentity]]:
@@ -32,7 +34,10 @@ async def settle_signatures(table: pa.Table, resolver: DidResolver) -> tuple[pa.
     rows = unsigned_rows(table)
     if not rows:
         return table, []
-    known = await _resolve({did for did, _ in rows.values()}, resolver)
+    dids = {did for did, _ in rows.values()}
+    web = {did for did in dids if did.startswith("did:web:")}
+    groups = (_resolve(web, resolver, _WEB_SECONDS), _resolve(dids - web, resolver, _DIRECTORY_SECONDS))
+    known = {did: identity for group in await asyncio.gather(*groups) for did, identity in group.items()}
     good = [place for place, (did, block) in rows.items() if did in known and _is_signed(block, known[did].document)]
     return with_signed(table, good), list(known.values())
 
@@ -44,7 +49,7 @@ def _is_signed(block: bytes, document: DidDocument) -> bool:
         return False
 
 
-async def _resolve(dids: set[str], resolver: DidResolver) -> Mapping[str, KnownIdentity]:
+async def _resolve(dids: set[str], resolver: DidResolver, seconds: float) -> Mapping[str, KnownIdentity]:
     gate = asyncio.Semaphore(_AT_ONCE)
     known: dict[str, KnownIdentity] = {}
 
@@ -57,8 +62,9 @@ async def _resolve(dids: set[str], resolver: DidResolver) -> Mapping[str, KnownI
                 return  # its events stay unsigned, and are counted as such
 
     tasks = [asyncio.create_task(ask(did)) for did in sorted(dids)]
-    _, late = await asyncio.wait(tasks, timeout=_LONGEST_SECONDS)
-    for task in late:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
     return known

@@ -1,7 +1,12 @@
 """What belongs to one owner of names, and the breaker that leaves alone what has failed several times."""
 
+import asyncio
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
+
+from zeppelin_pipeline.errors import UpstreamError
 
 _FAILURES: Final = 5
 _SECONDS: Final = 30.0
@@ -40,3 +45,16 @@ class Breaker:
     def note_success(self) -> None:
         """It answered, whatever it said."""
         self.failures, self._closed_until = 0, 0.0
+
+    @contextmanager
+    def watching(self) -> Generator[None]:
+        """Notes how what is asked within it ends. Who is waited for no longer has failed, whoever lost patience."""
+        try:
+            yield
+        except UpstreamError as error:
+            (self.note_failure if error.is_transient else self.note_success)()
+            raise
+        except (TimeoutError, asyncio.CancelledError):
+            self.note_failure()
+            raise
+        self.note_success()

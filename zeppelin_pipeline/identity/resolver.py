@@ -99,17 +99,12 @@ class DidResolver:
         if not self._breaker.lets_through():
             raise UpstreamError("directory-down", f"{self._breaker.failures} failures in a row", is_transient=True)
         try:
-            body = await self._get_url(url, MAX_DOCUMENT_BYTES)
+            with self._breaker.watching():
+                return await self._get_url(url, MAX_DOCUMENT_BYTES)
         except UpstreamError as error:
-            if error.is_transient:
-                self._breaker.note_failure()
-                raise
-            self._breaker.note_success()
             if error.reason in _GONE_REASONS:
                 raise UpstreamError("did-gone", f"{did}: {error.detail}", is_transient=False) from error
             raise
-        self._breaker.note_success()
-        return body
 
     def document_url(self, did: str) -> str:
         """Where a DID's document is; raises InvalidDataError for what is no DID of a known method."""

@@ -85,16 +85,11 @@ class WebDocuments:
         if not domain.breaker.lets_through():
             raise UpstreamError("did-web-down", f"{domain.breaker.failures} failures in a row", is_transient=True)
         try:
-            async with asyncio.timeout(_LONGEST_SECONDS):
-                body = await self._get_url(url, MAX_DOCUMENT_BYTES)
+            with domain.breaker.watching():
+                async with asyncio.timeout(_LONGEST_SECONDS):
+                    return await self._get_url(url, MAX_DOCUMENT_BYTES)
         except TimeoutError as error:
-            domain.breaker.note_failure()
             raise UpstreamError("timeout", f"{url[:200]} within {_LONGEST_SECONDS} s", is_transient=True) from error
-        except UpstreamError as error:
-            (domain.breaker.note_failure if error.is_transient else domain.breaker.note_success)()
-            raise
-        domain.breaker.note_success()
-        return body
 
     def _remember(self, url: str, body: bytes, asked_at: datetime) -> None:
         if self._remember_seconds <= 0:
