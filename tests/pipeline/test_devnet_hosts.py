@@ -22,7 +22,8 @@ from zeppelin_pipeline.devnet import listing
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.blobs import referenced_blobs
 from zeppelin_pipeline.devnet.faults import Fault, FaultKind
-from zeppelin_pipeline.devnet.model import Account, AccountStatus, DevnetConfig, RateLimit
+from zeppelin_pipeline.devnet.model import Account, AccountStatus, DevnetConfig
+from zeppelin_pipeline.devnet.rate_limit import RateLimit
 from zeppelin_pipeline.devnet.repositories import make_repository_maker
 from zeppelin_pipeline.devnet.state import NetworkState
 from zeppelin_pipeline.devnet.store import RepositoryStore

@@ -15,7 +15,7 @@ from zeppelin_pipeline.devnet.blobs import blob_ref
 from zeppelin_pipeline.devnet.encoding import encode_record, record_cid
 from zeppelin_pipeline.devnet.model import LAST_MICROS, Account
 from zeppelin_pipeline.devnet.population import Population
-from zeppelin_pipeline.devnet.seeds import stream
+from zeppelin_pipeline.devnet.streams import stream
 from zeppelin_pipeline.devnet.texts import RichText, phrase
 
 LIST = "app.bsky.graph.list"

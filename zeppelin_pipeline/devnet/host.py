@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from zeppelin_pipeline.devnet.damage import cut_at_block, flip_byte
 from zeppelin_pipeline.devnet.faults import CONTENT_KINDS, Fault, FaultKind
-from zeppelin_pipeline.devnet.model import Account, RateLimit
+from zeppelin_pipeline.devnet.model import Account
+from zeppelin_pipeline.devnet.rate_limit import RateLimit
 from zeppelin_pipeline.devnet.serving import BrokenResponse, DrippingResponse, DroppedResponse
 from zeppelin_pipeline.devnet.xrpc import XrpcError, car_response
 

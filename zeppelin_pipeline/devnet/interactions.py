@@ -23,7 +23,8 @@ from zeppelin_pipeline.devnet.rows import (
     subject_ref_rows,
     tid_rows,
 )
-from zeppelin_pipeline.devnet.seeds import seeded_bytes, stream
+from zeppelin_pipeline.devnet.seeds import seeded_bytes
+from zeppelin_pipeline.devnet.streams import stream
 from zeppelin_pipeline.devnet.timeline import NONE, VIA_SHARE, Numbers, counts_of, strictly_rising
 
 LIKE = "app.bsky.feed.like"

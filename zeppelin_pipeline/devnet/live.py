@@ -18,8 +18,8 @@ from zeppelin_pipeline.devnet.index import CLOCK_IDS, NetworkIndex
 from zeppelin_pipeline.devnet.live_repository import LiveCommit, LiveRepository, Write
 from zeppelin_pipeline.devnet.mistelling import Mistelling
 from zeppelin_pipeline.devnet.model import Account, AccountStatus, LiveConfig
-from zeppelin_pipeline.devnet.seeds import dice
 from zeppelin_pipeline.devnet.state import NetworkState
+from zeppelin_pipeline.devnet.streams import dice
 from zeppelin_pipeline.devnet.texts import phrase
 from zeppelin_pipeline.devnet.timeline import NONE
 

@@ -10,7 +10,8 @@ from zeppelin_pipeline.atproto.crypto import PrivateKey
 from zeppelin_pipeline.atproto.frames import encode_frame
 from zeppelin_pipeline.devnet.faults import RelayFaults
 from zeppelin_pipeline.devnet.firehose import Firehose
-from zeppelin_pipeline.devnet.seeds import dice, seeded_bytes
+from zeppelin_pipeline.devnet.seeds import seeded_bytes
+from zeppelin_pipeline.devnet.streams import dice
 
 _UNREADABLE: Final = b"\xa2bop\x01at"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zeppelin_pipeline.atproto.crypto import Curve
 from zeppelin_pipeline.devnet.faults import Fault, RelayFaults
+from zeppelin_pipeline.devnet.rate_limit import RateLimit
 from zeppelin_pipeline.errors import ConfigurationError
 
 FIRST_MICROS = 1_700_000_000_000_000
@@ -23,14 +24,6 @@ class AccountStatus(StrEnum):
     TAKENDOWN = "takendown"
     SUSPENDED = "suspended"
     DELETED = "deleted"
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """How many requests a host answers to one address in a window; `getRepo` has a bucket of its own, twice that."""
-
-    requests: int = 30_000
-    window_seconds: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)

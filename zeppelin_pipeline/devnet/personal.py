@@ -15,7 +15,7 @@ from zeppelin_pipeline.devnet.curated import CuratedIndex
 from zeppelin_pipeline.devnet.encoding import encode_record
 from zeppelin_pipeline.devnet.index import NetworkIndex
 from zeppelin_pipeline.devnet.model import LAST_MICROS, Account
-from zeppelin_pipeline.devnet.seeds import stream
+from zeppelin_pipeline.devnet.streams import stream
 from zeppelin_pipeline.devnet.texts import phrase
 from zeppelin_pipeline.devnet.timeline import NONE, Numbers
 

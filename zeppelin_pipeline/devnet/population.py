@@ -10,7 +10,8 @@ from zeppelin_pipeline.atproto.crypto import PrivateKey
 from zeppelin_pipeline.devnet.faults import FaultKind
 from zeppelin_pipeline.devnet.model import FIRST_MICROS, LAST_MICROS, Account, AccountStatus, DevnetConfig
 from zeppelin_pipeline.devnet.operations import Operation, plc_did, signed_operation, web_did
-from zeppelin_pipeline.devnet.seeds import seeded_bytes, stream
+from zeppelin_pipeline.devnet.seeds import seeded_bytes
+from zeppelin_pipeline.devnet.streams import stream
 
 NAMES = (
     *("ada", "alan", "barbara", "blaise", "carl", "claude", "dennis", "dorothy", "edith", "emmy", "evelyn", "frances"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from zeppelin_pipeline.devnet.model import LAST_MICROS
 from zeppelin_pipeline.devnet.population import Population
 from zeppelin_pipeline.devnet.rows import Micros
-from zeppelin_pipeline.devnet.seeds import stream
+from zeppelin_pipeline.devnet.streams import stream
 
 SHARES = {"like": 0.62, "follow": 0.17, "post": 0.12, "repost": 0.07, "block": 0.02}
 """The mix of the public network, which a profile each and rarer records come on top of."""

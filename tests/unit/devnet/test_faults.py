@@ -4,7 +4,7 @@ import pytest
 
 from zeppelin_pipeline.devnet.faults import Fault, FaultKind, fault_from_json, fault_to_json, parse_fault_option
 from zeppelin_pipeline.devnet.host import RateLimiter, StandingFault
-from zeppelin_pipeline.devnet.model import RateLimit
+from zeppelin_pipeline.devnet.rate_limit import RateLimit
 from zeppelin_pipeline.errors import ConfigurationError
 
 GET_REPO = "com.atproto.sync.getRepo"
