@@ -27,7 +27,8 @@ from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.fetch import fetch_shard
 from zeppelin_pipeline.repos.listing import list_host
 from zeppelin_pipeline.repos.load import load_shard_batches
-from zeppelin_pipeline.repos.plan import current_host, list_shards, plan_shards, read_manifest
+from zeppelin_pipeline.repos.manifests import list_shards, read_manifest
+from zeppelin_pipeline.repos.plan import current_host, plan_shards
 from zeppelin_pipeline.repos.refetch import refetch_shard
 from zeppelin_pipeline.repos.stale import find_stale, stale_shards
 from zeppelin_pipeline.settings import Settings

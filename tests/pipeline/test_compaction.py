@@ -22,8 +22,8 @@ from zeppelin_pipeline.repos import compaction
 from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories
 from zeppelin_pipeline.repos.compaction import CompactionSettings, compact_lake, oldest_removal
 from zeppelin_pipeline.repos.extract import extract_shard
+from zeppelin_pipeline.repos.manifests import list_shards
 from zeppelin_pipeline.repos.pack import pack_rows
-from zeppelin_pipeline.repos.plan import list_shards
 from zeppelin_pipeline.repos.pruning import prune_lake
 from zeppelin_pipeline.warehouse.migrations import migrate
 

@@ -18,7 +18,8 @@ from zeppelin_pipeline.identity.resolver import DidResolver, ResolvedDid
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.candidates import Candidates
-from zeppelin_pipeline.repos.plan import PlanSettings, current_host, list_shards, plan_shards, read_manifest
+from zeppelin_pipeline.repos.manifests import list_shards, read_manifest
+from zeppelin_pipeline.repos.plan import PlanSettings, current_host, plan_shards
 
 SMALL = PlanSettings(shard_size=10, tail_limit=5, tail_hosts=3)
 OLD, NEW = "3laaaaaaaaa22", "3lbbbbbbbbb22"

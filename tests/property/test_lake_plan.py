@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.fakes.listings import write_listing
 from tests.fakes.pds import make_did
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.repos.plan import PlanSettings, list_shards, plan_shards, read_manifest
+from zeppelin_pipeline.repos.manifests import list_shards, read_manifest
+from zeppelin_pipeline.repos.plan import PlanSettings, plan_shards
 
 HOSTS = ["a.example", "b.example", "c.example:8443", "localhost:1", "[::1]:2"]
 REVS = st.sampled_from([None, "3laaaaaaaaa22", "3lbbbbbbbbb22", "3lccccccccc22"])

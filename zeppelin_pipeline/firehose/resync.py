@@ -27,9 +27,9 @@ from zeppelin_pipeline.repos.extract import extract_shard
 from zeppelin_pipeline.repos.fetch import RowsFetch
 from zeppelin_pipeline.repos.fetch_settings import FetchSettings
 from zeppelin_pipeline.repos.load import read_batches
+from zeppelin_pipeline.repos.manifests import ManifestRow
 from zeppelin_pipeline.repos.named_host import named_host
 from zeppelin_pipeline.repos.pack import part_identities
-from zeppelin_pipeline.repos.plan import ManifestRow
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.load import load_repositories
 from zeppelin_pipeline.warehouse.operations import lock_repositories

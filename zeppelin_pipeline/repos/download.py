@@ -13,7 +13,7 @@ from zeppelin_pipeline.repos.fetch_body import SpooledBody
 from zeppelin_pipeline.repos.fetch_outcome import HostBreaker
 from zeppelin_pipeline.repos.fetch_settings import FetchSettings
 from zeppelin_pipeline.repos.fetch_threads import RepositoryThreads
-from zeppelin_pipeline.repos.plan import ManifestRow
+from zeppelin_pipeline.repos.manifests import ManifestRow
 
 _GET_REPO: Final = "/xrpc/com.atproto.sync.getRepo"
 _PUBLISHED_FAULTS: Final = ("commit-", "mst-", "cbor-")

@@ -27,9 +27,9 @@ from zeppelin_pipeline.repos.download import Download
 from zeppelin_pipeline.repos.fetch_outcome import FetchResult, HostBreaker, OutcomeCounts, state_of
 from zeppelin_pipeline.repos.fetch_settings import FetchSettings
 from zeppelin_pipeline.repos.fetch_threads import RepositoryThreads
+from zeppelin_pipeline.repos.manifests import ManifestRow, read_manifest
 from zeppelin_pipeline.repos.named_host import named_host
 from zeppelin_pipeline.repos.pack import ABSENT, FAILED, FETCHED, PackRow, PackWriter, settled_dids
-from zeppelin_pipeline.repos.plan import ManifestRow, read_manifest
 
 #: Called with repositories done, repositories to do, and CAR bytes so far.
 Progress: TypeAlias = Callable[[int, int, int], None]

@@ -5,7 +5,6 @@ bundle. Accounts already planned stay where they are; new ones go to shards with
 whole, and the plan reads all manifests before it adds to them: after a kill at any point the next call completes it.
 """
 
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,13 +22,13 @@ from zeppelin_pipeline.lake.schemas import MANIFEST
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.candidates import PLANNED, Candidates, ResolveHost
 from zeppelin_pipeline.repos.listing import CompletePass, complete_passes
+from zeppelin_pipeline.repos.manifests import file_parts
 from zeppelin_pipeline.repos.named_host import named_host
 
 SHARD_REPOS: Final = 10_000
 TAIL_LIMIT: Final = 200
 TAIL_HOSTS: Final = 50
 _PAGES_AT_ONCE: Final = 200
-_SHARD_FILE: Final = re.compile(r".*/(?P<segment>[^/]+)~(?P<number>[0-9]+)\.parquet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +67,6 @@ class Plan:
     listed_twice: int
     unresolved: int
     postponed: int
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestRow:
-    """One account of a shard, as in the schema `MANIFEST`."""
-
-    did: str
-    host: Host
-    rev: str | None
-    active: bool
-    status: str | None
 
 
 async def plan_shards(
@@ -128,25 +116,6 @@ def current_host(resolver: DidResolver) -> ResolveHost:
         return None if host is None else host.key
 
     return resolve
-
-
-def read_manifest(lake: Lake, shard: str) -> list[ManifestRow]:
-    """The accounts of a shard; FileNotFoundError when there is no such shard."""
-    with lake.open_parquet(layout.manifest(shard)) as file:
-        rows = pl.DataFrame(pl.from_arrow(file.read()))
-    return [
-        ManifestRow(did, Host(host, url), rev, active, status)
-        for did, host, url, rev, active, status in rows.select(MANIFEST.names).iter_rows()
-    ]
-
-
-def list_shards(lake: Lake) -> list[str]:
-    """The keys of all shards, sorted."""
-    return sorted(
-        layout.host_shard(lake.read_metadata(path)["host"], number)
-        for path in lake.list(layout.SHARDS)
-        for _, number in [_file_parts(path)]
-    )
 
 
 def _fill(lake: Lake, candidates: Candidates, passes: list[CompletePass], manifests: list[str]) -> None:
@@ -220,7 +189,7 @@ class _Shards:
         self._planned_at = planned_at
         self._next: dict[str, int] = {}
         for path in manifests:
-            segment, number = _file_parts(path)
+            segment, number = file_parts(path)
             self._next[segment] = max(self._next.get(segment, 0), number + 1)
 
     def write(self, stem: str, rows: pl.DataFrame) -> None:
@@ -240,10 +209,3 @@ class _Shards:
             raise CorruptStateError(f"the manifest of {shard} exists; does another planning run?") from error
         self._next[segment] = number + 1
         self.written.append(shard)
-
-
-def _file_parts(path: str) -> tuple[str, int]:
-    match = _SHARD_FILE.fullmatch(path)
-    if match is None:
-        raise CorruptStateError(f"not a manifest: {path}")
-    return match["segment"], int(match["number"])

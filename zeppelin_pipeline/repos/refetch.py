@@ -22,9 +22,9 @@ from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.fetch import Progress, RowsFetch
 from zeppelin_pipeline.repos.fetch_outcome import FetchResult
 from zeppelin_pipeline.repos.fetch_settings import FetchSettings
+from zeppelin_pipeline.repos.manifests import ManifestRow, read_manifest
 from zeppelin_pipeline.repos.named_host import named_host
 from zeppelin_pipeline.repos.pack import FAILED, Outcome, latest_outcomes
-from zeppelin_pipeline.repos.plan import ManifestRow, read_manifest
 from zeppelin_pipeline.repos.stale import StaleRow, read_stale
 
 ASKED: Final = "asked"

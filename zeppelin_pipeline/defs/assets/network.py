@@ -16,7 +16,8 @@ from zeppelin_pipeline.hosts.directory import PARKED, Directory, find_host, refr
 from zeppelin_pipeline.hosts.host import Host
 from zeppelin_pipeline.lake import layout
 from zeppelin_pipeline.repos.listing import ListingResult, list_host
-from zeppelin_pipeline.repos.plan import Plan, current_host, list_shards, plan_shards
+from zeppelin_pipeline.repos.manifests import list_shards
+from zeppelin_pipeline.repos.plan import Plan, current_host, plan_shards
 from zeppelin_pipeline.warehouse.pds_hosts import named_hosts, store_hosts
 
 GROUP = "network"
