@@ -24,7 +24,8 @@ from zeppelin_pipeline.atproto.cid import cid_of, cid_to_text
 from zeppelin_pipeline.atproto.mst import root_of
 from zeppelin_pipeline.atproto.syntax import format_datetime
 from zeppelin_pipeline.atproto.tid import int_to_tid
-from zeppelin_pipeline.records.live import COMMITS, apply_commits
+from zeppelin_pipeline.records.commits import COMMITS
+from zeppelin_pipeline.records.live import apply_commits
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.batches import ShardBatches

@@ -8,7 +8,8 @@ import psycopg
 import pyarrow as pa
 
 from zeppelin_pipeline.atproto.mst import Change
-from zeppelin_pipeline.records.live import COMMITS, apply_commits
+from zeppelin_pipeline.records.commits import COMMITS
+from zeppelin_pipeline.records.live import apply_commits
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
 from zeppelin_pipeline.warehouse.operations import ApplyResult
 

@@ -1,7 +1,6 @@
 """A table of events sorted into what is applied: commits, accounts, identities, and what was refused. No I/O."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -13,7 +12,7 @@ import pyarrow.compute as pc
 
 from zeppelin_pipeline.atproto.datetimes import time_of
 from zeppelin_pipeline.firehose import events
-from zeppelin_pipeline.records.live import COMMITS
+from zeppelin_pipeline.records.commits import COMMITS
 from zeppelin_pipeline.warehouse.standing import ACTIVE, DELETED, Standing
 
 #: An event as old as this may be a replay of what something later has undone; its own time tells then.
@@ -159,19 +158,3 @@ class _Sorting:
         self.last_refused[reason] = row["did"], row["seq"], row["detail"]
         if row["did"] is not None and reason not in _NOT_OF_THE_REPOSITORY:
             self.suspect[row["did"]] = reason
-
-
-def unsigned_rows(table: pa.Table) -> dict[int, tuple[str, bytes]]:
-    """Of the events whose signature is still to be checked, by position: the account and the signed commit."""
-    places = pc.indices_nonzero(table["is_unsigned"]).to_pylist()
-    part = table.select(["did", "commit"]).take(places).to_pylist() if places else []
-    return {place: (row["did"], row["commit"]) for place, row in zip(places, part, strict=True)}
-
-
-def with_signed(table: pa.Table, places: Iterable[int]) -> pa.Table:
-    """The table with the events at these positions as signed."""
-    flags = table["is_unsigned"].to_pylist()
-    for place in places:
-        flags[place] = False
-    index = table.schema.get_field_index("is_unsigned")
-    return table.set_column(index, table.schema.field(index), pa.array(flags, pa.bool_()))

@@ -17,7 +17,7 @@ from zeppelin_pipeline.firehose.messages import (
     micros_of,
 )
 from zeppelin_pipeline.firehose.verification import ProvenHead
-from zeppelin_pipeline.records.live import OPERATION
+from zeppelin_pipeline.records.commits import OPERATION
 
 COMMIT: Final = "commit"
 SYNC: Final = "sync"

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from zeppelin_pipeline.atproto.commit import decode_commit, verify_commit
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
-from zeppelin_pipeline.firehose.batches import unsigned_rows, with_signed
+from zeppelin_pipeline.firehose.unsigned import unsigned_rows, with_signed
 from zeppelin_pipeline.identity.documents import DidDocument
 from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.identity.store import KnownIdentity

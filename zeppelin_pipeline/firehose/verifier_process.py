@@ -15,10 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from zeppelin_pipeline.atproto.kernels.frames import as_bytes
-from zeppelin_pipeline.firehose.batches import unsigned_rows
 from zeppelin_pipeline.firehose.events import EVENTS
 from zeppelin_pipeline.firehose.framing import MessageReader, framed
 from zeppelin_pipeline.firehose.signing_keys import SigningKeys
+from zeppelin_pipeline.firehose.unsigned import unsigned_rows
 from zeppelin_pipeline.firehose.verify_batch import Frames, verify_batch, warm_up
 from zeppelin_pipeline.warehouse.connection import connect
 

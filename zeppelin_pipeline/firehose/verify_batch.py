@@ -27,7 +27,7 @@ from zeppelin_pipeline.firehose import events
 from zeppelin_pipeline.firehose.events import EVENTS, table_of
 from zeppelin_pipeline.firehose.kernels import commits as found
 from zeppelin_pipeline.firehose.verify_frames import KeysOf, verify_frames
-from zeppelin_pipeline.records.live import OPERATION
+from zeppelin_pipeline.records.commits import OPERATION
 from zeppelin_pipeline.records.texts import span_column
 
 Bytes: TypeAlias = "npt.NDArray[np.uint8]"

@@ -6,7 +6,7 @@ and stay so; a batch has thousands of them, many times a second.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.atproto.cid import CID_BYTES
 from zeppelin_pipeline.records.pending import Pending, Run, Source
 from zeppelin_pipeline.records.sorting import pending_key, read_pending
 from zeppelin_pipeline.records.texts import span_column
@@ -33,31 +32,6 @@ from zeppelin_pipeline.warehouse.operations import (
 from zeppelin_pipeline.warehouse.text_memory import Texts as ArrowTexts
 
 Places: TypeAlias = "npt.NDArray[np.int64]"
-
-_CID: Final = pa.binary(CID_BYTES)
-#: What a commit does to one record: `prev` is its CID before, null for a creation; `cid` and `block` are the new
-#: record's, null for a deletion.
-OPERATION: Final = pa.struct([
-    pa.field("key", pa.binary(), nullable=False),
-    pa.field("prev", _CID),
-    pa.field("cid", _CID),
-    pa.field("block", pa.binary()),
-])  # fmt: skip
-#: Commits of the firehose, all of them verified, and `#sync`s, which have no operations. `rev` and `since` are integers
-#: of TIDs, `since` null for a repository's first; `prev_data` is the root before, proven by inverting the operations,
-#: null for a `#sync`; `commit` is the signed block; each key of a commit's operations is there once; `seen_micros` says
-#: when it was received, microseconds since the epoch.
-COMMITS: Final = pa.schema([
-    pa.field("did", pa.string(), nullable=False),
-    pa.field("rev", pa.int64(), nullable=False),
-    pa.field("since", pa.int64()),
-    pa.field("prev_data", _CID),
-    pa.field("data", _CID, nullable=False),
-    pa.field("commit", pa.binary(), nullable=False),
-    pa.field("is_sync", pa.bool_(), nullable=False),
-    pa.field("seen_micros", pa.int64(), nullable=False),
-    pa.field("operations", pa.list_(OPERATION)),
-])  # fmt: skip
 
 
 def apply_commits(
