@@ -1,29 +1,16 @@
-"""The command line `zeppelin`: one short function a command; the work is elsewhere."""
+"""The command line `zeppelin`: one short function a command; the work is elsewhere.
+
+Each function imports what it alone needs, so that no command, and no help, waits for what another one works with.
+"""
 
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
+from typer.core import TyperCommand
 
 from zeppelin_pipeline.devnet.command import devnet_command
 from zeppelin_pipeline.errors import ConfigurationError, ZeppelinError
-from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.repos.plan import list_shards
-from zeppelin_pipeline.repos.replay import ReplayRequest
-from zeppelin_pipeline.settings import Settings, describe_settings
-from zeppelin_pipeline.stack.demo import DemoNetwork, run_demo
-from zeppelin_pipeline.stack.firehose import run_firehose, set_cursors
-from zeppelin_pipeline.stack.kernels import compile_kernels
-from zeppelin_pipeline.stack.labels import run_labels
-from zeppelin_pipeline.stack.refetch import RefetchRequest, run_refetch
-from zeppelin_pipeline.stack.replay import run_replay
-from zeppelin_pipeline.stack.running import warehouse_of
-from zeppelin_pipeline.stack.summary import print_status, status_json
-from zeppelin_pipeline.stack.tally import read_status
-from zeppelin_pipeline.stack.up import run_up
-from zeppelin_pipeline.stack.verify import AuditRequest, run_verify
-from zeppelin_pipeline.warehouse.migrations import migrate
 
 EXIT_WRONG = 1
 EXIT_CONFIGURATION = 2
@@ -33,8 +20,19 @@ EXIT_INTERRUPTED = 130
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 
 
+class _SettingsCommand(TyperCommand):
+    """A command whose help ends with the settings, which are read only then."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """The settings; the arguments are of a library within typer that has no public name."""
+        self.epilog = _settings_help()
+        super().format_epilog(ctx, formatter)
+
+
 def _settings_help() -> str:
     """The settings, one a paragraph, for the end of a command's help."""
+    from zeppelin_pipeline.settings import describe_settings
+
     paragraphs = [
         f"\b\n{variable}{f' [{default}]' if default else ''}\n  {meaning}"
         for variable, default, meaning in describe_settings()
@@ -47,12 +45,17 @@ def zeppelin() -> None:
     """The whole AT Protocol network, verified from signature to row."""
 
 
-@app.command(epilog=_settings_help())
+@app.command(cls=_SettingsCommand)
 def up(
     *,
     backfill: Annotated[bool, typer.Option(help="Whether to backfill what is missing, or only to serve.")] = True,
 ) -> None:
     """Start Postgres, Dagster and the API over a real network, backfill it, and stay until Ctrl-C."""
+    from rich.console import Console
+
+    from zeppelin_pipeline.settings import Settings
+    from zeppelin_pipeline.stack.up import run_up
+
     run_up(Settings.load(), Console(), is_backfilling=backfill)
 
 
@@ -67,6 +70,11 @@ def demo(
     ] = False,
 ) -> None:
     """Do the whole way over a small network on loopback, and stay until Ctrl-C. A second run resumes."""
+    from rich.console import Console
+
+    from zeppelin_pipeline.settings import Settings
+    from zeppelin_pipeline.stack.demo import DemoNetwork, run_demo
+
     if not run_demo(Settings.load(), DemoNetwork(repos, hosts, seed), Console(), is_once=once):
         raise typer.Exit(EXIT_WRONG)
 
@@ -74,12 +82,20 @@ def demo(
 @app.command("compile")
 def compile_command() -> None:
     """Compile what reads repositories, which `up` and `demo` would do at their first start."""
+    from rich.console import Console
+
+    from zeppelin_pipeline.stack.kernels import compile_kernels
+
     compile_kernels(Console())
 
 
 @app.command("migrate")
 def migrate_command() -> None:
     """Bring the warehouse to the current schema."""
+    from zeppelin_pipeline.settings import Settings
+    from zeppelin_pipeline.stack.warehouse import warehouse_of
+    from zeppelin_pipeline.warehouse.migrations import migrate
+
     with warehouse_of(Settings.load()) as settings:
         for name in migrate(settings.require_postgres_url()) or ["nothing to do"]:
             typer.echo(name)
@@ -88,6 +104,16 @@ def migrate_command() -> None:
 @app.command()
 def status(*, is_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False) -> None:
     """Show how much of the network is in the warehouse, and what was set aside."""
+    from rich.console import Console
+
+    from zeppelin_pipeline.lake.store import Lake
+    from zeppelin_pipeline.repos.manifests import list_shards
+    from zeppelin_pipeline.settings import Settings
+    from zeppelin_pipeline.stack.status import print_status, status_json
+    from zeppelin_pipeline.stack.tally import read_status
+    from zeppelin_pipeline.stack.warehouse import warehouse_of
+    from zeppelin_pipeline.warehouse.migrations import migrate
+
     with warehouse_of(Settings.load()) as settings:
         migrate(settings.require_postgres_url())
         shards = len(list_shards(Lake(settings.lake_url, settings.lake_options)))
@@ -106,6 +132,13 @@ def replay(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of it.")] = False,
 ) -> None:
     """Judge again what was set aside, after a fix: records from the warehouse alone, repositories from their packs."""
+    from rich.console import Console
+
+    from zeppelin_pipeline.repos.replay import ReplayRequest
+    from zeppelin_pipeline.settings import Settings
+    from zeppelin_pipeline.stack.replay import run_replay
+    from zeppelin_pipeline.stack.warehouse import warehouse_of
+
     with warehouse_of(Settings.load()) as settings:
         run_replay(settings, ReplayRequest(reason, shard, is_dry_run=dry_run), Console())
 
@@ -123,6 +156,12 @@ def refetch(
     ] = False,
 ) -> None:
     """Fetch repositories again and reconcile the lake and the warehouse with them."""
+    from rich.console import Console
+
+    from zeppelin_pipeline.settings import Settings
+    from zeppelin_pipeline.stack.refetch import RefetchRequest, run_refetch
+    from zeppelin_pipeline.stack.warehouse import warehouse_of
+
     with warehouse_of(Settings.load()) as settings:
         request = RefetchRequest(tuple(dids or ()), shard, is_stale=stale, accepts_older=accept_older)
         if not run_refetch(settings, request, Console()):
@@ -138,6 +177,13 @@ def verify(
     shard: Annotated[str | None, typer.Option(help="Only those of a shard: all of it, or a sample of it.")] = None,
 ) -> None:
     """Rebuild repositories from the warehouse alone and compare them with what their owners signed."""
+    from rich.console import Console
+
+    from zeppelin_pipeline.lake.store import Lake
+    from zeppelin_pipeline.settings import Settings
+    from zeppelin_pipeline.stack.verify import AuditRequest, run_verify
+    from zeppelin_pipeline.stack.warehouse import warehouse_of
+
     request = AuditRequest(tuple(dids or ()), is_all=everything, sample=sample, shard=shard)
     with warehouse_of(Settings.load()) as settings:
         lake = Lake(settings.lake_url, settings.lake_options)
@@ -153,6 +199,13 @@ def firehose(
     ] = None,
 ) -> None:
     """Follow the relays' live events into the warehouse until Ctrl-C, without Dagster."""
+    from rich.console import Console
+
+    from zeppelin_pipeline.settings import Settings
+    from zeppelin_pipeline.stack.firehose import run_firehose, set_cursors
+    from zeppelin_pipeline.stack.warehouse import warehouse_of
+    from zeppelin_pipeline.warehouse.migrations import migrate
+
     with warehouse_of(Settings.load()) as settings:
         migrate(settings.require_postgres_url())
         if cursor is not None:
@@ -163,6 +216,13 @@ def firehose(
 @app.command()
 def labels() -> None:
     """Follow every labeler's labels into the warehouse until Ctrl-C."""
+    from rich.console import Console
+
+    from zeppelin_pipeline.settings import Settings
+    from zeppelin_pipeline.stack.labels import run_labels
+    from zeppelin_pipeline.stack.warehouse import warehouse_of
+    from zeppelin_pipeline.warehouse.migrations import migrate
+
     with warehouse_of(Settings.load()) as settings:
         migrate(settings.require_postgres_url())
         run_labels(settings, Console())

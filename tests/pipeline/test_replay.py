@@ -23,7 +23,7 @@ from zeppelin_pipeline.repos.compaction import CompactionSettings, compact_lake
 from zeppelin_pipeline.repos.replay import ReplayRequest, replay_records
 from zeppelin_pipeline.repos.replay_repositories import replay_repositories
 from zeppelin_pipeline.repos.stale import read_stale
-from zeppelin_pipeline.stack.summary import status_json
+from zeppelin_pipeline.stack.status import status_json
 from zeppelin_pipeline.stack.tally import read_status
 from zeppelin_pipeline.warehouse.migrations import migrate
 

@@ -1,14 +1,12 @@
 """`zeppelin devnet`: the options of the command line, and nothing else."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from zeppelin_pipeline.devnet.faults import FaultKind, parse_fault_option
-from zeppelin_pipeline.devnet.model import DevnetConfig, LiveConfig, RateLimit
-from zeppelin_pipeline.devnet.network import run_devnet, wall_clock_seq
+from zeppelin_pipeline.devnet.rate_limit import RateLimit
 from zeppelin_pipeline.errors import ConfigurationError
 
 
@@ -55,6 +53,11 @@ def devnet_command(
     ] = None,
 ) -> None:
     """Serve a small AT Protocol network on loopback: PLC directory, PDS hosts and relay, until Ctrl-C."""
+    import asyncio
+
+    from zeppelin_pipeline.devnet.model import DevnetConfig, LiveConfig
+    from zeppelin_pipeline.devnet.network import run_devnet, wall_clock_seq
+
     try:
         config = DevnetConfig(
             repos=repos,

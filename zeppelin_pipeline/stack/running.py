@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
@@ -13,12 +13,11 @@ from zeppelin_pipeline.stack.child import Program, answers
 from zeppelin_pipeline.stack.dagster_client import UNFINISHED_RUNS, DagsterClient
 from zeppelin_pipeline.stack.dagster_home import dagster_environment, find_instance_file, make_dagster_database
 from zeppelin_pipeline.stack.dagster_programs import DagsterPlan, start_dagster
-from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres, server_settings
 from zeppelin_pipeline.stack.ports import free_port, preferred_port
 from zeppelin_pipeline.stack.supervisor import Supervisor
+from zeppelin_pipeline.stack.warehouse import warehouse_of
 from zeppelin_pipeline.warehouse.migrations import migrate
 
-DATABASE: Final = "zeppelin"
 DEFINITIONS: Final = "zeppelin_pipeline.definitions"
 LOADER_POOL: Final = "pg_loader"
 PLAN_POOL: Final = "shard_plan"
@@ -47,32 +46,6 @@ class RunningStack:
 
 
 @contextmanager
-def warehouse_of(settings: Settings, supervisor: Supervisor | None = None) -> Generator[Settings]:
-    """The settings with a warehouse's URL: the configured one, or the embedded server's, which runs in the block.
-
-    A supervisor starts it anew whenever it has died.
-    """
-    server = embedded_postgres(settings) if settings.postgres_url is None else None
-    with server or nullcontext():
-        if server is None:
-            yield settings
-        else:
-            if supervisor is not None:
-                supervisor.keep(server.revive)
-            yield settings.model_copy(update={"postgres_url": server.create_database(DATABASE)})
-
-
-def embedded_postgres(settings: Settings) -> EmbeddedPostgres:
-    """The server of the home folder; not started."""
-    return EmbeddedPostgres(
-        settings.home / "postgres",
-        settings.postgres_port,
-        bindir=settings.postgres_bindir,
-        settings=server_settings(settings.postgres_shared_buffers_bytes),
-    )
-
-
-@contextmanager
 def running_stack(
     settings: Settings, supervisor: Supervisor, say: Say, api_environment: Mapping[str, str] | None = None
 ) -> Generator[RunningStack]:
@@ -85,7 +58,7 @@ def running_stack(
         api_environment: settings of the API, before those of our environment.
     """
     say("starting Postgres" if settings.postgres_url is None else "connecting to Postgres")
-    with warehouse_of(settings, supervisor) as with_warehouse:
+    with warehouse_of(settings, supervisor.keep) as with_warehouse:
         url = with_warehouse.require_postgres_url()
         applied = migrate(url)
         say(f"warehouse: {f'migrated ({len(applied)} new)' if applied else 'up to date'}")
