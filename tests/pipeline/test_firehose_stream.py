@@ -1,6 +1,7 @@
 """A relay's stream against relays that err, fall silent, forget, and send what nobody can read."""
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -169,6 +170,20 @@ async def test_more_empty_frames_than_a_message_has_room_for_break_the_connectio
     async with followed(relay, limits=QueueLimits(events=10), settings=bounded) as (stream, queue, _):
         got = await taken_until(queue, frame(6))
         assert len(got) < 1_000
+        assert stream.endings["frame-flood"] == 1
+
+
+async def test_pings_whose_answers_nobody_reads_break_the_connection() -> None:
+    async def flood(connection: ServerConnection) -> None:
+        connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.transport.pause_reading()
+        while not connection.transport.is_closing():
+            connection.transport.write((b"\x89\x7d" + bytes(125)) * 1_000)
+            await asyncio.sleep(0)
+
+    relay = Relay(flood, sending(frame(6), then=60))
+    async with followed(relay) as (stream, queue, _):
+        assert await taken(queue, 1) == [frame(6)]
         assert stream.endings["frame-flood"] == 1
 
 

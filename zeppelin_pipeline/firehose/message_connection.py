@@ -15,6 +15,8 @@ from websockets.protocol import Event, State
 
 #: Why a connection ends over which a larger message comes than was asked for.
 FRAME_SIZE: Final = "frame-size"
+#: Of pongs that the other side does not read, however many pings it sends; each takes 131 bytes at most.
+_MOST_UNREAD_BYTES: Final = 65_536
 _TOO_BIG: Final = 1009  # RFC 6455, 7.4.1
 _HEAD_END: Final = b"\r\n\r\n"
 #: The first byte of a whole binary message, without extensions.
@@ -82,7 +84,8 @@ class MessageConnection(ClientConnection):
         if self.protocol.state is State.CLOSING and self._buffer:
             super().data_received(bytes(self._buffer))
             self._buffer.clear()
-        if self._most_at_once is not None and len(self._messages) > self._most_at_once:
+        is_unread = self.transport.get_write_buffer_size() > _MOST_UNREAD_BYTES
+        if is_unread or (self._most_at_once is not None and len(self._messages) > self._most_at_once):
             self._is_flooded = True
             self._messages.clear()
             self.transport.abort()
