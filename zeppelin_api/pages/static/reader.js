@@ -3,7 +3,16 @@ import { ask, count, el, webUrl } from "./dom.js";
 
 const content = document.getElementById("content");
 const xrpc = (method, parameters) => ask(`/xrpc/app.bsky.${method}`, parameters);
-const [, actor, , rkey] = location.pathname.split("/").filter(Boolean).map(decodeURIComponent);
+const [, actor, , rkey] = location.pathname.split("/").filter(Boolean).map(plain);
+
+/** A part of the address; one that is not encoded right as it is: the API says what is wrong with it. */
+function plain(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
 
 const profilePath = (did) => `/profile/${encodeURIComponent(did)}`;
 const postPath = (uri) => {
@@ -43,8 +52,8 @@ function richText(record) {
 
 function embed(view) {
   const kind = view?.$type?.replace("app.bsky.embed.", "");
-  if (kind === "images#view") {
-    return el("div", { class: "media" }, ...view.images.map((one) => el("a", { href: webUrl(one.fullsize) }, el("img", { src: webUrl(one.thumb), alt: one.alt, title: one.alt, loading: "lazy" }))));
+  if (kind === "images#view" || kind === "gallery#view") {
+    return el("div", { class: "media" }, ...(view.images ?? view.items).map((one) => el("a", { href: webUrl(one.fullsize) }, el("img", { src: webUrl(one.thumb ?? one.thumbnail), alt: one.alt, title: one.alt, loading: "lazy" }))));
   }
   if (kind === "external#view") {
     return el("div", { class: "quote" }, el("a", { href: webUrl(view.external.uri), rel: "noopener nofollow" }, view.external.title || view.external.uri), el("div", { class: "soft" }, view.external.description));
@@ -113,6 +122,7 @@ async function profile() {
 }
 
 function complain(problem) {
+  content.querySelector("[role=status]")?.remove();
   content.append(el("p", { class: "bad", role: "alert" }, problem.message));
 }
 
