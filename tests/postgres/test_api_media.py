@@ -137,7 +137,7 @@ async def test_images_that_wait_to_be_resized_are_no_more_than_may_be_fetched(
         return b"image"
 
     monkeypatch.setattr(images, "resize", resize_later)
-    async with _api(warehouse, postgres_url, give, media_max_fetches=2, media_threads=1) as (http, did, _requests):
+    async with _api(warehouse, postgres_url, give, media_max_fetches=4, media_threads=1) as (http, did, _requests):
         paths = [f"/img/{preset}/plain/{did}/{CID}" for preset in images.PRESETS]
         asked = [asyncio.create_task(http.get(path)) for path in paths]
         await asyncio.wait_for(is_room_full.wait(), timeout=10)
@@ -148,6 +148,30 @@ async def test_images_that_wait_to_be_resized_are_no_more_than_may_be_fetched(
 
     assert held == 2
     assert [answer.status_code for answer in answers] == [200] * len(paths)
+
+
+async def test_a_host_that_hangs_holds_up_no_other(warehouse: WarehouseFactory, postgres_url: str):
+    bob, asked = warehouse.account("bob.test"), asyncio.Event()
+
+    def hang(_: Request) -> Reply:
+        asked.set()
+        return Reply(IMAGE, delay_seconds=30)
+
+    async with (
+        _api(warehouse, postgres_url, hang, media_max_fetches=2, media_timeout_seconds=2) as (http, did, requests),
+        serving(lambda _: Reply(IMAGE)) as other,
+    ):
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            actor = warehouse.keys.actor_id(bob.did)
+            connection.execute("UPDATE identity SET pds = %s WHERE actor_id = %s", (other.host.url, actor))
+        hanging = [asyncio.create_task(http.get(f"/blob/{did}/{CID}")) for _ in range(4)]
+        await asyncio.wait_for(asked.wait(), timeout=10)
+        given = await http.get(f"/blob/{bob.did}/{CID}")
+        is_held_up, most = any(task.done() for task in hanging), len(requests)
+        answers = await asyncio.gather(*hanging)
+
+    assert (given.status_code, is_held_up, most) == (200, False, 1)
+    assert [answer.status_code for answer in answers] == [502] * 4
 
 
 async def test_a_host_at_a_private_address_is_not_asked(warehouse: WarehouseFactory, postgres_url: str):

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Self
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from weakref import WeakValueDictionary
 
 from zeppelin_api.db import Database, Session
 from zeppelin_api.errors import ApiError
@@ -44,6 +45,8 @@ class Blobs:
         self._max_bytes = settings.media_max_bytes
         self._timeout_seconds = settings.media_timeout_seconds
         self._room = asyncio.Semaphore(settings.media_max_fetches)
+        self._most_of_a_host = max(1, settings.media_max_fetches // 2)  # one that hangs must not hold up the others
+        self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         # Who asks for an image names no labelers: the defaults' takedowns count.
         self._takedowns = Labelers(enforced=frozenset((*settings.labelers, *settings.takedown_labelers)))
 
@@ -85,20 +88,27 @@ class Blobs:
         """
         if not cid.startswith(RAW_PREFIX):
             raise _not_found()
-        async with self._room:
-            content = await self._get(f"{host}{_GET_BLOB}?did={quote(did, safe=':')}&cid={cid_to_text(cid)}")
+        async with AsyncExitStack() as places:
+            content = await self._get(f"{host}{_GET_BLOB}?did={quote(did, safe=':')}&cid={cid_to_text(cid)}", places)
             if cid_of(content, RAW_PREFIX) != cid:
                 raise _not_given("its bytes are not those that the CID names")
             yield content
 
-    async def _get(self, url: str) -> bytes:
+    async def _get(self, url: str, places: AsyncExitStack) -> bytes:
+        """What a host gives; it has its places among those of the host, and among all, until they are given back."""
         try:
-            async with asyncio.timeout(self._timeout_seconds):
+            async with asyncio.timeout(self._timeout_seconds):  # waiting for a place included
+                await places.enter_async_context(self._room_of(urlsplit(url).netloc))
+                await places.enter_async_context(self._room)
                 return await self._hosts.get_url(url, max_bytes=self._max_bytes)
         except UpstreamError as error:
             raise (_not_found() if error.reason in _GONE else _not_given(error.reason)) from error
         except (TimeoutError, InvalidDataError) as error:
             raise _not_given(str(error)) from error
+
+    def _room_of(self, host: str) -> asyncio.Semaphore:
+        """The places for blobs of one host; forgotten when nobody has one or waits for one."""
+        return self._rooms.setdefault(host, asyncio.Semaphore(self._most_of_a_host))
 
 
 async def _host_of(session: Session, did: str) -> str:
