@@ -4,7 +4,8 @@ All are off until somebody turns them on, as a first backfill is better begun by
 decision that is a pure function.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -19,9 +20,12 @@ _LISTINGS_AT_ONCE = 50
 _REFETCHES_AT_ONCE = 100
 
 
-def hosts_to_list(hosts: Iterable[str], listed: Iterable[str], limit: int = _LISTINGS_AT_ONCE) -> list[str]:
-    """Hosts without a listing, a bounded number of them, in one order."""
-    return sorted(set(hosts) - set(listed))[:limit]
+def hosts_to_list(
+    hosts: Iterable[str], listed: Iterable[str], after: str = "", limit: int = _LISTINGS_AT_ONCE
+) -> list[str]:
+    """Hosts without a listing, a bounded number of them, in one order, from behind a host on; then from the first."""
+    unlisted = sorted(set(hosts) - set(listed))
+    return ([host for host in unlisted if host > after] or unlisted)[:limit]
 
 
 @dg.sensor(
@@ -30,14 +34,16 @@ def hosts_to_list(hosts: Iterable[str], listed: Iterable[str], limit: int = _LIS
     minimum_interval_seconds=60,
     description="Lists hosts that have no listing yet.",
 )
-def list_new_hosts(context: dg.SensorEvaluationContext) -> Generator[dg.RunRequest | dg.SkipReason, None, None]:
-    """One run for each new host; its key keeps it from being asked for twice."""
+def list_new_hosts(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+    """One run for each new host, and one a day for those that could not be listed: they hold up no others."""
     hosts = context.instance.get_dynamic_partitions(str(PDS_HOSTS.name))
-    new = hosts_to_list(hosts, context.instance.get_materialized_partitions(repo_listing.key))
+    listed = context.instance.get_materialized_partitions(repo_listing.key)
+    new = hosts_to_list(hosts, listed, context.cursor or "")
     if not new:
-        yield dg.SkipReason(f"all of the {len(hosts)} hosts are listed")
-    for host in new:
-        yield dg.RunRequest(run_key=f"list-{host}", partition_key=host)
+        return dg.SkipReason(f"all of the {len(hosts)} hosts are listed")
+    day = f"{datetime.now(UTC):%Y%m%d}"
+    requests = [dg.RunRequest(run_key=f"list-{day}-{host}", partition_key=host) for host in new]
+    return dg.SensorResult(run_requests=requests, cursor=new[-1])
 
 
 def newest_listing(events: Iterable[int], planned: int) -> int | None:
