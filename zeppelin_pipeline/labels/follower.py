@@ -145,8 +145,11 @@ class LabelerFollower:
             started = time.monotonic()
             size = sum(map(len, taken.frames))
             count = await self._take_in(taken.frames)
-            del taken  # nothing is kept while it waits
             least_seconds = max(count / limits.labels_per_second, size / limits.bytes_per_second)
+            if taken.gap is not None:  # labels are lost, and a batch ends at each time that it says so
+                self.refused[taken.gap.reason] += 1
+                least_seconds = max(least_seconds, limits.seconds)
+            del taken  # nothing is kept while it waits
             if await self._is_stopped_within(least_seconds - (time.monotonic() - started)):
                 return
 
