@@ -114,7 +114,7 @@ def given_texts(query: bytes) -> dict[str, list[str]]:
 
 
 def _unquoted(text: str) -> str:
-    plain = text.replace("+", " ")
+    plain = text.replace("+", " ").replace("%3A", ":").replace("%2F", "/")  # all that DIDs and AT URIs have
     return unquote_to_bytes(plain).decode(errors="replace") if "%" in plain else plain
 
 

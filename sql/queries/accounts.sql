@@ -79,7 +79,15 @@ LEFT JOIN LATERAL (
 WHERE repo.actor_id IS NOT NULL OR identity.actor_id IS NOT NULL;
 
 -- name: find_handles
--- Of handles the accounts that their domains name, as `get_accounts` finds them, and nothing else of those.
+-- Of handles the accounts that their domains name, and nothing else of those; more than one of a handle that is contended.
+SELECT identity.handle, actor.did
+FROM identity
+JOIN actor ON actor.id = identity.actor_id
+WHERE identity.handle = ANY(%(handles)s::text[])
+    AND (identity.handle_state = 'verified' OR (%(accepts_pending)s AND identity.handle_state = 'pending'));
+
+-- name: settle_handles
+-- As `find_handles`, of each handle the one that `get_accounts` finds: to look at who else claims it is twice the work.
 SELECT DISTINCT ON (identity.handle) identity.handle, actor.did
 FROM identity
 JOIN actor ON actor.id = identity.actor_id

@@ -26,6 +26,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "verifiers": [3],
     },
     "find_handles": {"handles": ["a.test"], "accepts_pending": False},
+    "settle_handles": {"handles": ["a.test"], "accepts_pending": False},
     "get_profile_counts": {"actors": [1, 2]},
     "get_posts": {"actors": [1, 2], "rkeys": [3, 4]},
     "get_author_feed": {

@@ -91,13 +91,15 @@ async def resolve_identifiers(
 
 
 async def _find(session: Session, handles: list[str], state: Hydration | None) -> dict[str | None, str]:
-    """The DID of each of the handles that somebody has; one query."""
+    """The DID of each of the handles that somebody has; one query, two where a handle is contended."""
     if state is not None:
         return {row.asked_handle: row.did for row in await _load(session, state, [], handles)}
-    rows = await session.rows(
-        _HandleRow, "find_handles", handles=handles, accepts_pending=session.accepts_pending_handles
-    )
-    return {row.handle: row.did for row in rows}
+    asked = {"handles": handles, "accepts_pending": session.accepts_pending_handles}
+    rows = await session.rows(_HandleRow, "find_handles", **asked)
+    dids: dict[str | None, str] = {row.handle: row.did for row in rows}
+    if len(dids) < len(rows):
+        dids = {row.handle: row.did for row in await session.rows(_HandleRow, "settle_handles", **asked)}
+    return dids
 
 
 async def resolve_actor(session: Session, identifier: str, state: Hydration | None = None) -> str:

@@ -72,10 +72,11 @@ async def get_relationships(
     """Enumerates public relationships between one account, and a list of other accounts."""
     wanted = others or []
     did = (await resolve_identifiers(session, [actor])).get(actor)
-    found = {} if did is None else await load_relationships(session, did, filter(is_did, wanted))
+    dids = set(filter(is_did, wanted))  # the official service takes DIDs only, too
+    found = {} if did is None else await load_relationships(session, did, dids)
 
     def view(other: str) -> View:
-        if did is None or not is_did(other):  # the official service takes DIDs only, too
+        if did is None or other not in dids:
             return typed("app.bsky.graph.defs#notFoundActor", {"actor": other, "notFound": True})
         return typed("app.bsky.graph.defs#relationship", {"did": other, **found.get(other, {})})
 

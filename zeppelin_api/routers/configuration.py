@@ -12,12 +12,13 @@ from zeppelin_api.views.context import typed
 
 unspecced_router: Final = XrpcRouter("app.bsky.unspecced")
 ageassurance_router: Final = XrpcRouter("app.bsky.ageassurance")
+_CONFIG: Final = json_response({"checkEmailConfirmed": False, "topicsEnabled": False})
 
 
 @unspecced_router.query("getConfig", GetConfigOutput)
 async def get_config() -> Response:
     """Get miscellaneous runtime configuration: there are no e-mails to confirm here, and nobody curates topics."""
-    return json_response({"checkEmailConfirmed": False, "topicsEnabled": False})
+    return _CONFIG
 
 
 @unspecced_router.query("getTaggedSuggestions", GetTaggedSuggestionsOutput)

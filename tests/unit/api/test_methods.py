@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from zeppelin_api.methods import given_texts
 
 PARTS = st.sampled_from(
-    ["a", "b", "=", "&", "+", "%", "%20", "%C3%A9", "%e2%82", "%3A", "é", "\xc3", ";", "%zz", "%00"]
+    ["a", "b", "=", "&", "+", "%", "%20", "%C3%A9", "%e2%82", "%3A", "%2F", "3A", "%25", "é", "\xc3", ";", "%zz", "%00"]
 )
 
 
