@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.http_host import Reply, json_reply
+from tests.fakes.http_host import Reply, error_reply, json_reply
 from tests.fakes.pds import HEAD, REV, FakePds, make_account, make_did, running_pds
 from zeppelin_pipeline.errors import CorruptStateError, UpstreamError
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients
@@ -177,6 +177,16 @@ async def test_an_empty_page_with_a_cursor_is_not_the_end(lake: Lake) -> None:
     async with running_pds(ACCOUNTS, page_size=4) as pds:
         pds.page_faults["4"] = [json_reply({"repos": [], "cursor": "8"})]
         assert (await run(lake, pds)).repos == 6
+
+
+async def test_a_host_that_knows_the_cursor_no_more_is_listed_anew(lake: Lake) -> None:
+    async with running_pds(ACCOUNTS, page_size=4) as pds:
+        pds.page_faults["4"] = [FAILURE] * 3 + [error_reply(400, "InvalidRequest", "no such cursor")]
+        with pytest.raises(UpstreamError, match="http-503"):
+            await run(lake, pds)
+        result = await run(lake, pds)
+        assert (result.pass_number, result.repos) == (1, 10)
+        assert listed(lake, pds) == sorted(account.did for account in ACCOUNTS)
 
 
 async def test_a_page_that_is_missing_in_the_middle_is_our_own_corruption(lake: Lake) -> None:

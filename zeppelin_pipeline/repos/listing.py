@@ -78,6 +78,8 @@ async def list_host(
 ) -> ListingResult:
     """Completes a pass: goes on with an unfinished one, reuses a complete one that is young enough, else starts anew.
 
+    So it does when the host knows the unfinished one's cursor no more.
+
     Args:
         client: of the host.
         lake: where the pages go.
@@ -97,9 +99,14 @@ async def list_host(
     if reached.cursor is None and not is_reused:
         pass_number, reached = pass_number + 1, _Progress()
     if reached.cursor is not None:
-        async for page in _next_pages(client, lake, host, pass_number, reached, now):
-            reached = page
-            progress(reached.repos)
+        is_resumed = reached.pages > 0
+        try:
+            reached = await _complete(client, lake, host, pass_number, reached, now, progress)
+        except UpstreamError as error:
+            if error.is_transient or not is_resumed:
+                raise
+            pass_number += 1  # the cursor of before leads nowhere any more
+            reached = await _complete(client, lake, host, pass_number, _Progress(), now, progress)
     return ListingResult(
         host=host.key,
         pass_number=pass_number,
@@ -167,6 +174,22 @@ def _read_progress(lake: Lake, pages: list[str]) -> _Progress:
         rejected=int(fields["rejected"]),
         listed_at=datetime.fromisoformat(fields["listed_at"]),
     )
+
+
+async def _complete(
+    client: HostClient,
+    lake: Lake,
+    host: Host,
+    pass_number: int,
+    reached: _Progress,
+    now: Callable[[], datetime],
+    progress: Callable[[int], None],
+) -> _Progress:
+    """Goes on with a pass to its end; gives how far that is."""
+    async for page in _next_pages(client, lake, host, pass_number, reached, now):
+        reached = page
+        progress(reached.repos)
+    return reached
 
 
 async def _next_pages(
