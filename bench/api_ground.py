@@ -31,7 +31,7 @@ from zeppelin_pipeline.warehouse.indexes import build_indexes
 from zeppelin_pipeline.warehouse.keys import tid_of_key
 from zeppelin_pipeline.warehouse.migrations import migrate
 from zeppelin_pipeline.warehouse.packing import unpack_block
-from zeppelin_pipeline.warehouse.search import SEARCH_TABLES
+from zeppelin_pipeline.warehouse.search_tables import SEARCH_TABLES
 
 SHARDS: Final = 2
 #: Records of each collection that are asked about.

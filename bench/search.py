@@ -28,7 +28,7 @@ from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.key_ranges import range_names
 from zeppelin_pipeline.warehouse.migrations import migrate
 from zeppelin_pipeline.warehouse.queries import load_queries
-from zeppelin_pipeline.warehouse.search import POST_SEARCH
+from zeppelin_pipeline.warehouse.search_tables import POST_SEARCH
 from zeppelin_pipeline.warehouse.search_terms import term_numbers
 
 VOCABULARY: Final = 200_000

@@ -3,7 +3,7 @@
 import psycopg
 
 from zeppelin_pipeline.aggregates.counts import recompute_all
-from zeppelin_pipeline.warehouse.search import SEARCH_TABLES
+from zeppelin_pipeline.warehouse.search_tables import SEARCH_TABLES
 
 
 def make_searchable(postgres_url: str) -> None:

@@ -13,7 +13,7 @@ from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
 from zeppelin_pipeline.warehouse.key_ranges import range_names
 from zeppelin_pipeline.warehouse.load import load_shard
-from zeppelin_pipeline.warehouse.search import SEARCH_TABLES
+from zeppelin_pipeline.warehouse.search_tables import SEARCH_TABLES
 from zeppelin_pipeline.warehouse.standing import delete_accounts
 
 

@@ -72,7 +72,7 @@ def test_the_devnet_loads_nothing_of_the_pipeline_but_the_protocol() -> None:
     [
         ("zeppelin_pipeline.firehose.verifier_process", {"pyarrow.compute", "regex", "httpx2", "fsspec", "pydantic"}),
         ("bench.chaos_stages", {"sqlalchemy"}),
-        ("zeppelin_api.app", {"numba", "numpy", "pyarrow", "fsspec"}),
+        ("zeppelin_api.app", {"numba", "numpy", "pyarrow", "fsspec", "psycopg"}),
     ],
 )
 def test_a_process_of_its_own_does_without_dagster_and_what_it_does_not_use(module: str, unneeded: set[str]) -> None:

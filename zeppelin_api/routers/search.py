@@ -35,7 +35,7 @@ from zeppelin_api.views.curation import generator_view, starter_pack_basic
 from zeppelin_api.views.posts import post_view
 from zeppelin_api.views.profiles import profile, profile_basic
 from zeppelin_pipeline.atproto.syntax import is_at_identifier
-from zeppelin_pipeline.warehouse.search import NAME_SEARCH, POST_SEARCH
+from zeppelin_pipeline.warehouse.search_tables import NAME_SEARCH, POST_SEARCH
 
 actor_router: Final = XrpcRouter("app.bsky.actor")
 feed_router: Final = XrpcRouter("app.bsky.feed")

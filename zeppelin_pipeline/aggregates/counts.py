@@ -18,7 +18,8 @@ from zeppelin_pipeline.warehouse.key_ranges import (
     range_names,
 )
 from zeppelin_pipeline.warehouse.queries import load_queries
-from zeppelin_pipeline.warehouse.search import POST_SEARCH, SEARCH_TABLES, index_posts_when_whole, make_range
+from zeppelin_pipeline.warehouse.search import index_posts_when_whole, make_range
+from zeppelin_pipeline.warehouse.search_tables import POST_SEARCH, SEARCH_TABLES
 from zeppelin_pipeline.warehouse.violations import judge_range
 
 VIOLATIONS: Final = "violations"

@@ -7,7 +7,7 @@ from pgpq import ArrowToPostgresBinaryEncoder
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from zeppelin_pipeline.warehouse.queries import column_list
+from zeppelin_pipeline.warehouse.columns import column_list
 
 
 def copy_batches(connection: Connection[TupleRow], table: str, batches: Iterable[pa.RecordBatch]) -> int:

@@ -8,8 +8,9 @@ from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.errors import CorruptStateError
+from zeppelin_pipeline.warehouse.columns import column_list
 from zeppelin_pipeline.warehouse.keys import nsid_of_number, tid_of_key
-from zeppelin_pipeline.warehouse.queries import column_list, load_queries
+from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.tables import TABLES
 
 NAMED_ROWS: Final = 20

@@ -15,10 +15,11 @@ from psycopg import Connection, Cursor, sql
 from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.warehouse.ahead import Held, Step, advance
+from zeppelin_pipeline.warehouse.columns import column_list
 from zeppelin_pipeline.warehouse.copying import copy_batches
 from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRanges, counted_columns, range_numbers
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
-from zeppelin_pipeline.warehouse.queries import column_list, load_queries
+from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.rows import TableMap
 
 #: A record keeps the time at which it was first seen as it is, however often it is seen again.

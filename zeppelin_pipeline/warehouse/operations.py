@@ -19,11 +19,12 @@ from psycopg.rows import TupleRow
 
 from zeppelin_pipeline.warehouse.array_parameters import array_parameters
 from zeppelin_pipeline.warehouse.batch_keys import BatchKeys
+from zeppelin_pipeline.warehouse.columns import column_list
 from zeppelin_pipeline.warehouse.copying import copy_batches
 from zeppelin_pipeline.warehouse.count_deltas import COLUMNS, CountDeltas
 from zeppelin_pipeline.warehouse.following import Outcome, Repositories, decide
 from zeppelin_pipeline.warehouse.keys import KeySpace
-from zeppelin_pipeline.warehouse.queries import column_list, load_queries
+from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.search import refresh_names, refresh_posts
 from zeppelin_pipeline.warehouse.tables import TABLES
 from zeppelin_pipeline.warehouse.violations import Changed, judge_changes

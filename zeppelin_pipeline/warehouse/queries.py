@@ -5,13 +5,11 @@ where the next begins.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import LiteralString, cast
-
-from psycopg import sql
 
 from zeppelin_pipeline.errors import CorruptStateError
 
@@ -41,11 +39,6 @@ def load_queries() -> Mapping[str, LiteralString]:
                 raise CorruptStateError(f"{path.name}: the query {name} is there twice")
             queries[name] = text
     return MappingProxyType(queries)
-
-
-def column_list(names: Iterable[str], alias: str | None = None) -> sql.Composed:
-    """Columns as a query lists them, each with the alias of its table where one is given."""
-    return sql.SQL(", ").join(sql.Identifier(alias, name) if alias else sql.Identifier(name) for name in names)
 
 
 def _split(path: Path) -> list[tuple[str, LiteralString]]:

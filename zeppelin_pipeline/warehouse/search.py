@@ -14,11 +14,9 @@ from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 from zeppelin_pipeline.warehouse.packing import unpack_block
 from zeppelin_pipeline.warehouse.queries import load_queries
+from zeppelin_pipeline.warehouse.search_tables import NAME_SEARCH, POST_SEARCH
 from zeppelin_pipeline.warehouse.search_terms import handle_words, name_terms, post_terms, term_numbers, words_of
 
-POST_SEARCH: Final = "post_search"
-NAME_SEARCH: Final = "name_search"
-SEARCH_TABLES: Final = (POST_SEARCH, NAME_SEARCH)
 #: Rows that are read and written at once: bounds the memory.
 _CHUNK: Final = 10_000
 _POST_TYPES: Final = ("int8", "int8", "timestamptz", "int4[]")

@@ -11,9 +11,10 @@ from typing import Final
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.warehouse.columns import column_list
 from zeppelin_pipeline.warehouse.dirty_ranges import DirtyRanges, counted_columns, range_numbers
 from zeppelin_pipeline.warehouse.keys import KeySpace
-from zeppelin_pipeline.warehouse.queries import column_list, load_queries
+from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.search import forget_accounts
 from zeppelin_pipeline.warehouse.tables import TABLES
 

@@ -13,7 +13,7 @@ from zeppelin_pipeline.defs.metadata import markdown_table, rate
 from zeppelin_pipeline.defs.partitions import KEY_RANGES
 from zeppelin_pipeline.defs.resources import Warehouse
 from zeppelin_pipeline.defs.retries import RETRIES
-from zeppelin_pipeline.warehouse.search import NAME_SEARCH, POST_SEARCH, SEARCH_TABLES
+from zeppelin_pipeline.warehouse.search_tables import NAME_SEARCH, POST_SEARCH, SEARCH_TABLES
 
 GROUP = "counts"
 NO_DRIFT: Final = "no_drift"
