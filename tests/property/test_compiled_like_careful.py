@@ -194,6 +194,13 @@ ratios = st.fixed_dictionaries({"width": integers, "height": integers})
 image_lists = st.lists(
     st.fixed_dictionaries({"alt": texts, "image": blobs}, optional={"aspectRatio": ratios}), max_size=5
 )
+GALLERY_IMAGE = "app.bsky.embed.gallery#image"
+gallery_items = st.lists(
+    st.fixed_dictionaries(
+        {"$type": st.sampled_from([GALLERY_IMAGE, "x"]), "alt": texts, "image": blobs}, optional={"aspectRatio": ratios}
+    ),
+    max_size=3,
+)
 media = st.one_of(
     st.fixed_dictionaries({"$type": st.just("app.bsky.embed.images"), "images": image_lists}),
     st.fixed_dictionaries(
@@ -211,6 +218,7 @@ media = st.one_of(
         },
         optional={"alt": texts, "aspectRatio": ratios, "captions": st.just([])},
     ),
+    st.fixed_dictionaries({"$type": st.just("app.bsky.embed.gallery"), "items": gallery_items}),
     st.just({"$type": "com.example.embed", "deep": [[{}]], "bytes": b"\x01", "link": cid_of(b"")}),
 )
 embeds = media | st.one_of(
@@ -230,6 +238,10 @@ VIDEO = {
     "video": blob("video/mp4"),
     "alt": "ä",
     "aspectRatio": {"width": 1, "height": 2},
+}
+GALLERY = {
+    "$type": "app.bsky.embed.gallery",
+    "items": [{"$type": GALLERY_IMAGE, "alt": "", "image": blob(), "aspectRatio": {"width": 1, "height": 2}}] * 20,
 }
 labels = st.fixed_dictionaries(
     {
@@ -333,13 +345,15 @@ def test_likes_and_follows_of_any_making_are_read_alike(
         post(createdAt="2024-05-06T07:08:09+02:00", langs=[], tags=[], facets=[]),
         post(reply={"root": strong_ref(), "parent": strong_ref()}, via="a client", note={"a": [1, None, {"b": -5}]}),
         post(embed={"$type": "app.bsky.embed.recordWithMedia", "record": {"record": strong_ref()}, "media": VIDEO}),
+        post(embed=GALLERY),
+        post(embed={"$type": "app.bsky.embed.recordWithMedia", "record": {"record": strong_ref()}, "media": GALLERY}),
         like(),
         like(createdAt="2024-05-06T07:08:09Z"),
         like(via=strong_ref(f"at://{BOB}/app.bsky.feed.repost/x")),
         follow(),
         follow(via=strong_ref()),
     ],
-    ids=range(9),
+    ids=range(11),
 )
 def test_usual_records_are_taken_by_kernels(value: dict[str, Any]) -> None:
     assert taken(value["$type"], [encode(value)]) == [0]
@@ -358,6 +372,16 @@ def test_a_record_that_is_not_taken_keeps_its_place_and_leaves_nothing_in_its_ne
     ]
     assert taken(POST, blocks) == [0, 2]
     assert len(assert_read_alike(POST, blocks)) == 2
+
+
+def test_of_galleries_only_those_of_at_most_twenty_images_with_their_ratios_are_taken() -> None:
+    item = {"$type": GALLERY_IMAGE, "alt": "a", "image": blob()}
+    whole = item | {"aspectRatio": {"width": 1, "height": 1}}
+    kept = [[], [whole] * 20]
+    left = [[whole] * 21, [item], [whole, {"$type": "x"}], [whole | {"alt": 1}]]
+    blocks = [encode(post(embed={"$type": "app.bsky.embed.gallery", "items": items})) for items in (*kept, *left)]
+    assert taken(POST, blocks) == [0, 1]
+    assert len(assert_read_alike(POST, blocks)) == 3
 
 
 def test_an_empty_pending_is_read_to_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What a post embeds, in a kernel: images, an external card, a video, a record, or a record with one of these.
+"""What a post embeds, in a kernel: images, a gallery, a card, a video, a record, or a record with one of these.
 
 The forms that the official client writes; all else is left to the careful code.
 """
@@ -8,10 +8,11 @@ from typing import Final
 from zeppelin_pipeline.atproto.kernels.cbor import ARRAY, UNSIGNED, characters, expect, header, link, text
 from zeppelin_pipeline.atproto.kernels.compilation import Array, Number, part
 from zeppelin_pipeline.atproto.kernels.frames import UNUSUAL, as_bytes
-from zeppelin_pipeline.lake.schemas import EMBED_EXTERNAL, EMBED_IMAGES, EMBED_RECORD, EMBED_VIDEO
+from zeppelin_pipeline.lake.schemas import EMBED_EXTERNAL, EMBED_GALLERY, EMBED_IMAGES, EMBED_RECORD, EMBED_VIDEO
 from zeppelin_pipeline.records.kernels.formats import is_web_uri, strong_ref
 
 _MAX_IMAGES: Final = 4
+_MAX_GALLERY_ITEMS: Final = 20
 _IMAGE_BYTES: Final = 2_000_000
 _THUMB_BYTES: Final = 1_000_000
 _VIDEO_BYTES: Final = 300_000_000
@@ -41,6 +42,8 @@ _RECORD: Final = as_bytes(b"\x66record")
 _BARE_RECORD: Final = as_bytes(b"\xa1\x66record")
 
 _IMAGES_START: Final = as_bytes(b"\xa2\x65$type\x75app.bsky.embed.images\x66images")
+_GALLERY_START: Final = as_bytes(b"\xa2\x65$type\x76app.bsky.embed.gallery\x65items")
+_GALLERY_IMAGE: Final = as_bytes(b"\x65$type\x78\x1capp.bsky.embed.gallery#image\x65image")
 _EXTERNAL_START: Final = as_bytes(b"\xa2\x65$type\x77app.bsky.embed.external\x68external")
 _RECORD_START: Final = as_bytes(b"\xa2\x65$type\x75app.bsky.embed.record\x66record")
 _WITH_MEDIA_START: Final = as_bytes(b"\xa3\x65$type\x78\x1eapp.bsky.embed.recordWithMedia")
@@ -93,6 +96,21 @@ def _images(data: Array, at: Number, end: Number) -> Number:
 
 
 @part
+def _gallery(data: Array, at: Number, end: Number) -> Number:
+    """Steps over images, each of them {alt, $type, image, aspectRatio}."""
+    count, at = header(data, at, end, ARRAY)
+    if at < 0 or count > _MAX_GALLERY_ITEMS:
+        return UNUSUAL
+    for _ in range(count):
+        at = _any_text(data, expect(data, expect(data, at, end, _MAP_OF_4), end, _ALT), end)
+        at = _blob(data, expect(data, at, end, _GALLERY_IMAGE), end, _IMAGE_MEDIA, False, _IMAGE_BYTES)
+        at = _aspect_ratio(data, at, end)
+        if at < 0:
+            return UNUSUAL
+    return at
+
+
+@part
 def _external(data: Array, at: Number, end: Number, uri: Array) -> Number:
     """Steps over {uri, thumb?, title, description}; `uri` gets where it is."""
     has_thumb = expect(data, at, end, _MAP_OF_4) >= 0
@@ -126,10 +144,13 @@ def _video(data: Array, at: Number, end: Number) -> Number:
 
 @part
 def _media(data: Array, at: Number, end: Number, uri: Array) -> tuple[Number, Number]:
-    """Steps over images, a card or a video; gives the offset behind it and its EMBED_ bit."""
+    """Steps over images, a gallery, a card or a video; gives the offset behind it and its EMBED_ bit."""
     inner = expect(data, at, end, _IMAGES_START)
     if inner >= 0:
         return _images(data, inner, end), EMBED_IMAGES
+    inner = expect(data, at, end, _GALLERY_START)
+    if inner >= 0:
+        return _gallery(data, inner, end), EMBED_GALLERY
     inner = expect(data, at, end, _EXTERNAL_START)
     if inner >= 0:
         return _external(data, inner, end, uri), EMBED_EXTERNAL
