@@ -177,6 +177,7 @@ class Database:
             connection = self._idle.pop()
             if not _has_ended(connection):
                 return connection
+            await self._opened.release(connection)
         self._waiting += 1
         try:
             return await self._acquire()

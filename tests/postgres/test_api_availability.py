@@ -218,7 +218,7 @@ async def test_connections_that_the_server_ends_while_nobody_asks_are_no_faults_
     warehouse: WarehouseFactory, postgres_url: str
 ):
     warehouse.account("alice.test")
-    async with running_api(postgres_url) as api:
+    async with running_api(postgres_url, pool_max_connections=1) as api:
         for _ in range(10):
             await _eventually(_answers(api, PROFILE, 200))
             warehouse.connection.execute(END_ALL)
