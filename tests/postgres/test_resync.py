@@ -33,6 +33,9 @@ class Queue:
         queue_resyncs(self._warehouse.connection, self._warehouse.keys, {self.did: reason})
         self._warehouse.connection.execute("UPDATE resync SET due_at = now()")
 
+    def clear(self) -> None:
+        self._warehouse.connection.execute("DELETE FROM resync")
+
     def remove_account(self) -> None:
         """The host knows it no more, but its document stays."""
         self._pds.faults[self.did] = [Reply(b'{"error":"RepoNotFound"}', 400)]
@@ -157,6 +160,14 @@ async def test_a_host_that_does_not_answer_holds_up_no_other_and_is_asked_apart_
     assert (result.settled, result.left) == (1, {"not-fetched": 1})
     assert (await queue.fetch(lane=LANES[0])).total == 0
     assert (await queue.fetch(lane=LANES[1])).settled == 1
+
+
+async def test_what_a_person_takes_off_the_queue_meanwhile_is_off(queue: Queue):
+    queue.add("gap")
+
+    assert (await queue.fetch(queue.clear)).total == 0
+
+    assert queue.waiting == []
 
 
 async def test_a_round_in_which_nobody_answers_leaves_all(queue: Queue):

@@ -194,6 +194,7 @@ def _settle(
         lock_repositories(connection, keys, [each.did for each in due])
         rows = connection.execute(load_queries()["resynced_states"], {"actors": [each.actor for each in due]})
         held = {actor: _Held(*row) for actor, *row in rows}
+        due = [each for each in due if each.actor in held]  # a person may have taken some off
         gone = [each for each in due if _is_gone(held[each.actor], unplaced.get(each.actor), began_at)]
         left = {each: _why_left(each, held[each.actor], unplaced.get(each.actor)) for each in due if each not in gone}
         settled = [each for each, why in left.items() if why is None]
