@@ -1,29 +1,40 @@
 """Search for posts: bytes a post of its table and indexes, posts indexed a second, and how long searches take.
 
     python -m bench.search --posts 1000000
+    python -m bench.search --posts 10000000 --home /var/tmp/search # keeps the database
+    python -m bench.search --posts 10000000 --home /var/tmp/search --cold  # as root, on Linux
 
-Posts have words by Zipf's law out of a vocabulary, over five years, of many authors. Timed is what the database
-does for a page of 25; hydrating the page is the same for every list and not part of it.
+Posts have words by Zipf's law out of a vocabulary, over five years up to now, of many authors; a third of them have
+counts. Timed is what the database does for a page of 25; hydrating the page is the same for every list and not part of
+it. With a database in its home it only searches. With `--cold` the server starts anew and the machine's page cache is
+dropped before the searches of each kind.
 """
 
 import argparse
 import multiprocessing
+import os
 import resource
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Self
 
 import numpy as np
 import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from bench.temporary_warehouse import empty_database, temporary_server
+from bench.stage_cost import own_cpu_seconds
+from zeppelin_api.hydration.search import TOP_CANDIDATES
 from zeppelin_pipeline.aggregates.counts import recompute
 from zeppelin_pipeline.atproto import dag_cbor
+from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.key_ranges import range_names
 from zeppelin_pipeline.warehouse.migrations import migrate
@@ -36,7 +47,11 @@ WORDS_A_POST: Final = 14
 POSTS_AN_AUTHOR: Final = 100
 YEARS: Final = 5
 PAGE: Final = 25
-_START: Final = datetime(2021, 1, 1, tzinfo=UTC)
+#: Of so many posts one has counts: likes of it by Zipf's law.
+POSTS_A_COUNTED: Final = 3
+#: Of the API's connections (see zeppelin_api/db.py).
+_API_SETTINGS: Final = ("SET jit = off", "SET plan_cache_mode = force_generic_plan")
+_NOW: Final = datetime.now(UTC)
 _LANGUAGES: Final = ("en", "en", "en", "ja", "pt", "de")
 
 
@@ -46,14 +61,20 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=1_000_000)
     parser.add_argument("--processes", type=int, default=2, help="that index side by side")
     parser.add_argument("--searches", type=int, default=100, help="of each kind")
-    arguments = parser.parse_args()
-    dice = np.random.default_rng(1)
-    with temporary_server() as server, empty_database(server) as url:
-        migrate(url)
-        with psycopg.connect(url, autocommit=True) as connection:
-            _fill(connection, arguments.posts, dice)
-            _index(connection, url, arguments.posts, arguments.processes)
-            _search(connection, arguments.posts, arguments.searches, dice)
+    parser.add_argument("--home", type=Path, help="a folder for the database that stays; else a temporary")
+    parser.add_argument("--cold", action="store_true", help="nothing is in memory before the searches of each kind")
+    given = parser.parse_args()
+    with ExitStack() as stack:
+        home = given.home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zeppelin-bench-")))
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o755)  # as root the server runs under another account
+        server = stack.enter_context(EmbeddedPostgres(home / "postgres"))
+        url = server.create_database("search")
+        if migrate(url):
+            with psycopg.connect(url, autocommit=True) as connection:
+                _fill(connection, given.posts, np.random.default_rng(1))
+                _index(connection, url, given.posts, given.processes)
+        _search(server, given.posts, given.searches, is_cold=given.cold)
 
 
 def _word(number: int) -> str:
@@ -70,7 +91,13 @@ def _posts(actors: Sequence[int], posts: int, dice: np.random.Generator) -> Iter
     for number in range(posts):
         words = " ".join(map(_word, _ranks(dice, WORDS_A_POST)))
         record = {"$type": "app.bsky.feed.post", "text": words, "langs": [_LANGUAGES[number % len(_LANGUAGES)]]}
-        yield actors[int(dice.integers(len(actors)))], number, _START + number * step, 0, dag_cbor.encode(record)
+        yield (
+            actors[int(dice.integers(len(actors)))],
+            number,
+            _NOW - (posts - number) * step,
+            0,
+            dag_cbor.encode(record),
+        )
 
 
 def _did(number: int) -> str:
@@ -90,6 +117,14 @@ def _fill(connection: Connection[TupleRow], posts: int, dice: np.random.Generato
                 copy.write_row(row)
     connection.execute("CREATE UNIQUE INDEX post_key ON post (actor_id, rkey)")
     connection.execute("ANALYZE post")
+    connection.execute(
+        """INSERT INTO post_counts (actor_id, rkey, likes, reposts, replies, quotes)
+        SELECT actor_id, rkey, likes, likes / 8, likes / 6, likes / 30
+        FROM (SELECT actor_id, rkey, (1 / (1 - random()))::integer AS likes FROM post WHERE rkey %% %s = 0) AS counted
+        ORDER BY actor_id, rkey""",
+        [POSTS_A_COUNTED],
+    )
+    connection.execute("VACUUM ANALYZE post_counts")
 
 
 def _index(connection: Connection[TupleRow], url: str, posts: int, processes: int) -> None:
@@ -101,7 +136,8 @@ def _index(connection: Connection[TupleRow], url: str, posts: int, processes: in
     print(f"indexed {posts:,} posts in {seconds:.1f} s: {posts / seconds:,.0f} a second, {processes} processes")
     print(f"CPU of the clients: {_cpu_seconds() - used:.1f} s, busy {seconds_of_ranges:.1f} s")
     connection.execute("VACUUM ANALYZE post_search")
-    for name in ("post_search", "post_search_pkey", "post_search_latest", "post_search_terms"):
+    indexes = ("pkey", "latest", "terms")
+    for name in ("post_search", *(f"post_search_{index}" for index in indexes)):
         row = connection.execute("SELECT pg_relation_size(to_regclass(%s))", (name,)).fetchone()
         print(f"{name:<20} {(row[0] if row else 0) / posts:7.1f} bytes a post")
     row = connection.execute("SELECT pg_total_relation_size('post_search')").fetchone()
@@ -118,12 +154,30 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
-def _search(connection: Connection[TupleRow], posts: int, searches: int, dice: np.random.Generator) -> None:
+def _search(server: EmbeddedPostgres, posts: int, searches: int, *, is_cold: bool) -> None:
+    print(f"{'search':<20} {'':<7} {'p50':>8} {'p99':>8} ms {'read':>8} {'touched':>8} blocks a search {'CPU':>8} ms")
+    for query in ("latest", "top"):
+        for kind, terms in _kinds(posts, np.random.default_rng(1)).items():
+            if is_cold:
+                _forget_pages(server)
+            with psycopg.connect(server.url("search"), autocommit=True) as connection:
+                for setting in _API_SETTINGS:
+                    connection.execute(setting)
+                _timed(connection, query, ["w:of no post"])  # a connection of the pool has been used before
+                before = _Spent.of(connection)
+                median, last = _milliseconds([_timed(connection, query, terms()) for _ in range(searches)])
+                spent = _Spent.of(connection)
+            read, touched = (spent.read - before.read) / searches, (spent.touched - before.touched) / searches
+            cpu = (spent.cpu_seconds - before.cpu_seconds) / searches * 1000
+            print(f"{kind:<20} {query:<7} {median:>8.1f} {last:>8.1f} {read:>11.0f} {touched:>8.0f} {cpu:>24.1f}")
+
+
+def _kinds(posts: int, dice: np.random.Generator) -> dict[str, Callable[[], list[str]]]:
     def of(low: int, high: int) -> Callable[[], str]:
         return lambda: f"w:{_word(int(dice.integers(low, high)))}"
 
     common, middle, rare = of(1, 20), of(100, 2_000), of(20_000, VOCABULARY)
-    kinds: dict[str, Callable[[], list[str]]] = {
+    return {
         "common word": lambda: [common()],
         "middling word": lambda: [middle()],
         "rare word": lambda: [rare()],
@@ -133,11 +187,39 @@ def _search(connection: Connection[TupleRow], posts: int, searches: int, dice: n
         "word in a language": lambda: [middle(), "l:de"],
         "word by an author": lambda: [common(), f"a:{_did(int(dice.integers(max(1, posts // POSTS_AN_AUTHOR))))}"],
     }
-    print(f"{'search':<22} {'latest p50':>11} {'p99':>8} {'top p50':>11} {'p99':>8}  ms")
-    for kind, terms in kinds.items():
-        latest = _milliseconds([_timed(connection, "search_latest_posts", terms()) for _ in range(searches)])
-        top = _milliseconds([_timed(connection, "search_top_posts", terms()) for _ in range(searches)])
-        print(f"{kind:<22} {latest[0]:>11.1f} {latest[1]:>8.1f} {top[0]:>11.1f} {top[1]:>8.1f}")
+
+
+def _forget_pages(server: EmbeddedPostgres) -> None:
+    server.stop()
+    os.sync()
+    Path("/proc/sys/vm/drop_caches").write_text("3\n", encoding="ascii")
+    server.start()
+
+
+@dataclass(frozen=True, slots=True)
+class _Spent:
+    """What searches cost since the server's counters began.
+
+    Attributes:
+        read: blocks that were not in the server's own memory.
+        touched: blocks, each as often as it was.
+        cpu_seconds: of the process that serves the connection.
+    """
+
+    read: int
+    touched: int
+    cpu_seconds: float
+
+    @classmethod
+    def of(cls, connection: Connection[TupleRow]) -> Self:
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        row = connection.execute(
+            """SELECT sum(heap_blks_read + idx_blks_read)::bigint,
+                sum(heap_blks_read + idx_blks_read + heap_blks_hit + idx_blks_hit)::bigint
+            FROM pg_statio_user_tables WHERE relname IN ('post_search', 'post_counts')"""
+        ).fetchone()
+        read, touched = row or (0, 0)
+        return cls(read, touched, own_cpu_seconds(connection.info.backend_pid))
 
 
 def _timed(connection: Connection[TupleRow], query: str, terms: list[str]) -> float:
@@ -149,13 +231,14 @@ def _timed(connection: Connection[TupleRow], query: str, terms: list[str]) -> fl
         "before_at": datetime.max.replace(tzinfo=UTC),
         "before_rkey": high,
         "before_actor": high,
-        "candidates": 1000,
+        "candidates": TOP_CANDIDATES,
         "before_score": high,
         "before_tie": high,
         "limit": PAGE + 1,
     }
     started = time.monotonic()
-    connection.execute(load_queries()[query], parameters, prepare=False, binary=True).fetchall()
+    text = load_queries()[f"search_{query}_posts"]
+    connection.execute(text, parameters, prepare=False, binary=True).fetchall()
     return time.monotonic() - started
 
 
