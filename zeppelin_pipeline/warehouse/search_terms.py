@@ -4,7 +4,6 @@ A term is a text that says what it is of (`w:` a word, `a:` the author, and so o
 that whoever reads them has to look whether the texts match: with the same functions, over the record itself.
 """
 
-import re
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
@@ -12,12 +11,17 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import regex
+
 #: Letters of scripts that put no spaces between words: Thai to Khmer, kana, ideographs, and their extensions.
 _UNSPACED: Final = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
 )
-_RUNS: Final = re.compile(rf"[{_UNSPACED}]+|[^\W_{_UNSPACED}]+(?:['\u2019][^\W_{_UNSPACED}]+)*")
-_IS_UNSPACED: Final = re.compile(rf"[{_UNSPACED}]").match
+#: What no word has: the scripts above, and what makes a picture of the sign before it.
+_NO_PART: Final = rf"\W_{_UNSPACED}\ufe00-\ufe0f\u20e3"
+#: A word begins with no combining mark, but has them: the vowels of Devanagari, the points of Arabic.
+_RUNS: Final = regex.compile(rf"[{_UNSPACED}]+|[^{_NO_PART}\p{{M}}][^{_NO_PART}]*(?:['\u2019][^{_NO_PART}]+)*")
+_IS_UNSPACED: Final = regex.compile(rf"[{_UNSPACED}]").match
 #: A post names no more terms than that; its text has 3,000 bytes at most.
 _MAX_TERMS: Final = 1000
 #: Names are found by the beginnings of their words, up to so many letters.

@@ -9,9 +9,9 @@ import pytest
 
 from tests.fakes.live_messages import NOW_MICROS, LiveAccount, frame_of, key_of, record_of
 from zeppelin_pipeline.firehose import unknown_keys
-from zeppelin_pipeline.firehose.batches import unsigned_rows
 from zeppelin_pipeline.firehose.events import table_of
 from zeppelin_pipeline.firehose.unknown_keys import settle_signatures
+from zeppelin_pipeline.firehose.unsigned import unsigned_rows
 from zeppelin_pipeline.firehose.verify_frames import verify_frames
 from zeppelin_pipeline.identity.resolver import DidResolver
 

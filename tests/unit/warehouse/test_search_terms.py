@@ -1,5 +1,7 @@
 """Texts to the terms by which they are found."""
 
+import unicodedata
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +22,16 @@ def test_words_have_no_case_and_no_width():
 
 def test_scripts_without_spaces_are_cut_into_pairs():
     assert words_of("I ♥ 東京都 and 猫") == ["i", "東京", "京都", "and", "猫"]
+
+
+def test_words_keep_their_combining_marks_and_pictures_are_no_words():
+    assert words_of("\u0939\u093f\u0928\u094d\u0926\u0940 \u092e\u0947\u0902") == [
+        "\u0939\u093f\u0928\u094d\u0926\u0940",
+        "\u092e\u0947\u0902",
+    ]
+    pointed = unicodedata.normalize("NFKC", "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f")
+    assert words_of(pointed) == [pointed]
+    assert words_of("ok \u2764\ufe0f 1\ufe0f\u20e3 don't \u0301") == ["ok", "1", "don't"]
 
 
 def test_a_post_is_found_by_all_that_it_says_and_names():
