@@ -653,7 +653,7 @@ BEGIN
     END IF;
     FOREACH lowest IN ARRAY begins || '-infinity'::timestamptz LOOP
         lowest := greatest(lowest, since);
-        periods := CASE WHEN least(below, before_at) - lowest < interval '10 years' AND lowest < tomorrow
+        periods := CASE WHEN least(below, before_at) < lowest + interval '10 years' AND lowest < tomorrow
             THEN search_periods(lowest, least(below, before_at)) END;
         RETURN QUERY EXECUTE '
             SELECT actor_id, rkey, sort_at
