@@ -15,7 +15,7 @@ from zeppelin_pipeline.warehouse.indexes import build_indexes, declared_indexes,
 from zeppelin_pipeline.warehouse.load import load_shard
 
 #: How often; each costs a start of Python.
-KILLS = int(os.environ.get("INDEX_KILLS", "3"))
+KILLS = int(os.environ.get("ZEPPELIN_TEST_KILLS", "3"))
 DEFINITIONS = "SELECT indexname, indexdef, indisvalid FROM pg_indexes JOIN pg_index ON indexrelid = indexname::regclass"
 
 
