@@ -34,8 +34,6 @@ from zeppelin_pipeline.repos.pack import ABSENT, FAILED, FETCHED, PackRow, PackW
 #: Called with repositories done, repositories to do, and CAR bytes so far.
 Progress: TypeAlias = Callable[[int, int, int], None]
 
-_GET_REPO: Final = "/xrpc/com.atproto.sync.getRepo"
-_PUBLISHED_FAULTS: Final = ("commit-", "mst-", "cbor-")
 _LEAST_WORKERS: Final = 4
 
 
@@ -126,7 +124,8 @@ class _Run:
         self.pack = PackWriter(fetch.lake, fetch.shard, settings.pack)
         self.counts = OutcomeCounts()
         self._held = held
-        self._breakers: dict[Host, HostBreaker] = {}
+        make_breaker = partial(HostBreaker, settings.breaker_failures, settings.breaker_seconds)
+        self._breakers: defaultdict[Host, HostBreaker] = defaultdict(make_breaker)
         self._clients = fetch.clients
         self._resolver = fetch.resolver
         self._settings = settings
@@ -168,9 +167,8 @@ class _Run:
 
     async def _do(self, row: ManifestRow, *, is_followed: bool = False) -> None:
         """Fetches one repository and stores what came of it; an account that has moved is followed, once."""
-        with Download(
-            row, self._clients.client(row.host), self._breaker(row.host), self._settings, self._threads
-        ) as download:
+        client, breaker = self._clients.client(row.host), self._breakers[row.host]
+        with Download(row, client, breaker, self._settings, self._threads) as download:
             outcome = await self._outcome(row, download)
             home = row.host if is_followed or outcome.state != ABSENT else await self._home(row)
             if home == row.host:
@@ -182,12 +180,6 @@ class _Run:
         if outcome.state != FAILED or outcome.did not in self._held:
             await self._threads.run(len(outcome.car or b""), partial(self.pack.add, outcome))
         self.counts.add(outcome)
-
-    def _breaker(self, host: Host) -> HostBreaker:
-        """The host's own, kept for the run."""
-        if host not in self._breakers:
-            self._breakers[host] = HostBreaker(self._settings.breaker_failures, self._settings.breaker_seconds)
-        return self._breakers[host]
 
     async def _home(self, row: ManifestRow) -> Host:
         """The host that speaks for an account: its document's. Where nobody can tell, the one that was asked."""
