@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from zeppelin_pipeline.atproto.cid import cid_of
 from zeppelin_pipeline.atproto.mst import key_height
-from zeppelin_pipeline.atproto.mst.node import encode_entry, frame_node
+from zeppelin_pipeline.atproto.mst.node import encode_entry, encode_node
 
 Entry = tuple[bytes, bytes]
 """Key and the CID of its record."""
@@ -50,16 +50,12 @@ class Node:
     def _encode(self) -> bytes:
         right = (child.cid if child else None for child in self.children[1:])
         left = self.children[0].cid if self.children[0] else None
-        before = (b"", *self.keys)
-        pieces = [
-            _entry(previous, key, value, after)
-            for previous, (key, value), after in zip(before, self.entries, right, strict=False)
-        ]
-        return frame_node(left, pieces)
+        entries = [(key, value, after) for (key, value), after in zip(self.entries, right, strict=True)]
+        return encode_node(left, entries, _remembered_entry)
 
 
 #: A commit changes few entries of the nodes that it makes anew.
-_entry = lru_cache(maxsize=1 << 18)(encode_entry)
+_remembered_entry = lru_cache(maxsize=1 << 18)(encode_entry)
 
 
 class Tree:

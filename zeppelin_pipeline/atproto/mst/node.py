@@ -4,7 +4,7 @@ A node is canonical DAG-CBOR `{"e": [{"k", "p", "t", "v"}, …], "l"}`: `l` the 
 entry `p` bytes shared with the key before, `k` the rest of the key, `v` the record, `t` the subtree right of it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -15,6 +15,9 @@ from zeppelin_pipeline.errors import InvalidDataError
 
 Entry = tuple[bytes, bytes]
 """A key and the CID of its record."""
+
+EncodeEntry = Callable[[bytes, bytes, bytes, bytes | None], bytes]
+"""Writes an entry, as `encode_entry` does."""
 
 GetBlock = Callable[[bytes], bytes | memoryview | None]
 """Gives the block of a CID, null when there is none. The tree's code trusts that the block has the hash that its
@@ -150,16 +153,6 @@ def _read_entries(raw_entries: Any, layer: int) -> tuple[list[Entry], list[bytes
     return entries, rights if has_rights else []
 
 
-def encode_node(left: bytes | None, entries: Iterable[tuple[bytes, bytes, bytes | None]]) -> bytes:
-    """Write a node from (key, record CID, right subtree) triples, ascending."""
-    pieces: list[bytes] = []
-    previous = b""
-    for key, cid, right in entries:
-        pieces.append(encode_entry(previous, key, cid, right))
-        previous = key
-    return frame_node(left, pieces)
-
-
 def encode_entry(previous: bytes, key: bytes, cid: bytes, right: bytes | None) -> bytes:
     """Write one entry of a node; `previous` is the key before it, empty for the first.
 
@@ -182,10 +175,17 @@ def encode_entry(previous: bytes, key: bytes, cid: bytes, right: bytes | None) -
     return b"".join(pieces)
 
 
-def frame_node(left: bytes | None, entries: Sequence[bytes]) -> bytes:
-    """Write a node from its encoded entries."""
+def encode_node(
+    left: bytes | None, entries: Iterable[tuple[bytes, bytes, bytes | None]], write: EncodeEntry = encode_entry
+) -> bytes:
+    """Write a node from (key, record CID, right subtree) triples, ascending; `write` may remember entries."""
+    pieces: list[bytes] = []
+    previous = b""
+    for key, cid, right in entries:
+        pieces.append(write(previous, key, cid, right))
+        previous = key
     tail = _NULL if left is None else _LINK_HEAD + left
-    return b"".join((b"\xa2\x61e", _header(0x80, len(entries)), *entries, b"\x61l", tail))
+    return b"".join((b"\xa2\x61e", _header(0x80, len(pieces)), *pieces, b"\x61l", tail))
 
 
 def _header(major: int, argument: int) -> bytes:
