@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
 
 from zeppelin_api.errors import ApiError, invalid_request
-from zeppelin_api.times import from_micros, to_micros
+from zeppelin_pipeline.atproto.datetimes import micros_of, time_of
 
 _KEYS: Final = struct.Struct(">qqq")
 _MAX_INT64: Final = (1 << 63) - 1
@@ -36,7 +36,7 @@ class Position:
 
     def encode(self) -> str:
         """The cursor that continues after this position."""
-        return base64.urlsafe_b64encode(_KEYS.pack(to_micros(self.at), self.rkey, self.last)).decode()
+        return base64.urlsafe_b64encode(_KEYS.pack(micros_of(self.at), self.rkey, self.last)).decode()
 
 
 #: Before every row: lists run from the newest to the oldest.
@@ -75,7 +75,7 @@ def decode_cursor(cursor: str | None) -> Position:
         return START
     try:
         micros, rkey, last = _KEYS.unpack(base64.b64decode(cursor, altchars=b"-_", validate=True))
-        return Position(from_micros(micros), rkey, last)
+        return Position(time_of(micros), rkey, last)
     except (binascii.Error, struct.error, OverflowError, ValueError) as error:
         raise _malformed() from error
 

@@ -1,27 +1,11 @@
 """Times between records, the warehouse, cursors and answers."""
 
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
+from zeppelin_pipeline.atproto.datetimes import time_of
 from zeppelin_pipeline.atproto.syntax import parse_datetime
 from zeppelin_pipeline.errors import InvalidDataError
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND: Final = timedelta(microseconds=1)
-
-
-def to_micros(at: datetime) -> int:
-    """Microseconds since the epoch."""
-    return (at - _EPOCH) // _MICROSECOND
-
-
-def from_micros(micros: int) -> datetime:
-    """The time so many microseconds after the epoch.
-
-    Raises:
-        OverflowError: it lies outside of the years 1 to 9999.
-    """
-    return _EPOCH + timedelta(microseconds=micros)
 
 
 def read_time(value: Any) -> datetime | None:
@@ -29,7 +13,7 @@ def read_time(value: Any) -> datetime | None:
     if not isinstance(value, str):
         return None
     try:
-        return from_micros(parse_datetime(value))
+        return time_of(parse_datetime(value))
     except InvalidDataError:
         return None
 

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from zeppelin_api.hydration.keys import LIST, LIST_BLOCK, LIST_ITEM, uri_of
-from zeppelin_api.times import to_micros
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX, cid_to_text
+from zeppelin_pipeline.atproto.datetimes import micros_of
 from zeppelin_pipeline.atproto.syntax import format_datetime
 
 
@@ -62,4 +62,4 @@ def encode_list_block(list_did: str, list_rkey: str, created_at: datetime) -> by
 
 
 def _record(collection: str, subject: Any, created_at: datetime) -> dict[str, Any]:
-    return {"$type": collection, "subject": subject, "createdAt": format_datetime(to_micros(created_at))}
+    return {"$type": collection, "subject": subject, "createdAt": format_datetime(micros_of(created_at))}

@@ -8,7 +8,7 @@ from zeppelin_api.db import Session
 from zeppelin_api.hydration.keys import PostKey, RecordKey
 from zeppelin_api.hydration.state import Account, Post
 from zeppelin_api.pagination import START, Page, Position, end_of_page
-from zeppelin_api.times import from_micros, to_micros
+from zeppelin_pipeline.atproto.datetimes import micros_of, time_of
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 from zeppelin_pipeline.warehouse.search_terms import (
     MAX_PREFIX,
@@ -165,12 +165,12 @@ async def find_names(
         "search_names" if numbers else "most_ranked_names",
         collection=collection,
         terms=numbers[:_MAX_NUMBERS],
-        before_rank=to_micros(start.at),
+        before_rank=micros_of(start.at),
         before_actor=start.last,
         before_rkey=start.rkey,
         limit=limit + 1,
     )
     return Page(
         [RecordKey(row.actor_id, collection, row.rkey) for row in rows[:limit]],
-        end_of_page(rows, limit, lambda row: Position(from_micros(row.rank), row.rkey, row.actor_id)),
+        end_of_page(rows, limit, lambda row: Position(time_of(row.rank), row.rkey, row.actor_id)),
     )

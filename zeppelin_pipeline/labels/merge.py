@@ -3,19 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from zeppelin_pipeline.atproto.datetimes import time_of
 from zeppelin_pipeline.atproto.labels import Label
 from zeppelin_pipeline.firehose.cursors import HeldStream, advance
 from zeppelin_pipeline.labels.messages import LabelBatch, RefusedLabel
 from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.queries import load_queries
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LabelKey(NamedTuple):
@@ -133,8 +131,8 @@ def _write(connection: Connection[TupleRow], labeler: int, standing: dict[LabelK
         {
             "labeler": labeler,
             **_columns(standing),
-            "created_at": [_time(label.created_micros) for label in labels],
-            "expires_at": [None if label.expires_micros is None else _time(label.expires_micros) for label in labels],
+            "created_at": [time_of(label.created_micros) for label in labels],
+            "expires_at": [None if label.expires_micros is None else time_of(label.expires_micros) for label in labels],
             "negated": [label.is_negated for label in labels],
             "raws": [label.encode() for label in labels],
         },
@@ -174,7 +172,3 @@ def _set_aside(
             "raws": [each.raw for each in refused],
         },
     )
-
-
-def _time(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)

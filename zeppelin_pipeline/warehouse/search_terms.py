@@ -7,11 +7,13 @@ that whoever reads them has to look whether the texts match: with the same funct
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import regex
+
+from zeppelin_pipeline.atproto.datetimes import micros_of
 
 #: Letters of scripts that put no spaces between words: Thai to Khmer, kana, ideographs, and their extensions.
 _UNSPACED: Final = (
@@ -26,7 +28,7 @@ _IS_UNSPACED: Final = regex.compile(rf"[{_UNSPACED}]").match
 _MAX_TERMS: Final = 1000
 #: Names are found by the beginnings of their words, up to so many letters.
 MAX_PREFIX: Final = 8
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MICROS: Final = 86_400_000_000
 _COMMON_SUFFIX: Final = ".bsky.social"
 
 
@@ -57,7 +59,7 @@ def period_numbers(sort_at: datetime) -> list[int]:
 
     The function `search_periods` of the warehouse gives the same of times that are searched.
     """
-    day = (sort_at - _EPOCH).days
+    day = micros_of(sort_at) // _DAY_MICROS
     return [day, (day >> 5) + (1 << 24)]
 
 
