@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import tempfile
 import time
@@ -31,6 +30,7 @@ from zeppelin_pipeline.devnet.repositories import make_repository_maker
 from zeppelin_pipeline.devnet.serving import LoopbackServer, listening_socket, make_server, socket_url
 from zeppelin_pipeline.devnet.state import NetworkState
 from zeppelin_pipeline.devnet.store import RepositoryStore
+from zeppelin_pipeline.signals import set_on_signals
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +179,13 @@ async def run_devnet(
         description: where to write its URLs as JSON, once it serves; removed at the end.
         tell: is told the URLs, a line each.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    until = set_on_signals()
     async with Devnet(config) as devnet:
         if description is not None:
             _write_description(description, devnet)
         if tell is not None:
             tell("\n".join(devnet.urls.lines()))
-        await stop.wait()
+        await until.wait()
     if description is not None:
         _remove_description(description)
 

@@ -15,7 +15,7 @@ from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.firehose.stream import ENDPOINT
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.settings import Settings
-from zeppelin_pipeline.stack.signals import set_on_signals
+from zeppelin_pipeline.signals import set_on_signals
 from zeppelin_pipeline.warehouse.connection import connect
 
 NOW: Final = "now"

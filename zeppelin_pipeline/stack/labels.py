@@ -8,7 +8,7 @@ from zeppelin_pipeline.deployment.labels import Labels
 from zeppelin_pipeline.deployment.network import Network
 from zeppelin_pipeline.labels.service import LabelReport, LabelSettings, follow_labelers
 from zeppelin_pipeline.settings import Settings
-from zeppelin_pipeline.stack.signals import set_on_signals
+from zeppelin_pipeline.signals import set_on_signals
 
 
 def run_labels(settings: Settings, console: Console) -> None:

@@ -1,4 +1,4 @@
-"""When the commands that follow a stream end."""
+"""When a command that goes on until somebody ends it ends."""
 
 import asyncio
 import signal
