@@ -13,7 +13,6 @@ import os
 import random
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -28,6 +27,7 @@ from bench.chaos_checks import cursor_of, differences, lost_behind_cursor, unset
 from bench.chaos_faults import FAULT_SECONDS, Dice, faulty_network
 from bench.chaos_programs import KeptProgram, Victim, kill_times, living_child, tally, victims_of
 from bench.chaos_stages import STAGES, Stages, stage_settings
+from bench.temporary_warehouse import bench_home
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.settings import Settings
@@ -362,9 +362,7 @@ def main() -> None:
         kill_period_seconds=given.kill_seconds,
     )
     with terminating_as_interrupt(), ExitStack() as stack:
-        home = given.home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zeppelin-chaos-")))
-        home.mkdir(parents=True, exist_ok=True)
-        home.chmod(0o755)  # as root the server runs under another account
+        home = stack.enter_context(bench_home(given.home))
         server = stack.enter_context(EmbeddedPostgres(home / "postgres"))
         chaos = stack.enter_context(chaos_over(settings, server, home))
         chaos.run()

@@ -14,11 +14,9 @@ import argparse
 import multiprocessing
 import os
 import resource
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,6 +29,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from bench.stage_cost import own_cpu_seconds
+from bench.temporary_warehouse import temporary_server
+from zeppelin_api.db import SERVER_SETTINGS
 from zeppelin_api.hydration.search import TOP_CANDIDATES
 from zeppelin_pipeline.aggregates.counts import recompute
 from zeppelin_pipeline.atproto import dag_cbor
@@ -49,8 +49,8 @@ YEARS: Final = 5
 PAGE: Final = 25
 #: Of so many posts one has counts: likes of it by Zipf's law.
 POSTS_A_COUNTED: Final = 3
-#: Of the API's connections (see zeppelin_api/db.py).
-_API_SETTINGS: Final = ("SET jit = off", "SET plan_cache_mode = force_generic_plan")
+#: Of the API's connections.
+_OPTIONS: Final = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
 _NOW: Final = datetime.now(UTC)
 _LANGUAGES: Final = ("en", "en", "en", "ja", "pt", "de")
 
@@ -64,11 +64,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="a folder for the database that stays; else a temporary")
     parser.add_argument("--cold", action="store_true", help="nothing is in memory before the searches of each kind")
     given = parser.parse_args()
-    with ExitStack() as stack:
-        home = given.home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="zeppelin-bench-")))
-        home.mkdir(parents=True, exist_ok=True)
-        home.chmod(0o755)  # as root the server runs under another account
-        server = stack.enter_context(EmbeddedPostgres(home / "postgres"))
+    with temporary_server(kept=given.home) as server:
         url = server.create_database("search")
         if migrate(url):
             with psycopg.connect(url, autocommit=True) as connection:
@@ -160,9 +156,7 @@ def _search(server: EmbeddedPostgres, posts: int, searches: int, *, is_cold: boo
         for kind, terms in _kinds(posts, np.random.default_rng(1)).items():
             if is_cold:
                 _forget_pages(server)
-            with psycopg.connect(server.url("search"), autocommit=True) as connection:
-                for setting in _API_SETTINGS:
-                    connection.execute(setting)
+            with psycopg.connect(server.url("search"), autocommit=True, options=_OPTIONS) as connection:
                 _timed(connection, query, ["w:of no post"])  # a connection of the pool has been used before
                 before = _Spent.of(connection)
                 median, last = _milliseconds([_timed(connection, query, terms()) for _ in range(searches)])

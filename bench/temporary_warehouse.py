@@ -4,7 +4,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,19 +17,31 @@ from zeppelin_pipeline.warehouse.migrations import migrate
 
 
 @contextmanager
-def temporary_server(settings: Mapping[str, str] = SERVER_SETTINGS) -> Generator[EmbeddedPostgres]:
-    """A server with the settings of the stack, all durability on, removed at the end, which SIGTERM brings as well.
+def bench_home(kept: Path | None = None) -> Generator[Path]:
+    """A folder for a bench's server and files: the one that is given, which stays, or one that is removed at the end.
 
-    Its folder is open to all users: as root the server runs under another account.
+    It is open to all users: as root the server runs under another account.
+    """
+    with nullcontext(kept) if kept else tempfile.TemporaryDirectory(prefix="zeppelin-bench-") as folder:
+        home = Path(folder)
+        home.mkdir(parents=True, exist_ok=True)
+        home.chmod(0o755)
+        yield home
+
+
+@contextmanager
+def temporary_server(
+    settings: Mapping[str, str] = SERVER_SETTINGS, kept: Path | None = None
+) -> Generator[EmbeddedPostgres]:
+    """A server with the settings of the stack, all durability on, stopped at the end, which SIGTERM brings as well.
 
     Args:
         settings: in the place of those that the stack has by default.
+        kept: as of `bench_home`; without it all is removed.
     """
     signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(128 + signal.SIGTERM))
-    with tempfile.TemporaryDirectory(prefix="zeppelin-bench-") as folder:
-        Path(folder).chmod(0o755)
-        with EmbeddedPostgres(Path(folder) / "postgres", settings=settings) as server:
-            yield server
+    with bench_home(kept) as home, EmbeddedPostgres(home / "postgres", settings=settings) as server:
+        yield server
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from zeppelin_api.settings import ApiSettings
 from zeppelin_api.statements import LITERALS, PLANNED_ANEW, statement
 from zeppelin_pipeline.warehouse.keys import KeySpace
 
-_SERVER_SETTINGS: Final = {
+SERVER_SETTINGS: Final = {
     "timezone": "UTC",
     "default_transaction_read_only": "on",
     "application_name": "zeppelin-api",
@@ -117,7 +117,7 @@ class Database:
             reset=_leave_as_it_is,
             timeout=self._settings.pool_timeout_seconds,
             connection_class=self._connection_class,
-            server_settings={**_SERVER_SETTINGS, "statement_timeout": timeout},
+            server_settings={**SERVER_SETTINGS, "statement_timeout": timeout},
         )
         return self
 
