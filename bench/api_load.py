@@ -1,11 +1,12 @@
 """Half of what the API can take, for long, with faults: `python -m bench.api_load [--minutes 20]`.
 
-A devnet's warehouse is asked about everything at half of the rate at which it saturates, while another process merges
-shards of other accounts and follows a relay, and while Postgres is restarted, and killed with -9, by turns. Each answer
-must be byte for byte the one that was given before all this began; of what searches the whole (which does change) the
-status alone is looked at. While Postgres is away, and a little after, 503 with Retry-After is right as well. Printed:
-wrong answers, needless refusals and ends of the writing process that no fault explains, which must be none (else the
-exit status is 1), answers by status, and latency from the moment when a request was due.
+A devnet's warehouse is asked about everything at half of the rate at which it saturates: first with nothing else going
+on, for the latency that the budget speaks of; then while another process merges shards of other accounts and follows a
+relay, and while Postgres is restarted, and killed with -9, by turns. Each answer must be byte for byte the one that was
+given before all this began; of what searches the whole (which does change) the status alone is looked at. While
+Postgres is away, and a little after, 503 with Retry-After is right as well. Printed: wrong answers, needless refusals
+and ends of the writing process that no fault explains, which must be none (else the exit status is 1), answers by
+status, latency from the moment when a request was due, and the service's memory.
 """
 
 import argparse
@@ -49,6 +50,8 @@ from zeppelin_pipeline.warehouse.connection import read_key_space
 
 CLIENTS: Final = 16
 SATURATION_SECONDS: Final = 10.0
+#: At half of that rate, before anything else goes on.
+CALM_SECONDS: Final = 30.0
 KEEP_SECONDS: Final = 0.5
 LONGEST_LINE: Final = 300
 #: Between two faults, about.
@@ -80,6 +83,12 @@ class Tally:
     faults: Counter[str] = field(default_factory=Counter[str])
     away_until: float = 0.0
 
+    @property
+    def latency(self) -> str:
+        """How long answers took."""
+        p50, p99, most = np.percentile(self.seconds, [50, 99, 100]) * 1000
+        return f"p50 {p50:.1f}, p99 {p99:.1f}, most {most:.1f} ms"
+
     def judge(self, path: str, expected: bytes | None, answer: Answer, due: float) -> None:
         """Count one answer."""
         self.statuses[answer.status] += 1
@@ -110,9 +119,13 @@ def main() -> int:
     ):
         pid = server.pid or 0
         with our_service(ground.url, pid, ACCEPT_PENDING_HANDLES="true") as service:
-            tally = uvloop.run(_run(options, server, service, ground, writer))
-    _print(tally, writer)
-    return 1 if tally.wrong or tally.refused or writer.endings else 0
+            calm, tally = uvloop.run(_run(options, server, service, ground, writer))
+            peak_bytes = service.peak_bytes()
+    for each, what in ((calm, "with nothing else going on"), (tally, "with faults and writing")):
+        _print(each, what)
+    print(f"the API's process: {peak_bytes / 2**20:,.0f} MiB at its highest")
+    _print_endings(writer)
+    return 1 if any(each.wrong or each.refused for each in (calm, tally)) or writer.endings else 0
 
 
 @contextmanager
@@ -139,14 +152,16 @@ def _writer(folder: Path, ground: Ground, options: argparse.Namespace) -> Genera
 
 async def _run(
     options: argparse.Namespace, server: EmbeddedPostgres, service: Service, ground: Ground, writer: KeptProgram
-) -> Tally:
+) -> tuple[Tally, Tally]:
+    """What came of the calm time, and of the one with faults."""
     expected = await _expected(service, ground)
     paths = list(expected)
     random.Random(options.seed).shuffle(paths)
     full = await load(service.url, paths, CLIENTS, SATURATION_SECONDS)
     rate = full.requests / full.wall_seconds / 2
     print(f"{len(paths):,} questions; saturated at {2 * rate:,.0f} a second; asked at {rate:,.0f}", flush=True)
-    tally = Tally()
+    calm, tally = Tally(), Tally()
+    await _ask(service, paths, expected, rate, CALM_SECONDS, calm)
     ended = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         group.create_task(_kept(writer, ended))
@@ -155,7 +170,7 @@ async def _run(
             await _ask(service, paths, expected, rate, options.minutes * 60, tally)
         finally:
             ended.set()
-    return tally
+    return calm, tally
 
 
 async def _expected(service: Service, ground: Ground) -> dict[str, bytes | None]:
@@ -242,16 +257,19 @@ async def _ask(
     await asyncio.gather(*(take() for _ in range(4 * CLIENTS)))
 
 
-def _print(tally: Tally, writer: KeptProgram) -> None:
-    p50, p99, most = np.percentile(tally.seconds, [50, 99, 100]) * 1000
+def _print(tally: Tally, what: str) -> None:
     total = sum(tally.statuses.values())
-    print(f"{total:,} answers: " + ", ".join(f"{count:,} of {status}" for status, count in tally.statuses.items()))
-    print("faults: " + ", ".join(f"{count} {name}" for name, count in tally.faults.items()))
-    print(f"latency: p50 {p50:.1f}, p99 {p99:.1f}, most {most:.1f} ms")
-    print(f"wrong answers: {tally.wrong.total()}; refused although Postgres was there: {tally.refused.total()}")
+    faults = ", ".join(f"{count} {name}" for name, count in tally.faults.items()) or "none"
+    print(f"{what}; faults: {faults}")
+    print(f"  {total:,} answers: " + ", ".join(f"{count:,} of {status}" for status, count in tally.statuses.items()))
+    print(f"  latency: {tally.latency}")
+    print(f"  wrong answers: {tally.wrong.total()}; refused although Postgres was there: {tally.refused.total()}")
+    for told, count in tally.refused.most_common() + tally.wrong.most_common(10):
+        print(f"    {count} x {told[:LONGEST_LINE]}")
+
+
+def _print_endings(writer: KeptProgram) -> None:
     print(f"writer: begun {writer.starts} times; ended by itself: {len(writer.endings)}")
-    for what, count in tally.refused.most_common() + tally.wrong.most_common(10):
-        print(f"  {count} x {what[:LONGEST_LINE]}")
     for ending in writer.endings:
         print(f"  {ending}")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.stage_cost import children_of, tree_cpu_seconds
+from bench.stage_cost import children_of, peak_bytes_of, tree_cpu_seconds
 from tests.conformance.appview import LIKE_OFFICIAL
 from zeppelin_pipeline.stack.child import Child, Program, answers
 from zeppelin_pipeline.stack.ports import free_port
@@ -44,6 +44,10 @@ class Service:
     def cpu_seconds(self) -> tuple[float, float]:
         """Used so far by its processes, and by the Postgres server."""
         return sum(map(tree_cpu_seconds, self.pids)), tree_cpu_seconds(self.server_pid)
+
+    def peak_bytes(self) -> int:
+        """Resident memory of the largest of its processes, at its highest so far."""
+        return max(peak_bytes_of(each) for pid in self.pids for each in (pid, *children_of(pid)))
 
 
 @contextmanager
