@@ -76,7 +76,8 @@ CREATE TABLE repo (
     reason     text,
     data_cid   bytea,                     -- root of the MST, 32 bytes of SHA-256
     commit     bytea,                     -- the signed commit block, from which did, rev and root can be proven again
-    told_at    timestamptz                -- null: no event did
+    told_at    timestamptz,               -- null: no event did
+    no_resync_before timestamptz          -- how much of its credit of fetches is used; null: nothing
 );
 
 -- [D] Live commits that do not follow on what is held of their repository: it was not fetched yet, or commits between are missing. Kept
@@ -478,7 +479,7 @@ CREATE TABLE resync (
     failures  integer NOT NULL DEFAULT 0,
     failure   text                        -- why it failed last
 );
-CREATE INDEX resync_due ON resync (due_at);
+CREATE INDEX resync_due ON resync (least(failures, 1), due_at);
 
 -- [D] Labels, verified, of every labeler: of each account, record or version of one, what a labeler said last. actor_id is the subject's
 -- account; collection and rkey are 0 where the label is about the account itself, cid is empty where it is about every version.

@@ -62,8 +62,9 @@ ON CONFLICT (relay, endpoint, reason) DO UPDATE SET
 -- Repositories to be fetched again; one that waits already waits on, but a deletion that was told is looked into at once. It was queued
 -- anew by that: a fetch that is under way may have seen too little.
 INSERT INTO resync AS r (actor_id, did, reason, due_at)
-SELECT actor_id, did, reason, now() + %(delay)s::interval
-FROM unnest(%(actors)s::bigint[], %(dids)s::text[], %(reasons)s::text[]) AS new (actor_id, did, reason) ORDER BY actor_id
+SELECT actor_id, new.did, new.reason, greatest(now() + %(delay)s::interval, repo.no_resync_before)
+FROM unnest(%(actors)s::bigint[], %(dids)s::text[], %(reasons)s::text[]) AS new (actor_id, did, reason)
+LEFT JOIN repo USING (actor_id) ORDER BY actor_id
 ON CONFLICT (actor_id) DO UPDATE SET
     (queued_at, reason, due_at) = (
         excluded.queued_at,
@@ -81,7 +82,7 @@ WHERE resync.actor_id = ANY(%(actors)s::bigint[]) AND resync.reason = 'account-d
 -- Of the repositories of a batch, those that live commits are ahead of. What is queued already is not queued anew, as their state tells
 -- whether a fetch saw enough: an account that writes all the time would never be settled.
 INSERT INTO resync (actor_id, did, reason, due_at)
-SELECT r.actor_id, a.did, 'desynchronized', now() + %(delay)s::interval
+SELECT r.actor_id, a.did, 'desynchronized', greatest(now() + %(delay)s::interval, r.no_resync_before)
 FROM repo r JOIN actor a ON a.id = r.actor_id
 WHERE r.actor_id = ANY(%(actors)s::bigint[]) AND r.state = 'desynchronized' ORDER BY r.actor_id
 ON CONFLICT (actor_id) DO NOTHING;
@@ -89,7 +90,7 @@ ON CONFLICT (actor_id) DO NOTHING;
 -- name: queue_reactivated
 -- Of accounts that were just said to be active, those of whose repositories nothing is held.
 INSERT INTO resync (actor_id, did, reason, due_at)
-SELECT r.actor_id, a.did, 'account-active', now() + %(delay)s::interval
+SELECT r.actor_id, a.did, 'account-active', greatest(now() + %(delay)s::interval, r.no_resync_before)
 FROM repo r JOIN actor a ON a.id = r.actor_id
 WHERE r.actor_id = ANY(%(actors)s::bigint[]) AND r.status = 'active' AND r.state <> 'synchronized'
 ORDER BY r.actor_id
@@ -121,7 +122,7 @@ DELETE FROM stream_segment WHERE relay = %(relay)s AND endpoint = %(endpoint)s A
 -- row by row, up to the outer limit.)
 SELECT actor_id, did, queued_at, failures
 FROM (
-    SELECT * FROM resync WHERE due_at <= now() AND (failures > 0) = %(has_failed)s ORDER BY due_at LIMIT 10 * %(limit)s::bigint
+    SELECT * FROM resync WHERE due_at <= now() AND least(failures, 1) = %(has_failed)s::integer ORDER BY due_at LIMIT 10 * %(limit)s::bigint
 ) AS due
 WHERE pg_try_advisory_lock(hashtext('resync'), hashint8(actor_id))
 LIMIT %(limit)s;
@@ -140,6 +141,12 @@ FROM resync q LEFT JOIN repo r USING (actor_id) WHERE q.actor_id = ANY(%(actors)
 DELETE FROM resync r USING unnest(%(actors)s::bigint[], %(queued_ats)s::timestamptz[]) AS ended (actor_id, queued_at)
 WHERE r.actor_id = ended.actor_id AND r.queued_at = ended.queued_at
 RETURNING r.actor_id;
+
+-- name: charge_resyncs
+-- What fetches cost, by their number and by records: an account has credit for some at once, and waits when it has used it up.
+UPDATE repo SET no_resync_before =
+    greatest(no_resync_before, now() - %(credit)s::interval) + %(fetch)s::interval + records * %(record)s::interval
+WHERE actor_id = ANY(%(actors)s::bigint[]);
 
 -- name: postpone_resyncs
 -- Repositories that could not be settled now.
@@ -168,7 +175,7 @@ INSERT INTO told SELECT unnest(%(actors)s::bigint[]) ON CONFLICT DO NOTHING;
 -- name: queue_untold
 -- Accounts that we show and that the relay does not list any more, of hosts of which it lists others: their deletion may be what was lost.
 INSERT INTO resync (actor_id, did, reason, due_at)
-SELECT r.actor_id, a.did, %(reason)s, now()
+SELECT r.actor_id, a.did, %(reason)s, greatest(now(), r.no_resync_before)
 FROM repo r JOIN actor a ON a.id = r.actor_id
 WHERE r.status = 'active' AND NOT EXISTS (SELECT FROM told t WHERE t.actor_id = r.actor_id)
     AND (r.host IS NULL OR r.host IN (SELECT h.host FROM told JOIN repo h USING (actor_id)))

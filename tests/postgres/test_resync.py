@@ -1,6 +1,7 @@
 """What is told of a repository while it is fetched again: the queue keeps what the fetch cannot have seen."""
 
 from collections.abc import AsyncGenerator, Callable
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from zeppelin_pipeline.firehose.application import queue_resyncs
 from zeppelin_pipeline.firehose.resync import LANES, Lane, ResyncResult, resync_round
 from zeppelin_pipeline.hosts.client import ClientSettings, HostClients
 from zeppelin_pipeline.hosts.limits import RetryPolicy
+from zeppelin_pipeline.warehouse.queries import load_queries
 
 RELAY = "https://relay.example.com"
 ONCE = ClientSettings(allow_private=True, retry=RetryPolicy(attempts=1))
@@ -35,6 +37,34 @@ class Queue:
 
     def clear(self) -> None:
         self._warehouse.connection.execute("DELETE FROM resync")
+
+    @property
+    def used_credit(self) -> float:
+        """Seconds of it."""
+        ((used,),) = self._warehouse.connection.execute(
+            "SELECT extract(epoch FROM max(no_resync_before) - now() + interval '2 hours')::float FROM repo"
+        ).fetchall()
+        return used
+
+    def use_credit(self, hours: float) -> None:
+        """One hour more than the two that there are leaves none for an hour."""
+        self._warehouse.connection.execute(
+            "UPDATE repo SET no_resync_before = now() - interval '2 hours' + %s", (timedelta(hours=hours),)
+        )
+
+    def pause_by(self, query: str) -> float:
+        """How many seconds it waits that is queued by a query."""
+        execute, actor = self._warehouse.connection.execute, self._warehouse.keys.actor_id(self.did)
+        self.clear()
+        execute(
+            "UPDATE repo SET state = 'desynchronized', status = 'active', host = NULL WHERE actor_id = %s", (actor,)
+        )
+        execute(load_queries()["create_told"])
+        execute("INSERT INTO told SELECT actor_id FROM repo WHERE actor_id <> %s", (actor,))
+        one = {"actors": [actor], "dids": [self.did], "reasons": ["gap"], "reason": "gap"}
+        execute(load_queries()[query], {**one, "delay": timedelta(seconds=2)})
+        ((pause,),) = execute("SELECT extract(epoch FROM due_at - now())::float FROM resync").fetchall()
+        return pause
 
     def remove_account(self) -> None:
         """The host knows it no more, but its document stays."""
@@ -175,3 +205,59 @@ async def test_a_round_in_which_nobody_answers_leaves_all(queue: Queue):
     queue.add("gap")
 
     assert (await queue.fetch(lane=Lane(has_failed=False, seconds=0.1))).left == {"not-fetched": 1}
+
+
+async def test_a_status_that_is_told_while_the_repository_is_fetched_outlives_what_its_host_had_said_before(
+    queue: Queue,
+):
+    queue.add("desynchronized")
+
+    await queue.fetch(lambda: queue.tell("deactivated"))
+
+    assert queue.state == ("synchronized", "deactivated")
+
+
+async def test_what_a_fetch_brought_that_had_begun_before_it_was_queued_anew_settles_nothing_later(queue: Queue):
+    """A status that changed meanwhile untold is seen by the next one only, which may fail."""
+    queue.add("desynchronized")
+    await queue.fetch(lambda: queue.add("gap"))
+    queue.break_host()
+
+    result = await queue.fetch()
+
+    assert (result.settled, result.left.total()) == (0, 1)
+    assert (await queue.fetch()).settled == 1
+
+
+async def test_a_fetch_is_charged_to_its_account_and_never_given_twice(queue: Queue):
+    for _ in range(3):
+        queue.add("signature-invalid")
+        assert (await queue.fetch()).settled == 1
+
+    used = queue.used_credit
+    assert used == pytest.approx(3 * 120, abs=5), "so much of it is gone, and comes back with time"
+
+
+@pytest.mark.parametrize("query", ["queue_resync", "queue_desynchronized", "queue_reactivated", "queue_untold"])
+async def test_for_whatever_reason_it_is_queued_an_account_without_credit_waits(queue: Queue, query: str):
+    queue.add("gap")
+    await queue.fetch()
+
+    assert queue.pause_by(query) <= 3, "it has some"
+    queue.use_credit(hours=3)
+    assert queue.pause_by(query) == pytest.approx(3600, abs=10)
+
+
+def test_those_that_have_not_failed_are_found_without_a_look_at_those_that_have(warehouse: WarehouseFactory):
+    execute = warehouse.connection.execute
+    execute("""INSERT INTO resync (actor_id, did, reason, due_at, failures)
+               SELECT n, '', '', now() - interval '1 day', 1 FROM generate_series(1, 20000) AS n""")
+    execute("ANALYZE resync")
+
+    for lane in LANES:
+        wanted = {"has_failed": lane.has_failed, "limit": 64}
+        plan = "\n".join(line for (line,) in execute("EXPLAIN (ANALYZE) " + load_queries()["claim_resyncs"], wanted))
+        execute("SELECT pg_advisory_unlock_all()")
+
+        assert "resync_due" in plan
+        assert "Rows Removed by Filter" not in plan

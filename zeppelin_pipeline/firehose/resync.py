@@ -2,7 +2,8 @@
 
 A round takes some that are due, fetches them as a backfill would (host limits, every outcome with its type, every block
 and signature checked), and merges what came with the rows that are held: creations, updates and deletions. What cannot
-be settled waits longer each time, and is asked for apart from what has not failed yet.
+be settled waits longer each time, and is asked for apart from what has not failed yet. What is settled is charged to
+the account: who always needs a fetch again has credit for some, and then waits.
 """
 
 import asyncio
@@ -39,6 +40,11 @@ from zeppelin_pipeline.warehouse.standing import ACTIVE, delete_accounts
 
 _FIRST_PAUSE: Final = timedelta(seconds=15)
 _LONGEST_PAUSE: Final = timedelta(hours=6)
+#: An account is charged for a fetch and each of its records; its credit is sixty fetches of small repositories, which
+#: come back in two hours. So a hostile one of 100,000 records has us fetch it 77 times a day, one of a million 9 times.
+_CREDIT: Final = timedelta(hours=2)
+_FETCH_CHARGE: Final = timedelta(minutes=2)
+_RECORD_CHARGE: Final = timedelta(milliseconds=10)
 _RESOLUTIONS_AT_ONCE: Final = 20
 #: Within a round's own lake, which lives as long as the round.
 _SHARD: Final = "live~00000"
@@ -231,9 +237,12 @@ def _why_left(each: _Due, held: _Held, unplaced: str | None) -> str | None:
 
 
 def _end(connection: Connection[TupleRow], due: Sequence[_Due]) -> set[int]:
-    """Takes repositories off the queue that were not queued anew; gives which."""
+    """Takes repositories off the queue that were not queued anew, and charges for them; gives which."""
     parameters = {"actors": [each.actor for each in due], "queued_ats": [each.queued_at for each in due]}
-    return {actor for (actor,) in connection.execute(load_queries()["end_resyncs"], parameters)}
+    ended = {actor for (actor,) in connection.execute(load_queries()["end_resyncs"], parameters)}
+    charges = {"credit": _CREDIT, "fetch": _FETCH_CHARGE, "record": _RECORD_CHARGE}
+    connection.execute(load_queries()["charge_resyncs"], {"actors": list(ended), **charges})
+    return ended
 
 
 def _postpone(connection: Connection[TupleRow], left: dict[_Due, str]) -> None:

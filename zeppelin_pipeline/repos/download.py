@@ -4,6 +4,8 @@ A CAR is opened and its tree walked before it counts as fetched: a body cut at a
 and is fetched again like any broken connection.
 """
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Final, Self
 
 from zeppelin_pipeline.atproto.scan import scan_repository
@@ -20,7 +22,11 @@ _PUBLISHED_FAULTS: Final = ("commit-", "mst-", "cbor-")
 
 
 class Download:
-    """The attempts to get one repository; holds the last body that arrived whole, sound or damaged."""
+    """The attempts to get one repository; holds the last body that arrived whole, sound or damaged.
+
+    Attributes:
+        asked_at: when the last attempt began: what the host has done since, its answer may not tell.
+    """
 
     def __init__(
         self,
@@ -29,13 +35,16 @@ class Download:
         breaker: HostBreaker,
         settings: FetchSettings,
         threads: RepositoryThreads,
+        now: Callable[[], datetime],
     ) -> None:
         self._row = row
         self._client = client
         self._breaker = breaker
         self._settings = settings
         self._threads = threads
+        self._now = now
         self._body: SpooledBody | None = None
+        self.asked_at = now()
 
     async def retrying(self) -> tuple[str | None, str | None]:
         """Downloads and checks, again while it may help; gives what `_check` gives, or raises the last failure."""
@@ -47,6 +56,7 @@ class Download:
 
     async def _attempt(self) -> tuple[str | None, str | None]:
         self._breaker.check()
+        self.asked_at = self._now()
         try:
             body = await self._receive()
         except UpstreamError as error:

@@ -168,7 +168,7 @@ class _Run:
     async def _do(self, row: ManifestRow, *, is_followed: bool = False) -> None:
         """Fetches one repository and stores what came of it; an account that has moved is followed, once."""
         client, breaker = self._clients.client(row.host), self._breakers[row.host]
-        with Download(row, client, breaker, self._settings, self._threads) as download:
+        with Download(row, client, breaker, self._settings, self._threads, self._now) as download:
             outcome = await self._outcome(row, download)
             home = row.host if is_followed or outcome.state != ABSENT else await self._home(row)
             if home == row.host:
@@ -201,7 +201,7 @@ class _Run:
             (state, reason), detail = state_of(error), error.detail or None
         car = None if state == ABSENT else download.car()
         document, former_keys = (None, None) if found is None else (found.text, found.former_keys or None)
-        return PackRow(row.did, row.host.key, rev, state, reason, detail, self._now(), document, former_keys, car)
+        return PackRow(row.did, row.host.key, rev, state, reason, detail, download.asked_at, document, former_keys, car)
 
     async def _document(self, did: str, rev: str | None) -> ResolvedDid:
         """The account's document, no older than the commit that its key signed."""
