@@ -15,7 +15,7 @@ from asyncpg.pool import PoolConnectionProxy
 from zeppelin_api.errors import unavailable
 from zeppelin_api.labelers import NOBODY, Labelers
 from zeppelin_api.settings import ApiSettings
-from zeppelin_api.statements import LITERALS, PLANNED_ANEW, statement
+from zeppelin_api.statements import LITERALS, statement
 from zeppelin_pipeline.warehouse.keys import KeySpace
 
 SERVER_SETTINGS: Final = {
@@ -29,7 +29,6 @@ SERVER_SETTINGS: Final = {
 _GRACE_SECONDS: Final = 5.0
 #: After so many requests the connection that is used least goes back to the pool, which ends what is old or idle.
 _LENDINGS: Final = 1_000
-_PLAN_ANEW: Final = "BEGIN; SET LOCAL plan_cache_mode = force_custom_plan"
 
 RowT = TypeVar("RowT")
 #: The driver's connection, lent by the pool.
@@ -69,13 +68,7 @@ class Session:
         """All rows of a named query as they come, their columns in the query's order."""
         wanted = statement(query, parameters[LITERALS[query]] if query in LITERALS else None)
         values = [parameters[name] for name in wanted.names]
-        if query not in PLANNED_ANEW:
-            return await self.connection.fetch(wanted.text, *values)
-        await self.connection.execute(_PLAN_ANEW)  # at once: the driver's own transactions are a round trip more
-        try:
-            return await self.connection.fetch(wanted.text, *values)
-        finally:
-            await self.connection.execute("ROLLBACK")
+        return await self.connection.fetch(wanted.text, *values)
 
 
 @cache

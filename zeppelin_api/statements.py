@@ -20,8 +20,6 @@ LITERALS: Final[Mapping[str, str]] = {
     "get_records": "kinds",
     "get_reposters": "collection",
 }
-#: Whose best index depends on how common the parameters' values are: a plan for all of them could use none.
-PLANNED_ANEW: Final = frozenset({"search_names"})
 
 
 @dataclass(frozen=True, slots=True)

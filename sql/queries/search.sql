@@ -168,12 +168,15 @@ LIMIT %(limit)s;
 -- name: search_names
 -- Accounts, generators or starter packs whose names have words that begin so, by rank.
 SELECT actor_id, rkey, rank
-FROM name_search
-WHERE collection = %(collection)s::smallint
-    AND terms @> %(terms)s::integer[]
-    AND (rank, actor_id, rkey) < (%(before_rank)s::bigint, %(before_actor)s::bigint, %(before_rkey)s::bigint)
-ORDER BY rank DESC, actor_id DESC, rkey DESC
-LIMIT %(limit)s;
+FROM ranked_names(
+    %(collection)s::smallint,
+    %(terms)s::integer[],
+    %(before_rank)s::bigint,
+    %(before_actor)s::bigint,
+    %(before_rkey)s::bigint,
+    %(limit)s::bigint
+)
+ORDER BY rank DESC, actor_id DESC, rkey DESC;
 
 -- name: most_ranked_names
 -- All accounts, generators or starter packs, by rank.
