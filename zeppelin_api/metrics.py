@@ -100,10 +100,10 @@ class _Warehouse(Collector):
 
 
 def _streams(overview: Overview) -> Generator[Metric]:
-    streams, now = overview.streams, overview.read_at
+    streams = overview.streams
     for name, text, values in (
-        ("stream_lag_seconds", "Between an event's sending and its row.", [s.lag_seconds or 0.0 for s in streams]),
-        ("stream_idle_seconds", "Since the cursor moved.", [(now - s.updated_at).total_seconds() for s in streams]),
+        ("stream_lag_seconds", "Since the last applied event was sent.", [s.lag_seconds for s in streams]),
+        ("stream_idle_seconds", "Since the cursor moved.", [s.silent_seconds for s in streams]),
         ("stream_events", "Events applied in all.", [s.events for s in streams]),
         ("stream_refused_events", "Events that did not verify.", [s.refused for s in streams]),
         ("stream_open_gaps", "Gaps not yet repaired.", [s.open_gaps for s in streams]),

@@ -183,6 +183,9 @@ class Settings(BaseSettings):
     firehose_lag_alert_seconds: float = Field(
         60.0, gt=0, description="Lag behind a relay from which on, when it grows, the sensor firehose_lag fails."
     )
+    firehose_silence_alert_seconds: float = Field(
+        300.0, gt=0, description="Time without any event of a relay after which the sensor firehose_lag fails."
+    )
 
     # Labels
     labels_enabled: bool = Field(

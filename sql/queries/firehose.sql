@@ -191,8 +191,10 @@ DROP TABLE told;
 SELECT count(*), count(*) FILTER (WHERE due_at <= now()), count(*) FILTER (WHERE failures > 0), min(queued_at) FROM resync;
 
 -- name: stream_summary
--- Every relay's stream with its cursor, how long ago it moved, and what is open.
+-- Every relay's stream with its cursor, what is open, how far behind the present it is and for how long its cursor has not moved: both grow
+-- while nothing comes, whoever is to blame. (An event may claim to be of the future.)
 SELECT s.relay, s.endpoint, s.seq, s.events, s.event_at, s.updated_at,
+    extract(epoch FROM now() - least(s.event_at, s.updated_at))::float8, extract(epoch FROM now() - s.updated_at)::float8,
     (SELECT count(*) FROM stream_gap g WHERE g.relay = s.relay AND g.endpoint = s.endpoint),
     (SELECT count(*) FROM stream_gap g WHERE g.relay = s.relay AND g.endpoint = s.endpoint AND g.repaired_at IS NULL),
     (SELECT coalesce(sum(r.events), 0)::bigint FROM stream_rejected r WHERE r.relay = s.relay AND r.endpoint = s.endpoint),

@@ -28,8 +28,9 @@ class StreamOverview:
         cursor: the last event that is applied; null before the first.
         events: applied in all.
         event_at: when the last of them was sent; null before the first.
-        lag_seconds: between its sending and its being applied; null before the first.
         updated_at: when the cursor moved last.
+        lag_seconds: since the last event was sent, or since the stream was first taken: it grows while nothing comes.
+        silent_seconds: since the cursor moved.
         gaps: that were found.
         open_gaps: of these, those not yet repaired.
         refused: events that did not verify.
@@ -39,8 +40,9 @@ class StreamOverview:
     cursor: int | None
     events: int
     event_at: datetime | None
-    lag_seconds: float | None
     updated_at: datetime
+    lag_seconds: float
+    silent_seconds: float
     gaps: int
     open_gaps: int
     refused: int
@@ -141,9 +143,8 @@ async def read_overview(session: Session, timeout_seconds: float) -> Overview:
 
 
 def _stream(row: Iterable[Any]) -> StreamOverview:
-    relay, _, cursor, events, event_at, updated_at, gaps, open_gaps, refused, _ = row
-    lag = None if event_at is None else max(0.0, (updated_at - event_at).total_seconds())
-    return StreamOverview(relay, cursor, events, event_at, lag, updated_at, gaps, open_gaps, refused)
+    relay, _, *numbers, _ = row
+    return StreamOverview(relay, *numbers)
 
 
 class OverviewReader:

@@ -7,7 +7,7 @@ in the transaction of its events, and one consumer at a time may write.
 
 import asyncio
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from zeppelin_pipeline.defs.resources import (
 from zeppelin_pipeline.defs.supervision import OVERLAP_SECONDS, keep_running, run_tags
 from zeppelin_pipeline.firehose.rates import Rates, lag_quantile
 from zeppelin_pipeline.firehose.service import follow
-from zeppelin_pipeline.firehose.status import read_streams
+from zeppelin_pipeline.firehose.status import StreamStatus, read_streams
 
 #: A run that itself had to wait ends as much later.
 _PATIENCE_SECONDS: Final = 3 * OVERLAP_SECONDS
@@ -134,13 +134,30 @@ def keep_firehose(
     return keep_running(context, KIND, follow_firehose.name, configs, run_seconds)
 
 
-def growing_lags(lags: dict[str, float], before: dict[str, float], limit: float) -> dict[str, float]:
-    """Relays whose lag is beyond the limit and above what it was at the last look."""
-    return {relay: lag for relay, lag in lags.items() if lag > limit and lag > before.get(relay, 0.0)}
+def growing_lags(
+    streams: Iterable[StreamStatus], before: Mapping[str, float], lag_limit: float, silence_limit: float
+) -> dict[str, str]:
+    """What is wrong by relay: a lag beyond its limit and above that at the last look, or nothing at all for too long.
+
+    A consumer that is dead or stuck and a relay that sends nothing look the same from here.
+
+    Args:
+        streams: as they stand.
+        before: each relay's lag in seconds at the last look.
+        lag_limit: seconds behind while events come.
+        silence_limit: seconds in which the cursor has not moved.
+    """
+    found: dict[str, str] = {}
+    for each in streams:
+        if each.silent_seconds > silence_limit:
+            found[each.relay] = f"nothing came for {each.silent_seconds:,.0f} s: is it followed, and does it send?"
+        elif each.lag_seconds - each.silent_seconds > lag_limit and each.lag_seconds > before.get(each.relay, 0.0):
+            found[each.relay] = f"{each.lag_seconds:,.0f} s behind"
+    return found
 
 
 class FirehoseLagError(Exception):
-    """A relay sends faster than its events are applied: shown as a failed tick, until the lag falls."""
+    """A relay sends faster than its events are applied, or they are not applied at all: shown as a failed tick."""
 
 
 @dg.sensor(
@@ -148,19 +165,21 @@ class FirehoseLagError(Exception):
     job=follow_firehose,
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Fails, for people and alerts to see, while the lag behind a relay is large and grows. Starts nothing.",
+    description="Fails, for people and alerts to see, while the lag behind a relay is large and grows, "
+    "or nothing comes of it. Starts nothing.",
 )
 def firehose_lag(
     context: dg.SensorEvaluationContext, firehose_settings: FirehoseResource, warehouse: dg.ResourceParam[Warehouse]
 ) -> Generator[dg.SkipReason, None, None]:
     """Compares each relay's lag with that of a minute ago."""
     with warehouse.connect("sensor") as connection:
-        lags = {each.relay: each.lag_seconds for each in read_streams(connection) if each.lag_seconds is not None}
-    growing = growing_lags(lags, json.loads(context.cursor or "{}"), firehose_settings.lag_alert_seconds)
-    context.update_cursor(json.dumps(lags))
+        streams = [each for each in read_streams(connection) if each.relay in firehose_settings.relays]
+    limits = firehose_settings.lag_alert_seconds, firehose_settings.silence_alert_seconds
+    growing = growing_lags(streams, json.loads(context.cursor or "{}"), *limits)
+    context.update_cursor(json.dumps({each.relay: each.lag_seconds for each in streams}))
     if growing:
-        raise FirehoseLagError(", ".join(f"{relay}: {lag:,.0f} s behind" for relay, lag in growing.items()))
-    yield dg.SkipReason(", ".join(f"{relay}: {lag:,.1f} s" for relay, lag in lags.items()) or "no event yet")
+        raise FirehoseLagError(", ".join(f"{relay}: {what}" for relay, what in growing.items()))
+    yield dg.SkipReason(", ".join(f"{each.relay}: {each.lag_seconds:,.1f} s" for each in streams) or "no stream yet")
 
 
 FIREHOSE_SENSORS = [keep_firehose, firehose_lag]

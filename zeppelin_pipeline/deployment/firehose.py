@@ -27,6 +27,7 @@ class Firehose(BaseModel):
     batch_seconds: float
     queue_bytes: int
     lag_alert_seconds: float
+    silence_alert_seconds: float
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -40,6 +41,7 @@ class Firehose(BaseModel):
             batch_seconds=settings.firehose_batch_seconds,
             queue_bytes=settings.firehose_queue_bytes,
             lag_alert_seconds=settings.firehose_lag_alert_seconds,
+            silence_alert_seconds=settings.firehose_silence_alert_seconds,
         )
 
     def settings(

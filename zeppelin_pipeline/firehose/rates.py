@@ -21,7 +21,8 @@ class Rates:
 
     Attributes:
         cursor: everything up to this number is durable; null before the first event.
-        lag_seconds: between the emission of the last event and its being applied; null before the first.
+        lag_seconds: since the emission of the last event that was applied, so that it grows while none comes; null
+            before the first.
         lags: of all events: how many were applied so many LAG_STEP_SECONDS after their emission.
         events_per_second: applied.
         events: applied, by kind.
@@ -61,7 +62,6 @@ class Meter:
     clock: Callable[[], float] = time.monotonic
     cursor: int | None = None
     event_at: datetime | None = None
-    applied_at: datetime | None = None
     lags: Counter[int] = field(default_factory=Counter[int])
     kinds: Counter[str] = field(default_factory=Counter[str])
     refused: Counter[str] = field(default_factory=Counter[str])
@@ -76,9 +76,7 @@ class Meter:
     def report(self, *, queued: int, connections: int, is_spooling: bool) -> Rates:
         """What was collected since the last report."""
         seconds = max(self.clock() - self.started, 1e-6)
-        lag = None
-        if self.event_at is not None and self.applied_at is not None:
-            lag = max((self.applied_at - self.event_at).total_seconds(), 0.0)
+        lag = None if self.event_at is None else max((datetime.now(UTC) - self.event_at).total_seconds(), 0.0)
         rates = Rates(
             cursor=self.cursor,
             lag_seconds=lag,
@@ -105,8 +103,8 @@ class Meter:
     def note_applied(self, event_at: datetime | None, emitted_micros: "npt.NDArray[np.int64]") -> None:
         """A batch is durable: when its last event was emitted, and when each was."""
         if event_at is not None:
-            self.event_at, self.applied_at = event_at, datetime.now(UTC)
-            now_micros = int(self.applied_at.timestamp() * 1_000_000)
+            self.event_at = event_at
+            now_micros = time.time_ns() // 1_000
             steps, events = np.unique(np.maximum(now_micros - emitted_micros, 0) // _STEP_MICROS, return_counts=True)
             self.lags.update(dict(zip(steps.tolist(), events.tolist(), strict=True)))
 

@@ -21,6 +21,9 @@ class StreamStatus:
         events: received in all.
         event_at: when the last event was emitted, as it claims.
         updated_at: when the cursor moved last.
+        lag_seconds: since the emission of the last event that is durable, or since the stream was first taken: of what
+            came since nothing is known, so that it grows while nothing comes.
+        silent_seconds: since the cursor moved.
         gaps: that were found.
         open_gaps: of these, that nobody has repaired yet.
         rejected: events that broke a rule.
@@ -33,15 +36,12 @@ class StreamStatus:
     events: int
     event_at: datetime | None
     updated_at: datetime
+    lag_seconds: float
+    silent_seconds: float
     gaps: int
     open_gaps: int
     rejected: int
     waiting: int
-
-    @property
-    def lag_seconds(self) -> float | None:
-        """Between the emission of the last event and its being durable; null before the first."""
-        return None if self.event_at is None else max((self.updated_at - self.event_at).total_seconds(), 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,8 @@ from zeppelin_pipeline.firehose.status import StreamStatus
 from zeppelin_pipeline.stack.tally import Status
 
 LONGEST_LIST: Final = 6
+#: After so long it is told that nothing comes.
+SILENCE_SECONDS: Final = 10.0
 
 
 def print_status(console: Console, status: Status, planned_shards: int) -> None:
@@ -73,9 +75,10 @@ def _live(status: Status) -> Sequence[tuple[str, str]]:
 
 
 def _stream(stream: StreamStatus) -> str:
-    lag = "no event yet" if stream.lag_seconds is None else f"{stream.lag_seconds:,.2f} s behind"
+    lag = "no event yet" if stream.event_at is None else f"{stream.lag_seconds:,.2f} s behind"
+    silence = f", nothing for {stream.silent_seconds:,.0f} s" if stream.silent_seconds > SILENCE_SECONDS else ""
     lines = [
-        f"cursor {stream.seq}, {lag}, moved {stream.updated_at:%Y-%m-%d %H:%M:%S %Z}",
+        f"cursor {stream.seq}, {lag}{silence}, moved {stream.updated_at:%Y-%m-%d %H:%M:%S %Z}",
         f"{stream.events:,} events, {stream.rejected:,} refused",
         f"{stream.gaps:,} gaps, {stream.open_gaps:,} open",
     ]

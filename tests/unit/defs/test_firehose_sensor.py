@@ -1,6 +1,7 @@
 """When a relay gets another run, and when its lag is a matter for people."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -9,6 +10,8 @@ import pytest
 from zeppelin_pipeline.defs.code_location import build_resources
 from zeppelin_pipeline.defs.firehose import follow_firehose, growing_lags, keep_firehose
 from zeppelin_pipeline.defs.supervision import FOLLOWED_TAG, needs_run
+from zeppelin_pipeline.firehose.status import StreamStatus
+from zeppelin_pipeline.firehose.stream import ENDPOINT
 from zeppelin_pipeline.settings import Settings
 
 RELAYS = ("https://one.example.com", "https://two.example.com")
@@ -77,6 +80,17 @@ def test_nothing_is_started_when_it_is_switched_off() -> None:
         assert isinstance(tick(instance, firehose_enabled=False), dg.SkipReason)
 
 
+def stand(relay: str, lag_seconds: float, silent_seconds: float = 0.0) -> StreamStatus:
+    now = datetime.now(UTC)
+    return StreamStatus(relay, ENDPOINT, 1, 1, now, now, lag_seconds, silent_seconds, 0, 0, 0, 0)
+
+
 def test_a_lag_is_told_when_it_is_large_and_grows() -> None:
-    lags = {"small": 5.0, "falling": 90.0, "growing": 90.0, "new": 90.0}
-    assert growing_lags(lags, {"small": 1.0, "falling": 100.0, "growing": 80.0}, 60.0) == {"growing": 90.0, "new": 90.0}
+    streams = [stand(*each) for each in (("small", 5.0), ("falling", 90.0), ("growing", 90.0), ("new", 90.0))]
+    before = {"small": 1.0, "falling": 100.0, "growing": 80.0}
+    assert growing_lags(streams, before, 60.0, 300.0) == {"growing": "90 s behind", "new": "90 s behind"}
+
+
+def test_a_stream_of_which_nothing_comes_is_told_after_its_own_time() -> None:
+    streams = [stand("quiet", 100.2, 100.0), stand("silent", 301.2, 301.0)]
+    assert list(growing_lags(streams, {"silent": 400.0}, 60.0, 300.0)) == ["silent"]

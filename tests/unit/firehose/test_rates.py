@@ -1,7 +1,7 @@
 """What a consumer tells of itself: how long after their emission events were committed."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -27,3 +27,9 @@ def test_a_report_tells_the_lags_since_the_last_one():
     assert sum(lags.values()) == 4
     assert lag_quantile(lags, 1.0) == pytest.approx(20, abs=2)
     assert not meter.report(queued=0, connections=1, is_spooling=False).lags
+
+
+def test_the_lag_grows_while_nothing_comes():
+    meter = Meter()
+    meter.note_applied(datetime.now(UTC) - timedelta(hours=1), np.array([0]))
+    assert meter.report(queued=0, connections=1, is_spooling=False).lag_seconds == pytest.approx(3600, abs=5)

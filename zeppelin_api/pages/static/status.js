@@ -49,9 +49,9 @@ function coverage(now) {
 
 function stream(one, now) {
   const seen = samples.get(one.relay) ?? [];
-  seen.push(one.lag_seconds ?? 0);
+  seen.push(one.lag_seconds);
   samples.set(one.relay, seen.slice(-MOST_SAMPLES));
-  const lag = one.lag_seconds == null ? "no event yet" : `${one.lag_seconds.toFixed(2)} s behind`;
+  const lag = one.event_at == null ? "no event yet" : `${one.lag_seconds.toFixed(2)} s behind`;
   return card(`Firehose of ${new URL(one.relay).host}`,
     el("div", { class: `big ${one.open_gaps ? "bad" : "good"}` }, lag),
     el("p", { class: "soft" }, `Moved ${age(one.updated_at, now.read_at)} ago, ${count(one.events)} events, ${count(one.refused)} refused, ${count(one.open_gaps)} gaps open`),
