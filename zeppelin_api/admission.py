@@ -1,6 +1,6 @@
 """What a request must pass before the service spends anything on it: its size, its address's share, and room for it.
 
-Plain ASGI, outside of the routes, so that a refusal costs microseconds. Refusals have the form of every other error.
+Looked at before the routes, so that a refusal costs microseconds. Refusals have the form of every other error.
 """
 
 import math
@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address
 from typing import Final
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from zeppelin_api.errors import ApiError, error_response, invalid_request, unavailable
+from zeppelin_api.errors import ApiError, invalid_request, unavailable
 from zeppelin_api.settings import ApiSettings
 from zeppelin_api.shares import Shares
 
@@ -22,10 +22,9 @@ _IPV6_PREFIX_BITS: Final = 64
 
 
 class Admission:
-    """Refuses what is too long, comes too often, or finds no room."""
+    """Refuses what is too long, comes too often, or finds no room; knows how many requests are worked on."""
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
-        self._app = app
+    def __init__(self, settings: ApiSettings) -> None:
         self._max_url_bytes = settings.max_url_bytes
         self._max_body_bytes = settings.max_body_bytes
         self._max_requests = settings.max_concurrent_requests
@@ -34,34 +33,33 @@ class Admission:
         self._window_seconds = settings.rate_limit_window_seconds
         self._shares = Shares(self._window_seconds)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Admit one request, or answer why not."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers: Mapping[str, str] = {}
-        try:
-            self._check_size(scope)
-            headers = self._count(scope)
-            self._check_room()
-        except ApiError as error:
-            await error_response(error, headers)(scope, receive, send)
-            return
+    def enter(self, scope: Scope) -> tuple[tuple[bytes, bytes], ...]:
+        """A request begins, which `leave` ends; gives the headers that tell its client its share.
+
+        Raises:
+            ApiError: it is refused, and has not begun.
+        """
+        self._check_size(scope)
+        share = self._count(scope)
+        if self._requests >= self._max_requests:
+            raise unavailable("The service is busy", share)
         self._requests += 1
-        try:
-            await self._app(scope, receive, _adding(headers, send) if headers else send)
-        finally:
-            self._requests -= 1
+        return tuple((name.encode(), value.encode()) for name, value in share.items()) if share else ()
+
+    def leave(self) -> None:
+        """A request has ended."""
+        self._requests -= 1
 
     def _check_size(self, scope: Scope) -> None:
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > self._max_url_bytes:
             raise ApiError("InvalidRequest", f"The URL is longer than {self._max_url_bytes} bytes", 414)
-        # A body of unknown length is never read.
-        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-        if not length.isdigit():
-            raise invalid_request("Content-Length is not a number")
-        if int(length) > self._max_body_bytes:
-            raise ApiError("PayloadTooLarge", f"The body is longer than {self._max_body_bytes} bytes", 413)
+        for name, length in scope["headers"]:  # a body of unknown length is never read
+            if name != b"content-length":
+                continue
+            if not length.isdigit():
+                raise invalid_request("Content-Length is not a number")
+            if int(length) > self._max_body_bytes:
+                raise ApiError("PayloadTooLarge", f"The body is longer than {self._max_body_bytes} bytes", 413)
 
     def _count(self, scope: Scope) -> Mapping[str, str]:
         """The headers that tell a client its share; raises when it is used up."""
@@ -80,10 +78,6 @@ class Admission:
             raise ApiError("RateLimitExceeded", "Rate Limit Exceeded", 429, headers)
         return headers
 
-    def _check_room(self) -> None:
-        if self._requests >= self._max_requests:
-            raise unavailable("The service is busy")
-
 
 def address_key(scope: Scope) -> str:
     """Whom a request counts for: its address, or the network of an IPv6 address; one key for what has none."""
@@ -99,14 +93,3 @@ def address_key(scope: Scope) -> str:
     if isinstance(address, IPv6Address):
         return str(int(address) >> (address.max_prefixlen - _IPV6_PREFIX_BITS))
     return str(address)
-
-
-def _adding(headers: Mapping[str, str], send: Send) -> Send:
-    added = [(name.encode(), value.encode()) for name, value in headers.items()]
-
-    async def send_with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *added]
-        await send(message)
-
-    return send_with_headers

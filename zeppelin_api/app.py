@@ -107,4 +107,4 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
     framework.mount("/static", status.static_files)
     correct_openapi(framework)
     methods = Methods(framework, service, [route for router in _ROUTERS for route in router.routes])
-    return Application(service, framework, Front(Admission(methods, service.settings), service.metrics))
+    return Application(service, framework, Front(methods, Admission(service.settings), service.metrics))

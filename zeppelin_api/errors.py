@@ -60,15 +60,14 @@ def invalid_parameter(name: str, fault: str) -> ApiError:
     return invalid_request(f"Invalid parameter {name}: {fault}")
 
 
-def unavailable(message: str) -> ApiError:
+def unavailable(message: str, headers: Mapping[str, str] | None = None) -> ApiError:
     """The warehouse is away or has no room: the client may try again soon."""
-    return ApiError("NotEnoughResources", message, 503, {"Retry-After": str(RETRY_AFTER_SECONDS)})
+    return ApiError("NotEnoughResources", message, 503, {**(headers or {}), "Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
-def error_response(error: ApiError, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer that carries an error, with further headers."""
-    body = {"error": error.name, "message": error.message}
-    return json_response(body, error.status, {**(headers or {}), **error.headers})
+def error_response(error: ApiError) -> Response:
+    """The answer that carries an error."""
+    return json_response({"error": error.name, "message": error.message}, error.status, error.headers)
 
 
 def install_error_handlers(app: FastAPI) -> None:

@@ -45,16 +45,17 @@ class RequestMetrics:
         self._running.inc()
         return time.perf_counter()
 
-    def end(self, begun: float, method: str, status: int) -> None:
-        """It was answered."""
+    def end(self, begun: float, route: str, status: int) -> None:
+        """It was answered; its route as `route_of` gives it."""
         self._running.dec()
-        seconds, answers = self._of.get((method, status)) or self._labelled(method, status)
+        seconds, answers = self._of.get((route, status)) or self._labelled(route, status)
         seconds.observe(time.perf_counter() - begun)
         answers.inc()
 
-    def _labelled(self, method: str, status: int) -> tuple[Histogram, Counter]:
-        """Those of a method and status; to look them up by their labels takes longer than to count."""
-        found = self._of[method, status] = (self._seconds.labels(method), self._answers.labels(method, status))
+    def _labelled(self, route: str, status: int) -> tuple[Histogram, Counter]:
+        """Those of a route and status; to look them up by their labels takes longer than to count."""
+        method = route.removeprefix("/xrpc/")
+        found = self._of[route, status] = (self._seconds.labels(method), self._answers.labels(method, status))
         return found
 
     def text(self, overview: Overview | None) -> bytes:
@@ -68,10 +69,9 @@ class RequestMetrics:
         return generate_latest(registry) + generate_latest(warehouse)
 
 
-def method_of(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The route's path with its placeholders: never what a client made up."""
-    route = scope.get("route")
-    return str(getattr(route, "path", _OTHER)).removeprefix("/xrpc/")
+    return getattr(scope.get("route"), "path", _OTHER)
 
 
 class _Warehouse(Collector):

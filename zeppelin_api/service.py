@@ -1,13 +1,12 @@
 """What the methods share while the API runs: the warehouse, and what the settings decide."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from fastapi import Depends, Request
-from starlette.datastructures import Headers
 
 from zeppelin_api.db import Database, Session
 from zeppelin_api.feed_services import FeedServices
@@ -25,6 +24,8 @@ from zeppelin_api.signing_key import load_signing_key
 from zeppelin_api.views.context import ViewContext
 from zeppelin_api.views.media_urls import MediaUrls
 from zeppelin_pipeline.atproto.crypto import PublicKey
+
+_ACCEPT_HEADER: Final = ACCEPT_HEADER.encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +113,14 @@ class Sessions:
             yield session
 
 
-def sessions_of(service: Service, headers: Headers) -> Sessions:
-    """The connections of a request with these headers."""
-    asked = headers.getlist(ACCEPT_HEADER)
+def sessions_of(service: Service, headers: Iterable[tuple[bytes, bytes]]) -> Sessions:
+    """The connections of a request with these headers, their names in lower case."""
+    asked = [value.decode("latin-1") for name, value in headers if name == _ACCEPT_HEADER]
     return Sessions(service, ", ".join(asked) if asked else None)
 
 
 def _sessions(service: ServiceDep, request: Request) -> Sessions:
-    return sessions_of(service, request.headers)
+    return sessions_of(service, request.headers.raw)
 
 
 #: Gives a connection for a part of the method, which waits for others meanwhile.

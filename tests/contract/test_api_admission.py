@@ -8,6 +8,8 @@ from starlette.types import Receive, Scope, Send
 
 from tests.api_client import running_api
 from zeppelin_api.admission import Admission, address_key
+from zeppelin_api.front import Front
+from zeppelin_api.metrics import RequestMetrics
 from zeppelin_api.settings import ApiSettings
 
 NO_DATABASE = "postgresql://127.0.0.1:1/nothing"
@@ -79,11 +81,12 @@ async def test_who_finds_no_room_is_told_to_come_again():
             statuses.append(message["status"])
             assert dict(message["headers"])[b"retry-after"] == b"2"
 
-    scope: Scope = {"type": "http", "path": "/", "query_string": b"", "headers": [], "client": None}
-    admission = Admission(slow, ApiSettings(postgres_url=NO_DATABASE, max_concurrent_requests=1))
-    first = asyncio.create_task(admission(dict(scope), receive, send))
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": [], "client": None}
+    admission = Admission(ApiSettings(postgres_url=NO_DATABASE, max_concurrent_requests=1))
+    front = Front(slow, admission, RequestMetrics())
+    first = asyncio.create_task(front(dict(scope), receive, send))
     await entered.wait()
-    await admission(dict(scope), receive, send)
+    await front(dict(scope), receive, send)
     left.set()
     await first
 
