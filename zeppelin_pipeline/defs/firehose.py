@@ -22,6 +22,7 @@ from zeppelin_pipeline.defs.resources import (
     Warehouse,
 )
 from zeppelin_pipeline.defs.supervision import OVERLAP_SECONDS, keep_running, run_tags
+from zeppelin_pipeline.firehose.network_clock import NOTABLE_SECONDS
 from zeppelin_pipeline.firehose.rates import Rates, lag_quantile
 from zeppelin_pipeline.firehose.service import follow
 from zeppelin_pipeline.firehose.status import StreamStatus, read_streams
@@ -49,6 +50,7 @@ def report_metadata(relay: str, rates: Rates) -> dict[str, Any]:
         "refused": sum(rates.refused.values()),
         "verify_seconds": round(rates.verify_seconds, 4),
         "apply_seconds": round(rates.apply_seconds, 4),
+        "clock_behind_seconds": round(rates.clock_behind_seconds, 1),
     }
     if rates.lag_seconds is not None:
         numbers["lag_seconds"] = round(rates.lag_seconds, 3)
@@ -87,6 +89,8 @@ def follow_relay(
 
     def report(rates: Rates) -> None:
         metadata = report_metadata(config.relay, rates)
+        if rates.clock_behind_seconds > NOTABLE_SECONDS:
+            context.log.error("our clock is %.0f s behind what events say: set it", rates.clock_behind_seconds)
         context.log_event(dg.AssetMaterialization(firehose.key, metadata=metadata))
 
     settings = firehose_settings.settings(

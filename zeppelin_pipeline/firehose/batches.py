@@ -17,8 +17,8 @@ from zeppelin_pipeline.warehouse.standing import ACTIVE, DELETED, Standing
 
 #: An event as old as this may be a replay of what something later has undone; its own time tells then.
 _REPLAY_MICROS: Final = 5 * 60 * 1_000_000
-#: What is wrong with the message itself, for which fetching its repository would be no remedy.
-_NOT_OF_THE_REPOSITORY: Final = frozenset({"message-did", "rev-in-future"})
+#: A message of nobody's: fetching a repository would be no remedy.
+_NOT_OF_A_REPOSITORY: Final = "message-did"
 _HIDDEN: Final = "deactivated"
 #: Why an account is not active, as the lexicon knows it; others are as good as deactivated, and so is one that is said
 #: to be deleted, until its host has been asked.
@@ -156,5 +156,5 @@ class _Sorting:
     def _refuse(self, row: dict[str, Any], reason: str) -> None:
         self.refused[reason] += 1
         self.last_refused[reason] = row["did"], row["seq"], row["detail"]
-        if row["did"] is not None and reason not in _NOT_OF_THE_REPOSITORY:
+        if row["did"] is not None and reason != _NOT_OF_A_REPOSITORY:
             self.suspect[row["did"]] = reason

@@ -21,6 +21,7 @@ from zeppelin_pipeline.firehose.batches import EventBatch, sort_events
 from zeppelin_pipeline.firehose.cursors import HeldStream
 from zeppelin_pipeline.firehose.frame_queue import FrameQueue, Outdated, QueueLimits
 from zeppelin_pipeline.firehose.gaps import Gap, GapFinder
+from zeppelin_pipeline.firehose.network_clock import NetworkClock
 from zeppelin_pipeline.firehose.rates import Meter, Rates
 from zeppelin_pipeline.firehose.spool import Spool
 from zeppelin_pipeline.firehose.stream import RelayStream, StreamSettings
@@ -110,6 +111,7 @@ class Consumer:
         self._stream = RelayStream(held.name.relay, held.seq, self._queue, self._settings.stream)
         self._verified: asyncio.Queue[_Verified | None] = asyncio.Queue(maxsize=1)
         self._gaps = GapFinder(held.seq)
+        self._clock = NetworkClock()
         self._forget: list[str] = []
         self._writing = threading.Lock()
         self._keys = BatchKeys(read_key_space(connection))
@@ -156,7 +158,8 @@ class Consumer:
         while (batch := await self._queue.take(limits.events, limits.bytes, limits.seconds)) is not None:
             received_micros, started = time.time_ns() // 1000, time.monotonic()
             forget, self._forget = self._forget, []
-            table = await self._verifiers.verify(batch.frames, forget)
+            table = await self._verifiers.verify(batch.frames, received_micros + self._clock.allowed_micros, forget)
+            self._clock.observe(table, received_micros)
             table, identities = await settle_signatures(table, self._resolver)
             seconds = time.monotonic() - started
             await self._verified.put(_Verified(table, batch.gap, received_micros, identities, seconds))
@@ -237,6 +240,7 @@ class Consumer:
                 self.meter.report(
                     queued=len(self._queue),
                     connections=self._stream.connections,
+                    clock_behind_seconds=self._clock.behind_micros / 1e6,
                     is_spooling=self._spool.is_spooling,
                 )
             )

@@ -31,6 +31,7 @@ class Rates:
         ahead: commits that do not follow on what is held.
         queued: frames that wait to be verified.
         connections: how often the relay was connected since the start.
+        clock_behind_seconds: how far our clock is behind what events say.
         gaps: found.
         is_spooling: events wait in files for the indexes.
         verify_seconds: a batch's time in verification, the mean.
@@ -48,6 +49,7 @@ class Rates:
     ahead: int
     queued: int
     connections: int
+    clock_behind_seconds: float
     gaps: int
     is_spooling: bool
     verify_seconds: float
@@ -73,7 +75,7 @@ class Meter:
     apply_seconds: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
-    def report(self, *, queued: int, connections: int, is_spooling: bool) -> Rates:
+    def report(self, *, queued: int, connections: int, is_spooling: bool, clock_behind_seconds: float = 0.0) -> Rates:
         """What was collected since the last report."""
         seconds = max(self.clock() - self.started, 1e-6)
         lag = None if self.event_at is None else max((datetime.now(UTC) - self.event_at).total_seconds(), 0.0)
@@ -88,6 +90,7 @@ class Meter:
             ahead=self.ahead,
             queued=queued,
             connections=connections,
+            clock_behind_seconds=clock_behind_seconds,
             gaps=self.gaps,
             is_spooling=is_spooling,
             verify_seconds=self.verify_seconds / max(self.batches, 1),

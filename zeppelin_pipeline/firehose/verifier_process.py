@@ -1,12 +1,11 @@
 """A process that verifies frames for another: requests on its standard input, tables on its standard output.
 
-A request has three parts: where each frame starts and the last one ends, the accounts whose keys have changed, a line
-each, and the frames, one behind the other. An answer is a table of events in Arrow's IPC format. The process ends with
-its input, so that none is left behind.
+A request has three parts: the time, and where each frame starts and the last one ends; the accounts whose keys have
+changed, a line each; and the frames, one behind the other. An answer is a table of events in Arrow's IPC format. The
+process ends with its input, so that none is left behind.
 """
 
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import BinaryIO
@@ -23,10 +22,11 @@ from zeppelin_pipeline.firehose.verify_batch import Frames, verify_batch, warm_u
 from zeppelin_pipeline.warehouse.connection import connect
 
 
-def request_of(frames: Sequence[bytes], forget: Sequence[str]) -> list[memoryview]:
+def request_of(frames: Sequence[bytes], forget: Sequence[str], now_micros: int) -> list[memoryview]:
     """A request, as it is sent."""
     joined = Frames.of(frames)
-    return framed(joined.offsets.data, memoryview("\n".join(forget).encode()), joined.data.data)
+    numbers = np.append(np.int64(now_micros), joined.offsets)
+    return framed(numbers.data, memoryview("\n".join(forget).encode()), joined.data.data)
 
 
 def table_of_answer(answer: Sequence[memoryview]) -> pa.Table:
@@ -59,10 +59,10 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
         warm_up()
         _send(sink, EVENTS.empty_table())
         while (request := reader.read()) is not None:
-            offsets, forget, data = request
+            numbers, forget, data = request
+            now_micros, offsets = np.split(np.frombuffer(numbers, np.int64), [1])
             keys.forget(bytes(forget).decode().split("\n"))
-            frames = Frames(as_bytes(data), np.frombuffer(offsets, np.int64))
-            events = verify_batch(frames, keys.of, time.time_ns() // 1000)
+            events = verify_batch(Frames(as_bytes(data), offsets), keys.of, int(now_micros[0]))
             # A key that did not fit may have changed: it is read again at the account's next event.
             keys.forget(did for did, _ in unsigned_rows(events).values())
             _send(sink, events)

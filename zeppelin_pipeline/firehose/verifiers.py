@@ -33,11 +33,12 @@ class Verifiers:
         self._sockets: list[socket.socket] = []
         self._locks: list[asyncio.Lock] = []
 
-    async def verify(self, frames: Sequence[bytes], forget: Sequence[str] = ()) -> pa.Table:
+    async def verify(self, frames: Sequence[bytes], now_micros: int, forget: Sequence[str] = ()) -> pa.Table:
         """The events of frames, in their order.
 
         Args:
             frames: messages of a stream.
+            now_micros: the time, which revs must not be far ahead of.
             forget: accounts whose keys have changed.
 
         Raises:
@@ -46,7 +47,9 @@ class Verifiers:
         share = max(1, -(-len(frames) // self._count))
         parts = [frames[number * share : (number + 1) * share] for number in range(self._count)]
         asking = [
-            asyncio.create_task(self._ask(number, part, forget)) for number, part in enumerate(parts) if part or forget
+            asyncio.create_task(self._ask(number, request_of(part, forget, now_micros)))
+            for number, part in enumerate(parts)
+            if part or forget
         ]
         try:
             tables = await asyncio.gather(*asking)
@@ -55,9 +58,9 @@ class Verifiers:
                 task.cancel()  # when one has failed: nobody may wait at a socket that is closed
         return pa.concat_tables(tables) if tables else EVENTS.empty_table()
 
-    async def _ask(self, number: int, frames: Sequence[bytes], forget: Sequence[str]) -> pa.Table:
+    async def _ask(self, number: int, request: list[memoryview]) -> pa.Table:
         async with self._locks[number]:
-            return await self._exchange(number, request_of(frames, forget))
+            return await self._exchange(number, request)
 
     async def _exchange(self, number: int, request: list[memoryview]) -> pa.Table:
         ours = self._sockets[number]

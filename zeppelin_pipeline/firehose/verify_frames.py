@@ -44,6 +44,7 @@ def verify_frames(frames: Sequence[bytes], keys_of: KeysOf, now_micros: int) -> 
 def _prove(data: bytes, now_micros: int) -> Verdict:
     seq: int | None = None
     did: str | None = None
+    message: Message | None = None
     try:
         frame = decode_frame(data)
         seq, did = read_seq(frame.body), _claimed_did(frame)
@@ -52,7 +53,7 @@ def _prove(data: bytes, now_micros: int) -> Verdict:
             return Verdict(seq, events.UNKNOWN, detail=_storable(frame.t or ""))
         return _proven(message, now_micros)
     except InvalidDataError as error:
-        return Verdict(seq, events.REJECTED, did=did, reason=error.reason, detail=_storable(error.detail))
+        return Verdict(seq, events.REJECTED, message, did=did, reason=error.reason, detail=_storable(error.detail))
 
 
 def _proven(message: Message, now_micros: int) -> Verdict:

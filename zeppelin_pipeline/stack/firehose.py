@@ -10,6 +10,7 @@ from zeppelin_pipeline.deployment.firehose import Firehose
 from zeppelin_pipeline.deployment.network import Network
 from zeppelin_pipeline.errors import ConfigurationError
 from zeppelin_pipeline.firehose.cursors import StreamName, set_cursor
+from zeppelin_pipeline.firehose.network_clock import NOTABLE_SECONDS
 from zeppelin_pipeline.firehose.rates import Rates
 from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.firehose.stream import ENDPOINT
@@ -81,4 +82,6 @@ def describe(rates: Rates) -> str:
         parts.append(f"{sum(rates.refused.values()):,} refused")
     if rates.gaps:
         parts.append(f"{rates.gaps} gaps")
+    if rates.clock_behind_seconds > NOTABLE_SECONDS:
+        parts.append(f"OUR CLOCK IS {rates.clock_behind_seconds:,.0f} s BEHIND the network's: set it")
     return ", ".join(parts)
