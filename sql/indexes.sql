@@ -26,8 +26,9 @@ CREATE INDEX IF NOT EXISTS like_record ON "like" (subject_actor, subject_collect
 CREATE INDEX IF NOT EXISTS repost_post ON repost (subject_actor, subject_rkey, actor_id) WHERE subject_collection = 1;
 CREATE INDEX IF NOT EXISTS repost_record ON repost (subject_actor, subject_collection, subject_rkey, actor_id) WHERE subject_collection <> 1;
 CREATE INDEX IF NOT EXISTS post_root ON post (reply_root_actor, reply_root_rkey) WHERE reply_root_actor IS NOT NULL;
-CREATE INDEX IF NOT EXISTS post_parent ON post (reply_parent_actor, reply_parent_rkey) WHERE reply_parent_actor IS NOT NULL;
-CREATE INDEX IF NOT EXISTS post_quote ON post (quote_actor, quote_rkey) WHERE quote_collection = 1;
+-- By account, too: what an author goes on with is found among all replies to a post.
+CREATE INDEX IF NOT EXISTS post_parent ON post (reply_parent_actor, reply_parent_rkey, actor_id) WHERE reply_parent_actor IS NOT NULL;
+CREATE INDEX IF NOT EXISTS post_quote ON post (quote_actor, quote_rkey, (least(created_at, indexed_at)) DESC) WHERE quote_collection = 1;
 
 -- Feeds and graphs of an account, newest first.
 CREATE INDEX IF NOT EXISTS post_author ON post (actor_id, (least(created_at, indexed_at)) DESC, rkey DESC);

@@ -17,8 +17,10 @@ Literal: TypeAlias = bool | int | tuple[int, ...]
 LITERALS: Final[Mapping[str, str]] = {
     "get_accounts": "has_handles",
     "get_likes": "collection",
+    "get_likes_by_account": "collection",
     "get_records": "kinds",
     "get_reposters": "collection",
+    "get_reposters_by_account": "collection",
 }
 
 

@@ -35,6 +35,8 @@ LEFT JOIN post_counts ON post_counts.actor_id = wanted.actor_id AND post_counts.
 
 -- name: get_author_feed
 -- An account's posts and reposts, newest first; of several reposts of one post only the first. A post has no content.
+-- Of either at most so many rows are looked at, whatever is wanted of them; the last of these is given though it is not wanted, as the page
+-- has to end there.
 SELECT
     item.*,
     own_key.text AS rkey_text,
@@ -43,54 +45,77 @@ FROM (
     (
         SELECT
             0::smallint AS is_repost,
-            post.actor_id AS post_actor,
-            post.rkey AS post_rkey,
-            post.rkey,
-            least(post.created_at, post.indexed_at) AS sort_at,
-            post.created_at,
+            own_post.actor_id AS post_actor,
+            own_post.rkey AS post_rkey,
+            own_post.rkey,
+            own_post.sort_at,
+            own_post.created_at,
             ''::bytea AS content,
             NULL::bigint AS via_actor,
-            NULL::bigint AS via_rkey
-        FROM post
-        WHERE post.actor_id = %(actor)s
-            AND (%(embed_bits)s::smallint = 0 OR (post.embed & %(embed_bits)s::smallint) <> 0)
-            AND CASE %(replies)s::text
-                WHEN 'all' THEN true
-                WHEN 'own-threads' THEN post.reply_parent_actor IS NULL OR post.reply_root_actor = post.actor_id
-                ELSE post.reply_parent_actor IS NULL
-            END
-            AND (least(post.created_at, post.indexed_at), post.rkey, 0::smallint)
-            < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_is_repost)s::smallint)
-        ORDER BY least(post.created_at, post.indexed_at) DESC, post.rkey DESC
+            NULL::bigint AS via_rkey,
+            own_post.is_wanted,
+            own_post.number = %(scanned)s::bigint AS is_end
+        FROM (
+            SELECT
+                post.actor_id,
+                post.rkey,
+                post.created_at,
+                least(post.created_at, post.indexed_at) AS sort_at,
+                (%(embed_bits)s::smallint = 0 OR (post.embed & %(embed_bits)s::smallint) <> 0)
+                AND CASE %(replies)s::text
+                    WHEN 'all' THEN true
+                    WHEN 'own-threads' THEN post.reply_parent_actor IS NULL OR post.reply_root_actor = post.actor_id
+                    ELSE post.reply_parent_actor IS NULL
+                END AS is_wanted,
+                row_number() OVER (ORDER BY least(post.created_at, post.indexed_at) DESC, post.rkey DESC) AS number
+            FROM post
+            WHERE post.actor_id = %(actor)s
+                AND (least(post.created_at, post.indexed_at), post.rkey, 0::smallint)
+                < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_is_repost)s::smallint)
+        ) AS own_post
+        WHERE own_post.number <= %(scanned)s::bigint AND (own_post.is_wanted OR own_post.number = %(scanned)s::bigint)
+        ORDER BY own_post.sort_at DESC, own_post.rkey DESC
         LIMIT %(limit)s
     )
     UNION ALL
     (
         SELECT
             1::smallint AS is_repost,
-            repost.subject_actor AS post_actor,
-            repost.subject_rkey AS post_rkey,
-            repost.rkey,
-            least(repost.created_at, repost.indexed_at) AS sort_at,
-            repost.created_at,
-            repost.content,
-            via_actor(repost.content) AS via_actor,
-            via_rkey(repost.content) AS via_rkey
-        FROM repost
-        WHERE repost.actor_id = %(actor)s
-            AND %(with_reposts)s::boolean
-            AND repost.subject_collection = 1
-            AND (least(repost.created_at, repost.indexed_at), repost.rkey, 1::smallint)
-            < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_is_repost)s::smallint)
-            AND NOT EXISTS (
-                SELECT FROM repost AS earlier
-                WHERE earlier.actor_id = repost.actor_id
-                    AND earlier.subject_actor = repost.subject_actor
-                    AND earlier.subject_rkey = repost.subject_rkey
-                    AND earlier.subject_collection = 1
-                    AND earlier.rkey < repost.rkey
-            )
-        ORDER BY least(repost.created_at, repost.indexed_at) DESC, repost.rkey DESC
+            own_repost.subject_actor AS post_actor,
+            own_repost.subject_rkey AS post_rkey,
+            own_repost.rkey,
+            own_repost.sort_at,
+            own_repost.created_at,
+            own_repost.content,
+            via_actor(own_repost.content) AS via_actor,
+            via_rkey(own_repost.content) AS via_rkey,
+            own_repost.is_wanted,
+            own_repost.number = %(scanned)s::bigint AS is_end
+        FROM (
+            SELECT
+                repost.subject_actor,
+                repost.subject_rkey,
+                repost.rkey,
+                repost.created_at,
+                repost.content,
+                least(repost.created_at, repost.indexed_at) AS sort_at,
+                repost.subject_collection = 1 AND NOT EXISTS (
+                    SELECT FROM repost AS earlier
+                    WHERE earlier.actor_id = repost.actor_id
+                        AND earlier.subject_actor = repost.subject_actor
+                        AND earlier.subject_rkey = repost.subject_rkey
+                        AND earlier.subject_collection = 1
+                        AND earlier.rkey < repost.rkey
+                ) AS is_wanted,
+                row_number() OVER (ORDER BY least(repost.created_at, repost.indexed_at) DESC, repost.rkey DESC) AS number
+            FROM repost
+            WHERE repost.actor_id = %(actor)s
+                AND %(with_reposts)s::boolean
+                AND (least(repost.created_at, repost.indexed_at), repost.rkey, 1::smallint)
+                < (%(before_at)s::timestamptz, %(before_rkey)s::bigint, %(before_is_repost)s::smallint)
+        ) AS own_repost
+        WHERE own_repost.number <= %(scanned)s::bigint AND (own_repost.is_wanted OR own_repost.number = %(scanned)s::bigint)
+        ORDER BY own_repost.sort_at DESC, own_repost.rkey DESC
         LIMIT %(limit)s
     )
     ORDER BY sort_at DESC, rkey DESC, is_repost DESC
@@ -167,11 +192,17 @@ ORDER BY least(post.created_at, post.indexed_at) DESC, post.rkey DESC, post.acto
 LIMIT %(limit)s;
 
 -- name: get_list_feed
--- The posts of a list's members. A page's posts are by those members who wrote last: only theirs are read beyond the first.
+-- The posts of a list's members, of a long list those added last. A page's posts are by those members who wrote last: only theirs are read
+-- beyond the first.
 WITH member AS (
-    SELECT DISTINCT subject_actor AS actor_id
-    FROM list_item
-    WHERE list_item.actor_id = %(actor)s AND list_item.list_rkey = %(rkey)s
+    SELECT DISTINCT added.subject_actor AS actor_id
+    FROM (
+        SELECT list_item.subject_actor
+        FROM list_item
+        WHERE list_item.actor_id = %(actor)s AND list_item.list_rkey = %(rkey)s
+        ORDER BY least(list_item.created_at, list_item.indexed_at) DESC, list_item.rkey DESC
+        LIMIT %(most_members)s
+    ) AS added
 ),
 active AS (
     SELECT member.actor_id

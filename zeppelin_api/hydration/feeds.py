@@ -18,6 +18,8 @@ from zeppelin_pipeline.warehouse.contents import Content, read_content
 _IMAGES: Final = 1
 _VIDEO: Final = 8
 _GALLERY: Final = 16
+#: Posts, and reposts, that one query looks at: all 200,000 of an account, none of them wanted, took 0.3 s from memory.
+_SCANNED: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,19 @@ class _FeedRow:
 
 
 @dataclass(frozen=True, slots=True)
+class _AuthorRow(_FeedRow):
+    """One of an account's own.
+
+    Attributes:
+        is_wanted: by the filter.
+        is_end: the query looked no further.
+    """
+
+    is_wanted: bool
+    is_end: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _RepostRow(_FeedRow):
     did: str
 
@@ -110,17 +125,18 @@ async def hydrate_author_feed(
 ) -> Page[FeedItem]:
     """One page of an account's feed, with all that its views show put into the state.
 
-    Items whose posts are gone are left out; the page can be shorter than asked for though the list goes on.
+    Items whose posts are gone are left out; the page can be shorter than asked for though the list goes on, and empty
+    where the filter wants none of the thousands that were looked at.
     """
-    rows = await _feed_rows(session, did, feed_filter, start, limit + 1)
-    shown = rows[:limit]
+    rows, following = await _feed_rows(session, did, feed_filter, start, limit)
+    shown = [row for row in rows if row.is_wanted]
     keys = [row.post_key for row in shown] + ([] if pinned is None else [pinned])
     await hydrate_posts(session, state, keys, policy, with_replied_to=True, dids=[did])
     posts = {post.key: post for post in state.posts.values()}
     reposts = [(did, row) for row in shown if row.is_repost]
     state.reposts |= {repost.uri: repost for repost in await _reposts(session, reposts, posts)}
     items = [_item(did, row, posts[row.post_key]) for row in shown if row.post_key in posts]
-    return Page(items, end_of_page(rows, limit, lambda row: row.position))
+    return Page(items, following)
 
 
 async def hydrate_feed_items(
@@ -160,9 +176,10 @@ async def _repost_rows(session: Session, uris: Iterable[str]) -> dict[str, _Repo
 
 async def _feed_rows(
     session: Session, did: str, feed_filter: FeedFilter, start: Position, limit: int
-) -> list[_FeedRow]:
-    return await session.rows(
-        _FeedRow,
+) -> tuple[list[_AuthorRow], Position | None]:
+    """At most so many rows, and where those after them start; None at the end."""
+    rows = await session.rows(
+        _AuthorRow,
         "get_author_feed",
         actor=session.keys.actor_id(did),
         replies=feed_filter.replies,
@@ -171,8 +188,14 @@ async def _feed_rows(
         before_at=start.at,
         before_rkey=start.rkey,
         before_is_repost=max(-1, min(start.last, 2)),  # another list's cursor has any number there
-        limit=limit,
+        scanned=_SCANNED,
+        limit=limit + 1,
     )
+    shown = rows[:limit]
+    for number, row in enumerate(shown, 1):
+        if row.is_end:  # what is older of the other kind waits for what was not looked at of this one
+            return shown[:number], row.position
+    return shown, end_of_page(rows, limit, lambda row: row.position)
 
 
 async def _reposts(

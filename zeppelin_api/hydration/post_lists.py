@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from zeppelin_api.db import Session
 from zeppelin_api.hydration.blocks import load_blocked_pairs
@@ -12,6 +12,9 @@ from zeppelin_api.hydration.state import Hydration, Post
 from zeppelin_api.pagination import Page, Position, end_of_page
 from zeppelin_api.policy import Policy
 
+#: Of a longer list those who were added last make its feed. Each is looked at for each page: 30,000 took 0.5 s from
+#: memory.
+_MOST_MEMBERS: Final = 5_000
 PostListQuery: TypeAlias = Literal["get_quotes", "get_list_feed"]
 
 
@@ -55,6 +58,7 @@ async def hydrate_post_list(
         before_at=start.at,
         before_rkey=start.rkey,
         before_actor=start.last,
+        most_members=_MOST_MEMBERS,
         limit=limit + 1,
     )
     keys = [PostKey(row.actor_id, row.rkey) for row in rows[:limit]]

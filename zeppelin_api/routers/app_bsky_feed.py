@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 from fastapi import Query
 from starlette.responses import Response
@@ -15,7 +15,7 @@ from zeppelin_api.hydration.keys import LIST, POST, PostKey, did_of, post_key, r
 from zeppelin_api.hydration.labels import hydrate_labels
 from zeppelin_api.hydration.post_lists import PostListQuery, hydrate_post_list
 from zeppelin_api.hydration.posts import hydrate_posts
-from zeppelin_api.hydration.relations import Relation, hydrate_subject_relations
+from zeppelin_api.hydration.relations import Relation, SubjectQuery, hydrate_subject_relations
 from zeppelin_api.hydration.state import Hydration, Post
 from zeppelin_api.lexicon.posts import FeedOutput, GetPostsOutput, GetQuotesOutput
 from zeppelin_api.lexicon.profiles import GetLikesOutput, GetRepostedByOutput
@@ -258,7 +258,7 @@ async def get_reposted_by(
 async def _subject_page(
     service: Service,
     session: Session,
-    query: Literal["get_likes", "get_reposters"],
+    query: SubjectQuery,
     uri: str,
     cid: str | None,
     limit: int,
