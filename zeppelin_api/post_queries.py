@@ -12,6 +12,10 @@ from zeppelin_pipeline.warehouse.search_terms import domain_term, lang_term, tag
 
 #: A part of a query: an operator with its value, a phrase, or whatever stands between spaces.
 _PARTS: Final = re.compile(r'([a-z]+):("[^"]*"|\S+)|"([^"]*)"|(\S+)')
+#: As telephones type them.
+_QUOTES: Final = str.maketrans("\u201c\u201d\u201e\u201f", '""""')
+#: What is written after a tag and is no part of it.
+_AFTER_TAGS: Final = ".,;:!?"
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -21,7 +25,7 @@ class QueryParts:
 
     Attributes:
         terms: as `search_terms.post_terms` gives them, without accounts.
-        phrases: words that adjoin.
+        phrases: two words or more, that adjoin.
         authors: handles or DIDs; a post has one author.
         mentions: handles or DIDs of accounts that are named.
         since: the earliest time.
@@ -76,16 +80,16 @@ def read_query(text: str) -> QueryParts:
         ApiError: BadQueryString, for a time that is none.
     """
     parts = QueryParts()
-    for name, value, phrase, plain in _PARTS.findall(text):
+    for name, value, phrase, plain in _PARTS.findall(text.translate(_QUOTES)):
         if plain.startswith("did:") or name == "did":
             parts.add("from", plain or f"did:{value}")
         elif name and parts.add(name, value.strip('"')):
             continue
-        elif plain.startswith("#") and len(plain) > 1:
-            parts.add("tag", plain)
+        elif plain.startswith("#") and len(tag := plain.rstrip(_AFTER_TAGS)) > 1:
+            parts.add("tag", tag)
         elif words := tuple(words_of(phrase)):
             parts.add_words(phrase)
-            parts.phrases.append(words)
+            parts.phrases.extend([words] if len(words) > 1 else [])
         else:
             parts.add_words(plain or f"{name} {value}")
     if parts == QueryParts() and text.strip() not in {"", "*"}:

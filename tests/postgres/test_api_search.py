@@ -152,6 +152,78 @@ async def test_accounts_are_found_as_one_types_by_name_and_handle_the_most_follo
     assert [actor["handle"] for actor in suggested["actors"]] == ["other.test", "wonder.test"]
 
 
+async def test_a_handle_is_found_at_every_letter_that_one_types(
+    api: ApiClient, warehouse: WarehouseFactory, index: Any
+):
+    whole = ["al-ice.bsky.social", "ben.a.bsky.social", "carla.news.example.com"]
+    for handle in whole:
+        warehouse.account(handle)
+    index()
+
+    for handle in whole:
+        for end in range(1, len(handle) + 1):
+            found = await api.get(TYPEAHEAD, q=handle[:end].upper())
+            assert handle in [actor["handle"] for actor in found["actors"]], handle[:end]
+
+
+async def test_names_are_found_without_their_accents_and_by_any_ideograph(
+    api: ApiClient, warehouse: WarehouseFactory, index: Any
+):
+    for number, name in enumerate(("Jos\u00e9", "\u9ed2\u732b")):
+        warehouse.account(f"user{number}.test", {"displayName": name})
+    index()
+
+    for number, q in ((0, "jose"), (0, "JOS\u00c9"), (1, "\u9ed2"), (1, "\u732b"), (1, "\u9ed2\u732b")):
+        found = await api.get(TYPEAHEAD, q=q)
+        assert [actor["handle"] for actor in found["actors"]] == [f"user{number}.test"], q
+
+
+async def test_whatever_is_asked_is_answered(api: ApiClient, warehouse: WarehouseFactory, index: Any):
+    alice = warehouse.account("alice.test", {"displayName": "Alice"})
+    texts = (
+        "\u9ed2\u732b \u0e2a\u0e27\u0e31\u0e2a\u0e14\u0e35 \u05e9\u05dc\u05d5\u05dd don\u2019t caf\u00e9",
+        "100% o'reilly's \\ x_y",
+    )
+    for text in texts:
+        warehouse.post(alice, text)
+    index()
+
+    for q in (
+        "\u732b",
+        "\u0e2a\u0e27\u0e31",
+        "\u202e\u05e9\u05dc\u05d5\u05dd\u202c",
+        "DON'T",
+        "cafe",
+        '"cafe',
+        "from:alice.test \u9ed2\u732b",
+    ):
+        assert await _texts(api, q) == [texts[0]], q
+    for q in ("100%", "o'reilly's", "x_y \\", '"100 o\u2019reilly\u2019s"'):
+        assert await _texts(api, q) == [texts[1]], q
+    everyone = ("from:alice.test", "from:@ALICE.test", alice.did, "since:2000-01-01", "*", " ")
+    for q in everyone:
+        assert sorted(await _texts(api, q)) == sorted(texts), q
+    nobody = (
+        "\x00",
+        "cafe\x00s",
+        "from:\x00",
+        'from:""',
+        "mentions:%",
+        "lang:\x00",
+        "'; DROP TABLE post; --",
+        "%",
+        '"',
+        '""',
+        "since:2024-01-02 until:2024-01-01",
+        "cafe " * 1_000 + "tea",
+    )
+    for q in nobody:
+        assert await _texts(api, q) == [], q
+    for q in ("\x00", "%", "_", "'", "a\x00", ".", "@", "a" * 3_000, "\u202e", "did:plc:a", "did:\x00"):
+        for nsid in (ACTORS, TYPEAHEAD):
+            await api.get(nsid, q=q)
+
+
 async def test_whose_handle_it_is_comes_first_and_once(api: ApiClient, warehouse: WarehouseFactory, index: Any):
     for handle in ("alice.test", "alice.tester"):
         warehouse.account(handle)

@@ -1,5 +1,6 @@
 """Search: what was asked for, in parts; posts and names that are found, and whether they are what was asked for."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -12,6 +13,7 @@ from zeppelin_pipeline.atproto.datetimes import micros_of, time_of
 from zeppelin_pipeline.warehouse.keys import WELL_KNOWN_COLLECTIONS
 from zeppelin_pipeline.warehouse.search_terms import (
     MAX_PREFIX,
+    found_words,
     handle_words,
     post_terms,
     term_numbers,
@@ -87,9 +89,9 @@ class NameQuery:
             return handle.startswith(self.text)
         return self.matches_name((account.profile or {}).get("displayName"), handle_words(handle))
 
-    def matches_name(self, name: Any, words: list[str] | None = None) -> bool:
+    def matches_name(self, name: Any, words: Sequence[str] = ()) -> bool:
         """Whether a name, with these words beside it, is what is asked for."""
-        held = (words or []) + words_of(name if isinstance(name, str) else "")
+        held = {*words, *found_words(name if isinstance(name, str) else "")}
         return all(any(word.startswith(wanted) for word in held) for wanted in self.words)
 
 

@@ -158,8 +158,9 @@ async def search_posts(
     for name, value in (*given, ("domain", domain), ("url", url), *(("tag", value) for value in tag or [])):
         if value:
             parts.add(name, value)
-    dids = await resolve_identifiers(session, parts.authors | parts.mentions)
-    if not parts.authors | parts.mentions <= dids.keys():
+    named = parts.authors | parts.mentions
+    dids = await resolve_identifiers(session, filter(is_at_identifier, named))
+    if not named <= dids.keys():
         return json_response({"posts": []})
     accounts = {f"a:{dids[name]}" for name in parts.authors} | {f"m:{dids[name]}" for name in parts.mentions}
     query = PostQuery(frozenset(parts.terms | accounts), tuple(parts.phrases), parts.since, parts.until)

@@ -16,12 +16,12 @@ from zeppelin_pipeline.warehouse.packing import unpack_block
 from zeppelin_pipeline.warehouse.queries import load_queries
 from zeppelin_pipeline.warehouse.search_tables import NAME_SEARCH, POST_SEARCH
 from zeppelin_pipeline.warehouse.search_terms import (
+    found_words,
     handle_words,
     name_terms,
     period_numbers,
     post_terms,
     term_numbers,
-    words_of,
 )
 
 #: Rows that are read and written at once: bounds the memory.
@@ -150,5 +150,5 @@ def _name_row(named: TupleRow) -> tuple[Any, ...]:
     actor, rkey, collection, rank, handle, raw = named
     record: dict[str, Any] = {} if raw is None else dag_cbor.decode(raw)
     name = record.get("name" if collection == _STARTER_PACK else "displayName")
-    words = handle_words(handle or "") + words_of(name if isinstance(name, str) else "")
+    words = {*handle_words(handle or ""), *found_words(name if isinstance(name, str) else "")}
     return actor, rkey, collection, rank, term_numbers(name_terms(collection, words))

@@ -22,8 +22,12 @@ _UNSPACED: Final = (
 #: What no word has: the scripts above, and what makes a picture of the sign before it.
 _NO_PART: Final = rf"\W_{_UNSPACED}\ufe00-\ufe0f\u20e3"
 #: A word begins with no combining mark, but has them: the vowels of Devanagari, the points of Arabic.
-_RUNS: Final = regex.compile(rf"[{_UNSPACED}]+|[^{_NO_PART}\p{{M}}][^{_NO_PART}]*(?:['\u2019][^{_NO_PART}]+)*")
+_RUNS: Final = regex.compile(rf"[{_UNSPACED}]+|[^{_NO_PART}\p{{M}}][^{_NO_PART}]*(?:'[^{_NO_PART}]+)*")
 _IS_UNSPACED: Final = regex.compile(rf"[{_UNSPACED}]").match
+#: Each of them is a word of its own as well.
+_IDEOGRAPHS: Final = regex.compile(r"\p{Han}")
+#: Accents of Latin, Greek and Cyrillic letters, which many leave out; other scripts have vowels there.
+_ACCENTS: Final = regex.compile("[\u0300-\u036f]")
 #: A post names no more terms than that; its text has 3,000 bytes at most.
 _MAX_TERMS: Final = 1000
 #: Names are found by the beginnings of their words, up to so many letters.
@@ -33,14 +37,28 @@ _COMMON_SUFFIX: Final = ".bsky.social"
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text in their order, without case; of scripts without spaces each two letters that adjoin."""
+    """The words of a text in their order, as they are compared; of scripts without spaces pairs of letters."""
     found: list[str] = []
-    for run in _RUNS.findall(unicodedata.normalize("NFKC", text).casefold()):
+    for run in _RUNS.findall(_folded(text)):
         if _IS_UNSPACED(run) and len(run) > 1:
             found.extend(run[at : at + 2] for at in range(len(run) - 1))
         else:
             found.append(run)
     return found
+
+
+def found_words(text: str) -> set[str]:
+    """By which words a text is found: its words, and each ideograph, which those who search take for a word."""
+    words = words_of(text)
+    return {*words, *(() if text.isascii() else _IDEOGRAPHS.findall("".join(words)))}
+
+
+def _folded(text: str) -> str:
+    """A text as it is compared: whoever searches types other cases, widths, accents and apostrophes than who wrote."""
+    if text.isascii():
+        return text.lower()
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
+    return unicodedata.normalize("NFKC", bare.casefold()).replace("\u2019", "'")
 
 
 def term_number(term: str) -> int:
@@ -66,7 +84,7 @@ def period_numbers(sort_at: datetime) -> list[int]:
 def post_terms(did: str, record: dict[str, Any]) -> set[str]:
     """All terms of a post of that account: words, tags, links and their hosts, accounts, languages, its author."""
     terms = {f"a:{did}"}
-    terms.update(f"w:{word}" for word in words_of(_text(record.get("text"))))
+    terms.update(f"w:{word}" for word in found_words(_text(record.get("text"))))
     for tag in (*_items(record.get("tags")), *_features(record, "tag")):
         terms.add(tag_term(_text(tag)))
     for language in map(_text, _items(record.get("langs"))):
@@ -103,9 +121,11 @@ def name_terms(collection: int, words: Iterable[str]) -> set[str]:
 
 
 def handle_words(handle: str) -> list[str]:
-    """The labels of a handle that tell it from others: not those of the most common service, nor the last."""
-    labels = handle.lower().removesuffix(_COMMON_SUFFIX).split(".")
-    return [word for label in (labels if len(labels) == 1 else labels[:-1]) for word in words_of(label)]
+    """The labels of a handle, or of its beginning, that tell it from others: no common service, and not the last."""
+    first, dot, others = handle.lower().partition(".")
+    if _COMMON_SUFFIX.startswith(dot + others):
+        return words_of(first)
+    return [word for label in (first, *others.split(".")[:-1]) for word in words_of(label)]
 
 
 def _link_terms(link: str) -> Iterator[str]:

@@ -19,6 +19,13 @@ def test_a_query_is_cut_into_words_phrases_tags_and_operators():
     assert parts.since == datetime(2024, 1, 2, tzinfo=UTC)
 
 
+def test_tags_end_before_what_follows_them_and_telephones_quote_in_their_own_way():
+    parts = read_query('#cats, (#1) \u201cred cat\u201d \u201eone\u201f "big #dogs!')
+
+    assert parts.terms == {"t:cats", "w:1", "w:red", "w:cat", "w:one", "w:big", "t:dogs"}
+    assert parts.phrases == [("red", "cat")]
+
+
 def test_an_account_is_named_by_its_did_alone():
     assert read_query("did:plc:aaaaaaaaaaaaaaaaaaaaaaaa hi").authors == {"did:plc:aaaaaaaaaaaaaaaaaaaaaaaa"}
 

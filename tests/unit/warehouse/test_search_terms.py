@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from zeppelin_pipeline.warehouse.search_terms import (
     domain_term,
+    found_words,
     handle_words,
     name_terms,
     post_terms,
@@ -22,6 +23,22 @@ def test_words_have_no_case_and_no_width():
 
 def test_scripts_without_spaces_are_cut_into_pairs():
     assert words_of("I ♥ 東京都 and 猫") == ["i", "東京", "京都", "and", "猫"]
+
+
+def test_an_ideograph_is_found_alone():
+    assert found_words("\u9ed2\u732b\u3060") == {"\u9ed2\u732b", "\u732b\u3060", "\u9ed2", "\u732b"}
+    assert "w:\u732b" in post_terms("did:plc:alice", {"text": "\u9ed2\u732b"})
+
+
+def test_words_have_no_accents_and_one_apostrophe_in_whatever_way_they_are_written():
+    for form in ("NFC", "NFD"):
+        assert words_of(unicodedata.normalize(form, "CAF\u00c9 \u0130stanbul \u0451\u043b\u043a\u0430 \u03ac")) == [
+            "cafe",
+            "istanbul",
+            "\u0435\u043b\u043a\u0430",
+            "\u03b1",
+        ]
+    assert words_of("don\u2019t") == words_of("don't") == ["don't"]
 
 
 def test_words_keep_their_combining_marks_and_pictures_are_no_words():
@@ -54,6 +71,7 @@ def test_a_post_is_found_by_all_that_it_says_and_names():
 def test_names_are_found_by_beginnings_of_their_words():
     assert handle_words("alice-b.bsky.social") == ["alice", "b"]
     assert handle_words("news.example.com") == ["news", "example"]
+    assert handle_words("a.news.bsky.social") == ["a", "news", "bsky"]
     assert name_terms(6, ["abc", "a"]) == {"6:a", "6:ab", "6:abc"}
     assert max(map(len, name_terms(6, ["a" * 50]))) == len("6:") + 8
 
