@@ -1,5 +1,6 @@
 """`python -m zeppelin_api`: serve on the address of the settings."""
 
+import argparse
 import gc
 import os
 import tempfile
@@ -9,15 +10,21 @@ import uvicorn
 
 from zeppelin_api.app import Application, create_app
 from zeppelin_api.metrics import MULTIPROCESS_FOLDER
-from zeppelin_api.settings import ApiSettings, load_settings
+from zeppelin_api.settings import ApiSettings
+from zeppelin_pipeline.errors import ConfigurationError
 
 #: So many new objects are searched for garbage at once: a page of 50 posts makes thousands, and next to no cycles.
 _GARBAGE_OBJECTS: Final = 10_000
 
 
 def main() -> None:
-    """Serve until stopped by a signal."""
-    settings = load_settings()
+    """Serve until stopped by a signal; a wrong setting is one line, and exit code 2."""
+    parser = _parser()
+    parser.parse_args()
+    try:
+        settings = ApiSettings.load()
+    except ConfigurationError as error:
+        parser.error(str(error))
     if settings.workers == 1:
         _serve(settings)
         return
@@ -32,6 +39,19 @@ def process_app() -> Application:
     gc.freeze()
     gc.set_threshold(_GARBAGE_OBJECTS)
     return app
+
+
+def _parser() -> argparse.ArgumentParser:
+    """There are no arguments: only the help, which tells the settings."""
+    settings = (
+        f"{name}{f' [{default}]' if default else ''}\n  {text}" for name, default, text in ApiSettings.describe()
+    )
+    return argparse.ArgumentParser(
+        prog="python -m zeppelin_api",
+        description="Serve the warehouse as an AppView until a signal.",
+        epilog="\n\n".join(["settings, by the environment:", *settings]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def _serve(settings: ApiSettings) -> None:

@@ -33,7 +33,7 @@ from zeppelin_api.routers import (
     threads,
 )
 from zeppelin_api.service import Service
-from zeppelin_api.settings import ApiSettings, load_settings
+from zeppelin_api.settings import ApiSettings
 
 _DESCRIPTION: Final = """
 The read methods of a Bluesky AppView, over a warehouse of the whole AT Protocol network.
@@ -90,7 +90,7 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
         settings: read from the environment when left out.
         database: made from the settings when left out.
     """
-    service = Service.from_settings(settings or load_settings(), database)
+    service = Service.from_settings(settings or ApiSettings.load(), database)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncGenerator[None]:

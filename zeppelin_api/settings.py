@@ -2,20 +2,20 @@
 
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import unquote
 
-from pydantic import AliasChoices, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from zeppelin_pipeline.atproto.syntax import is_did
-from zeppelin_pipeline.errors import ConfigurationError
+from zeppelin_pipeline.environment import POSTGRES_SCHEMES, EnvironmentSettings, FromJson, Listed, checked_url
 
 
-class ApiSettings(BaseSettings):
+class ApiSettings(EnvironmentSettings):
     """Each field is `ZEPPELIN_API_<NAME>` in the environment, but the database's URL: `ZEPPELIN_POSTGRES_URL`."""
 
-    model_config = SettingsConfigDict(env_prefix="ZEPPELIN_API_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(env_prefix="ZEPPELIN_API_", extra="ignore", populate_by_name=True)
 
     postgres_url: str = Field(
         validation_alias=AliasChoices("ZEPPELIN_POSTGRES_URL", "postgres_url"),
@@ -42,14 +42,14 @@ class ApiSettings(BaseSettings):
     rate_limit_requests: int = Field(
         default=3000, ge=0, description="Requests that an address has in a window, of each process; 0: no limit."
     )
-    rate_limit_window_seconds: int = Field(default=300, ge=1)
+    rate_limit_window_seconds: int = Field(default=300, ge=1, description="How long a window is.")
 
-    pool_max_connections: int = Field(default=10, ge=1)
+    pool_max_connections: int = Field(default=10, ge=1, description="Connections to the warehouse, of each process.")
     pool_max_waiting: int = Field(
         default=200, ge=1, description="Requests that may wait for a connection; more are answered 503."
     )
     pool_timeout_seconds: float = Field(default=2.0, gt=0, description="How long a request waits for a connection.")
-    statement_timeout_seconds: float = Field(default=5.0, gt=0)
+    statement_timeout_seconds: float = Field(default=5.0, gt=0, description="How long a query may take.")
     overview_seconds: float = Field(
         default=30.0, gt=0, description="How old the numbers of the status page and of /metrics may be."
     )
@@ -67,8 +67,12 @@ class ApiSettings(BaseSettings):
     media_timeout_seconds: float = Field(default=20.0, gt=0, description="How long a host may take to give a blob.")
     media_threads: int = Field(default=2, ge=1, description="Images that are resized at once.")
     media_cache_bytes: int = Field(default=64_000_000, ge=0, description="Resized images that are kept in memory.")
-    video_playlist_url_pattern: str = Field(default="https://video.bsky.app/watch/{did}/{cid}/playlist.m3u8")
-    video_thumbnail_url_pattern: str = Field(default="https://video.bsky.app/watch/{did}/{cid}/thumbnail.jpg")
+    video_playlist_url_pattern: str = Field(
+        default="https://video.bsky.app/watch/{did}/{cid}/playlist.m3u8", description="URL of a video's playlist."
+    )
+    video_thumbnail_url_pattern: str = Field(
+        default="https://video.bsky.app/watch/{did}/{cid}/thumbnail.jpg", description="URL of a video's still image."
+    )
 
     plc_url: str = Field(
         default="https://plc.directory",
@@ -80,10 +84,10 @@ class ApiSettings(BaseSettings):
         validation_alias=AliasChoices("ZEPPELIN_ALLOW_PRIVATE_HOSTS", "allow_private_hosts"),
         description="Whether services of custom feeds may be at private addresses, as in a test network.",
     )
-    suggested_feeds: tuple[str, ...] = Field(
+    suggested_feeds: FromJson[tuple[str, ...]] = Field(
         default=(), description="AT URIs of the feed generators that getSuggestedFeeds suggests, in their order."
     )
-    tagged_suggestions: tuple[dict[str, str], ...] = Field(
+    tagged_suggestions: FromJson[tuple[dict[str, str], ...]] = Field(
         default=(),
         description="What `getTaggedSuggestions` gives to clients: a list in JSON of objects with `tag`, `subjectType`"
         " (actor or feed) and `subject` (a URI).",
@@ -91,12 +95,12 @@ class ApiSettings(BaseSettings):
     feed_timeout_seconds: float = Field(
         default=10.0, gt=0, description="How long the service of a custom feed may take to answer."
     )
-    labelers: Annotated[tuple[str, ...], NoDecode] = Field(
+    labelers: Listed = Field(
         default=("did:plc:ar7c4by46qjdydhdevvrndac",),
         description="DIDs of the labelers whose labels are shown to who names none, separated by commas; then their"
         " takedowns count, too. Default: the moderation service of bsky.app.",
     )
-    takedown_labelers: Annotated[tuple[str, ...], NoDecode] = Field(
+    takedown_labelers: Listed = Field(
         default=(),
         description="DIDs of the labelers whose takedowns are enacted for everybody, separated by commas.",
     )
@@ -111,11 +115,11 @@ class ApiSettings(BaseSettings):
         default=False,
         description="Whether a handle that is claimed and not yet looked at is shown and found as if it were verified.",
     )
-    trusted_verifiers: tuple[str, ...] = Field(
+    trusted_verifiers: FromJson[tuple[str, ...]] = Field(
         default=("did:plc:z72i7hdynmk6r22z27h6tvur",),
         description="DIDs of the accounts whose verifications of others are shown, as a list in JSON.",
     )
-    age_assurance_regions: tuple[dict[str, Any], ...] = Field(
+    age_assurance_regions: FromJson[tuple[dict[str, Any], ...]] = Field(
         default=(),
         description="What `app.bsky.ageassurance.getConfig` gives to clients: a list in JSON of `defs#configRegion`.",
     )
@@ -123,10 +127,19 @@ class ApiSettings(BaseSettings):
         default=2000, ge=1, description="Replies that one thread answers with, upper levels first."
     )
 
-    @field_validator("labelers", "takedown_labelers", mode="before")
+    @field_validator("postgres_url")
     @classmethod
-    def _split_at_commas(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    def _check_postgres_url(cls, value: str) -> str:
+        return checked_url(value, POSTGRES_SCHEMES)
+
+    @field_validator("image_url_pattern", "video_playlist_url_pattern", "video_thumbnail_url_pattern")
+    @classmethod
+    def _check_pattern(cls, value: str) -> str:
+        try:
+            value.format(preset="avatar", did="did", cid="cid")
+        except (LookupError, ValueError) as error:
+            raise ValueError("may name {preset}, {did} and {cid} in braces, and nothing else") from error
+        return value
 
     @field_validator("labelers", "takedown_labelers")
     @classmethod
@@ -145,16 +158,3 @@ class ApiSettings(BaseSettings):
         host = unquote(name)
         scheme = "http" if host.partition(":")[0] == "localhost" else "https"
         return f"{scheme}://{host}"
-
-
-def load_settings() -> ApiSettings:
-    """The settings of the environment.
-
-    Raises:
-        ConfigurationError: one is missing or malformed.
-    """
-    try:
-        return ApiSettings()  # pyright: ignore[reportCallIssue] - the environment gives what has no default
-    except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        raise ConfigurationError("; ".join(faults)) from error

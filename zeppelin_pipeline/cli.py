@@ -31,11 +31,11 @@ class _SettingsCommand(TyperCommand):
 
 def _settings_help() -> str:
     """The settings, one a paragraph, for the end of a command's help."""
-    from zeppelin_pipeline.settings import describe_settings
+    from zeppelin_pipeline.settings import Settings
 
     paragraphs = [
         f"\b\n{variable}{f' [{default}]' if default else ''}\n  {meaning}"
-        for variable, default, meaning in describe_settings()
+        for variable, default, meaning in Settings.describe()
     ]
     return "\n\n".join(["Settings, by the environment:", *paragraphs])
 

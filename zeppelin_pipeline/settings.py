@@ -1,36 +1,37 @@
-"""Every setting of the pipeline, with its default, its bounds and what it is for; the only reader of the environment.
+"""Every setting of the pipeline, with its default, its bounds and what it is for.
 
-A setting `car_cap_bytes` is the environment variable `ZEPPELIN_CAR_CAP_BYTES`. An empty variable counts as unset. Lists
-are written with commas. Settings are read at the edges (defs, stack, cli) and handed to the domain as plain arguments.
+A setting `car_cap_bytes` is the environment variable `ZEPPELIN_CAR_CAP_BYTES`. An empty variable counts as unset.
+Settings are read at the edges (defs, stack, cli) and handed to the domain as plain arguments.
 """
 
-import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, Self, cast
-from urllib.parse import urlsplit
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import SettingsConfigDict
 
+from zeppelin_pipeline.environment import (
+    POSTGRES_SCHEMES,
+    EnvironmentSettings,
+    FromJson,
+    Listed,
+    as_text,
+    checked_url,
+)
 from zeppelin_pipeline.errors import ConfigurationError
 
-PREFIX = "ZEPPELIN_"
-URL_SCHEMES = {"http", "https"}
-RELAY_SCHEMES = {"http", "https", "ws", "wss"}
-POSTGRES_SCHEMES = {"postgresql", "postgres"}
+URL_SCHEMES = frozenset({"http", "https"})
+RELAY_SCHEMES = URL_SCHEMES | {"ws", "wss"}
 MEBIBYTE = 1 << 20
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
-Addresses = Annotated[tuple[str, ...], NoDecode]
 
 
-class Settings(BaseSettings):
-    """The settings of one process, read once, never changed."""
+class Settings(EnvironmentSettings):
+    """The settings of the pipeline and of the stack."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
-    )
+    model_config = SettingsConfigDict(env_prefix="ZEPPELIN_", env_ignore_empty=True, extra="forbid")
 
     # Where things are kept
     home: Path = Field(
@@ -39,7 +40,7 @@ class Settings(BaseSettings):
     lake_url: str = Field(
         "", description="The lake's folder or fsspec URL (s3://bucket/prefix). Default: `lake` in the home."
     )
-    lake_options: dict[str, Any] = Field(
+    lake_options: FromJson[dict[str, Any]] = Field(
         {},
         repr=False,
         description='Options of the lake\'s file system, JSON: {"endpoint_url": …, "key": …, "secret": …} for S3.',
@@ -63,11 +64,11 @@ class Settings(BaseSettings):
     )
 
     # The network
-    relay_urls: Addresses = Field(
+    relay_urls: Listed = Field(
         ("https://bsky.network",), description="Relays asked for hosts (listHosts), separated by commas."
     )
     plc_url: str = Field("https://plc.directory", description="The PLC directory.")
-    hosts: Addresses = Field((), description="PDS hosts known by hand, separated by commas.")
+    hosts: Listed = Field((), description="PDS hosts known by hand, separated by commas.")
     scrape_state: str | None = Field(
         None, description="File or URL of a state.json of mary-ext/atproto-scraping, a witness of hosts."
     )
@@ -93,10 +94,10 @@ class Settings(BaseSettings):
     did_web_seconds: float = Field(
         600.0, ge=0, description="For how long the document of a did:web does for planning and fetching."
     )
-    dns_servers: Addresses = Field(
+    dns_servers: Listed = Field(
         (), description="Name servers for handles, `address` or `address:port`. Default: the system's."
     )
-    handle_resolvers: Addresses = Field(
+    handle_resolvers: Listed = Field(
         ("bsky.social=https://bsky.social",),
         description="Hosts that are asked for all handles below a domain, `domain=URL`, separated by commas.",
     )
@@ -164,7 +165,7 @@ class Settings(BaseSettings):
     firehose_enabled: bool = Field(
         True, description="Whether Dagster's sensor keeps the relays' live events flowing into the warehouse."
     )
-    firehose_relays: Addresses = Field(
+    firehose_relays: Listed = Field(
         (), description="Relays whose live events are followed, separated by commas. Default: the first of RELAY_URLS."
     )
     firehose_run_minutes: float = Field(
@@ -215,24 +216,6 @@ class Settings(BaseSettings):
     api_port: Port = Field(2584, description="Port of the API.")
     devnet_port: Port = Field(2600, description="First port of the demo's network: PLC, relay, hosts, labeler.")
 
-    @classmethod
-    def load(cls, **given: Any) -> Self:
-        """The settings of the environment, with some given outright.
-
-        Raises:
-            ConfigurationError: a value is malformed or out of bounds; the message names each variable.
-        """
-        try:
-            return cls(**given)
-        except ValidationError as error:
-            faults = "; ".join(f"{_variable(str(fault['loc'][0]))}: {fault['msg']}" for fault in error.errors())
-            raise ConfigurationError(faults) from error
-
-    @field_validator("relay_urls", "firehose_relays", "hosts", "dns_servers", "handle_resolvers", mode="before")
-    @classmethod
-    def _split_at_commas(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
     @field_validator("home")
     @classmethod
     def _make_absolute(cls, value: Path) -> Path:
@@ -242,12 +225,12 @@ class Settings(BaseSettings):
     @field_validator("plc_url")
     @classmethod
     def _check_plc_url(cls, value: str) -> str:
-        return _checked_url(value, URL_SCHEMES)
+        return checked_url(value, URL_SCHEMES).rstrip("/")
 
     @field_validator("relay_urls", "firehose_relays")
     @classmethod
     def _check_relay_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(_checked_url(url, RELAY_SCHEMES) for url in value)
+        return tuple(checked_url(url, RELAY_SCHEMES).rstrip("/") for url in value)
 
     @field_validator("handle_resolvers")
     @classmethod
@@ -256,13 +239,13 @@ class Settings(BaseSettings):
             domain, equals, url = entry.partition("=")
             if not domain or not equals:
                 raise ValueError("must be `domain=URL`")
-            _checked_url(url, URL_SCHEMES)
+            checked_url(url, URL_SCHEMES)
         return value
 
     @field_validator("postgres_url", "dagster_postgres_url")
     @classmethod
     def _check_postgres_url(cls, value: str | None) -> str | None:
-        return value if value is None else _checked_url(value, POSTGRES_SCHEMES)
+        return value if value is None else checked_url(value, POSTGRES_SCHEMES)
 
     def model_post_init(self, context: Any, /) -> None:
         """The lake's default depends on the home."""
@@ -283,47 +266,11 @@ class Settings(BaseSettings):
         """
         if self.postgres_url is None:
             raise ConfigurationError(
-                f"{PREFIX}POSTGRES_URL is not set: start with `zeppelin up` or `zeppelin demo`, or set it"
+                "ZEPPELIN_POSTGRES_URL is not set: start with `zeppelin up` or `zeppelin demo`, or set it"
             )
         return self.postgres_url
 
     def environment(self) -> dict[str, str]:
         """The environment of a child process: ours, with these very settings."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
-        return {**os.environ, **{_variable(name): _as_text(value) for name, value in values.items()}}
-
-
-def describe_settings() -> list[tuple[str, str, str]]:
-    """Each variable, its default as it would be written, and what it is for."""
-    return [
-        (_variable(name), _as_text(field.get_default()), field.description or "")
-        for name, field in Settings.model_fields.items()
-    ]
-
-
-def _variable(field: str) -> str:
-    return PREFIX + field.upper()
-
-
-def _as_text(value: object) -> str:
-    """A value as an environment variable; empty for None, which counts as unset."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case dict():
-            return json.dumps(value) if value else ""
-        case tuple():
-            return ",".join(cast("tuple[str, ...]", value))
-        case _:
-            return str(value)
-
-
-def _checked_url(value: str, schemes: set[str]) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in schemes:
-        raise ValueError(f"must be a URL that begins with {' or '.join(f'{scheme}://' for scheme in sorted(schemes))}")
-    if not parts.netloc:
-        raise ValueError("has no host")
-    return value.rstrip("/") if schemes is not POSTGRES_SCHEMES else value
+        return {**os.environ, **{self.variable(name): as_text(value) for name, value in values.items()}}

@@ -20,7 +20,7 @@ from zeppelin_pipeline.lake.schemas import (
     STALE,
 )
 from zeppelin_pipeline.lake.store import Lake
-from zeppelin_pipeline.settings import describe_settings
+from zeppelin_pipeline.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -38,8 +38,7 @@ def test_every_test_that_an_invariant_names_exists() -> None:
 
 
 def test_every_setting_that_is_named_exists() -> None:
-    known = {variable for variable, _, _ in describe_settings()}
-    known |= {f"ZEPPELIN_API_{name.upper()}" for name in ApiSettings.model_fields}
+    known = {variable for variable, _, _ in (*Settings.describe(), *ApiSettings.describe())}
     named = set(re.findall(r"ZEPPELIN_[A-Z_]+", text_of(*DOCUMENTS)))
     assert named
     assert named <= known

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 
 from zeppelin_pipeline.errors import ConfigurationError
-from zeppelin_pipeline.settings import Settings, describe_settings
+from zeppelin_pipeline.settings import Settings
 
 
 @pytest.fixture(autouse=True)
 def no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    for variable, _, _ in describe_settings():
+    for variable, _, _ in Settings.describe():
         monkeypatch.delenv(variable, raising=False)
 
 
@@ -51,6 +51,7 @@ def test_lists_are_split_at_commas_and_empty_variables_are_unset(monkeypatch: py
         ("ZEPPELIN_PLC_URL", "https://"),
         ("ZEPPELIN_RELAY_URLS", "https://a.test,ftp://b.test"),
         ("ZEPPELIN_POSTGRES_URL", "mysql://localhost/zeppelin"),
+        ("ZEPPELIN_LAKE_OPTIONS", "{not JSON"),
     ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_variable(
@@ -78,7 +79,7 @@ def test_a_child_process_reads_the_same_settings(monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_setting_says_what_it_is_for() -> None:
-    described = describe_settings()
+    described = Settings.describe()
     assert len(described) == len(Settings.model_fields)
     assert all(variable.startswith("ZEPPELIN_") and meaning.endswith(".") for variable, _, meaning in described)
 
