@@ -3,6 +3,7 @@
 Each function imports what it alone needs, so that no command, and no help, waits for what another one works with.
 """
 
+import errno
 import sys
 from typing import Annotated, Any
 
@@ -15,6 +16,9 @@ from zeppelin_pipeline.errors import ConfigurationError, ZeppelinError
 EXIT_WRONG = 1
 EXIT_CONFIGURATION = 2
 EXIT_INTERRUPTED = 130
+
+_FOLDERS = "ZEPPELIN_HOME names the folder where everything is kept, ZEPPELIN_LAKE_URL that of the lake"
+_REMEDIES = {errno.ENOSPC: "make room and start again: what was done is kept, and not done again"}
 
 # Without rich's markup: it would join the lines of the settings.
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -106,9 +110,9 @@ def status(*, is_json: Annotated[bool, typer.Option("--json", help="One JSON obj
     """Show how much of the network is in the warehouse, and what was set aside."""
     from rich.console import Console
 
-    from zeppelin_pipeline.lake.store import Lake
     from zeppelin_pipeline.repos.manifests import list_shards
     from zeppelin_pipeline.settings import Settings
+    from zeppelin_pipeline.stack.lake import open_lake
     from zeppelin_pipeline.stack.status import print_status, status_json
     from zeppelin_pipeline.stack.tally import read_status
     from zeppelin_pipeline.stack.warehouse import warehouse_of
@@ -116,7 +120,7 @@ def status(*, is_json: Annotated[bool, typer.Option("--json", help="One JSON obj
 
     with warehouse_of(Settings.load()) as settings:
         migrate(settings.require_postgres_url())
-        shards = len(list_shards(Lake(settings.lake_url, settings.lake_options)))
+        shards = len(list_shards(open_lake(settings)))
         read = read_status(settings.require_postgres_url())
         if is_json:
             typer.echo(status_json(read, shards))
@@ -179,15 +183,14 @@ def verify(
     """Rebuild repositories from the warehouse alone and compare them with what their owners signed."""
     from rich.console import Console
 
-    from zeppelin_pipeline.lake.store import Lake
     from zeppelin_pipeline.settings import Settings
+    from zeppelin_pipeline.stack.lake import open_lake
     from zeppelin_pipeline.stack.verify import AuditRequest, run_verify
     from zeppelin_pipeline.stack.warehouse import warehouse_of
 
     request = AuditRequest(tuple(dids or ()), is_all=everything, sample=sample, shard=shard)
     with warehouse_of(Settings.load()) as settings:
-        lake = Lake(settings.lake_url, settings.lake_options)
-        if not run_verify(settings.require_postgres_url(), lake, request, Console()):
+        if not run_verify(settings.require_postgres_url(), open_lake(settings), request, Console()):
             raise typer.Exit(EXIT_WRONG)
 
 
@@ -232,18 +235,22 @@ app.command("devnet")(devnet_command)
 
 
 def main() -> None:
-    """The entry point: errors of ours become one line and an exit code."""
+    """The entry point: errors of ours, and files that cannot be had, become one line and an exit code."""
     try:
         app()
     except ConfigurationError as error:
         _fail(error, EXIT_CONFIGURATION)
     except ZeppelinError as error:
         _fail(error, EXIT_WRONG)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        _fail(f"{error.filename}: {error.strerror}; {_REMEDIES.get(error.errno or 0, _FOLDERS)}", EXIT_WRONG)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
 
 
-def _fail(error: ZeppelinError, code: int) -> None:
+def _fail(error: ZeppelinError | str, code: int) -> None:
     typer.echo(f"zeppelin: {error}", err=True)
     sys.exit(code)
 

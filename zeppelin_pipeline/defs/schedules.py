@@ -34,13 +34,25 @@ recount = dg.define_asset_job(
 )
 
 
-@dg.schedule(name="hosts_daily", job=refresh_hosts, cron_schedule="17 3 * * *", execution_timezone="UTC")
+@dg.schedule(
+    name="hosts_daily",
+    job=refresh_hosts,
+    cron_schedule="17 3 * * *",
+    execution_timezone="UTC",
+    description="The directory of hosts anew, once a day.",
+)
 def hosts_daily() -> dg.RunRequest:
     """The directory of hosts, once a day."""
     return dg.RunRequest()
 
 
-@dg.schedule(name="listings_nightly", job=relist, cron_schedule="5 22 * * *", execution_timezone="UTC")
+@dg.schedule(
+    name="listings_nightly",
+    job=relist,
+    cron_schedule="5 22 * * *",
+    execution_timezone="UTC",
+    description="Every known host is listed anew, once a night: new accounts go to new shards.",
+)
 def listings_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
     """Every known host, once a night: new accounts go to new shards, and changed repositories are seen to be stale."""
     day = f"{context.scheduled_execution_time:%Y%m%d}"
@@ -48,19 +60,37 @@ def listings_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunReques
     return [dg.RunRequest(run_key=f"{day}-{host}", partition_key=host) for host in hosts]
 
 
-@dg.schedule(name="stale_nightly", job=look_for_stale, cron_schedule="35 0 * * *", execution_timezone="UTC")
+@dg.schedule(
+    name="stale_nightly",
+    job=look_for_stale,
+    cron_schedule="35 0 * * *",
+    execution_timezone="UTC",
+    description="Finds repositories that changed, once a night; `refetch_stale_shards` has them fetched again.",
+)
 def stale_nightly() -> dg.RunRequest:
     """Which repositories changed, once a night; the sensor `refetch_stale_shards` then has them fetched again."""
     return dg.RunRequest()
 
 
-@dg.schedule(name="compaction_nightly", job=compact, cron_schedule="29 6 * * *", execution_timezone="UTC")
+@dg.schedule(
+    name="compaction_nightly",
+    job=compact,
+    cron_schedule="29 6 * * *",
+    execution_timezone="UTC",
+    description="What left the network leaves the lake, once a night.",
+)
 def compaction_nightly() -> dg.RunRequest:
     """The lake, once a night."""
     return dg.RunRequest()
 
 
-@dg.schedule(name="counts_nightly", job=recount, cron_schedule="41 4 * * *", execution_timezone="UTC")
+@dg.schedule(
+    name="counts_nightly",
+    job=recount,
+    cron_schedule="41 4 * * *",
+    execution_timezone="UTC",
+    description="Every key range is counted anew, once a night.",
+)
 def counts_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
     """Every key range, once a night."""
     day = f"{context.scheduled_execution_time:%Y%m%d}"

@@ -2,9 +2,11 @@
 
 A request has three parts: the time, and where each frame starts and the last one ends; the accounts whose keys have
 changed, a line each; and the frames, one behind the other. An answer is a table of events in Arrow's IPC format. The
-process ends with its input, so that none is left behind.
+process ends with its input, so that none is left behind; not by a signal that a terminal or a service manager sends to
+all of a group, as what was received is still to be verified then.
 """
 
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -69,4 +71,6 @@ def serve(source: BinaryIO, sink: BinaryIO) -> None:
 
 
 if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -59,6 +59,19 @@ class Lake:
         self._root = cast("str", root).rstrip("/")
         self._is_local = isinstance(file_system, LocalFileSystem)
 
+    def reach(self) -> None:
+        """Asks the store once, so that what is wrong with it is told before any work begins.
+
+        Raises:
+            ConfigurationError: it cannot be reached, or refuses us.
+        """
+        try:
+            self._fs.find(self._root, maxdepth=1)
+        except Exception as error:  # each store's library has errors of its own
+            raise ConfigurationError(
+                f"the lake {self.url!r} cannot be reached: {error}: see ZEPPELIN_LAKE_URL and ZEPPELIN_LAKE_OPTIONS"
+            ) from error
+
     def write_table(
         self, path: str, table: pa.Table, *, metadata: dict[str, str] | None = None, is_new: bool = False
     ) -> FileStats:

@@ -14,9 +14,9 @@ from zeppelin_pipeline.firehose.network_clock import NOTABLE_SECONDS
 from zeppelin_pipeline.firehose.rates import Rates
 from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.firehose.stream import ENDPOINT
-from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.signals import set_on_signals
+from zeppelin_pipeline.stack.lake import open_lake
 from zeppelin_pipeline.warehouse.connection import connect
 
 NOW: Final = "now"
@@ -49,7 +49,7 @@ def set_cursors(settings: Settings, cursor: str) -> None:
 
 def stream_settings(settings: Settings, relay: str) -> FirehoseSettings:
     """What the consumer of a relay needs to know, by the settings of a deployment."""
-    lake = Lake(settings.lake_url, settings.lake_options)
+    lake = open_lake(settings)
     return Firehose.of(settings).settings(
         relay, settings.require_postgres_url(), lake, Network.of(settings), settings.plc_fresh_seconds
     )
@@ -57,9 +57,12 @@ def stream_settings(settings: Settings, relay: str) -> FirehoseSettings:
 
 async def _follow_all(streams: Sequence[FirehoseSettings], console: Console) -> None:
     until = set_on_signals()
-    async with asyncio.TaskGroup() as group:
-        for stream in streams:
-            group.create_task(_follow_one(stream, until, console))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for stream in streams:
+                group.create_task(_follow_one(stream, until, console))
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
 
 
 async def _follow_one(stream: FirehoseSettings, until: asyncio.Event, console: Console) -> None:

@@ -21,6 +21,7 @@ from zeppelin_pipeline.repos.load import load_shard_batches
 from zeppelin_pipeline.repos.refetch import everybody, refetch_shard
 from zeppelin_pipeline.repos.stale import find_stale
 from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.stack.lake import open_lake, require_shard
 from zeppelin_pipeline.warehouse.connection import connect, read_key_space
 from zeppelin_pipeline.warehouse.queries import load_queries
 
@@ -53,7 +54,8 @@ def run_refetch(settings: Settings, request: RefetchRequest, console: Console) -
     """Fetch again what is asked for, shard by shard; gives whether every repository could be had."""
     request.check()
     network, shards = Network.of(settings), Shards.of(settings)
-    lake = Lake(settings.lake_url, settings.lake_options)
+    lake = open_lake(settings)
+    require_shard(lake, request.shard)
     failed = 0
     with connect(settings.require_postgres_url(), application="zeppelin refetch", autocommit=True) as connection:
         for shard, dids in _chosen(connection, lake, shards, request):

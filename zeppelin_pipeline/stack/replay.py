@@ -3,16 +3,17 @@
 from rich.console import Console
 from rich.table import Table
 
-from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.replay import ReplayRequest, ReplayResult, replay_records
 from zeppelin_pipeline.repos.replay_repositories import RepositoryReplay, replay_repositories
 from zeppelin_pipeline.settings import Settings
+from zeppelin_pipeline.stack.lake import open_lake, require_shard
 from zeppelin_pipeline.warehouse.connection import connect
 
 
 def run_replay(settings: Settings, request: ReplayRequest, console: Console) -> None:
     """Judge records and repositories again, and print the outcome of each reason."""
-    lake = Lake(settings.lake_url, settings.lake_options)
+    lake = open_lake(settings)
+    require_shard(lake, request.shard)
     with connect(settings.require_postgres_url(), application="zeppelin replay", autocommit=True) as connection:
         repositories = replay_repositories(connection, lake, request)
         records = replay_records(connection, request)

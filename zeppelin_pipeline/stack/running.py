@@ -13,6 +13,7 @@ from zeppelin_pipeline.stack.child import Program, answers
 from zeppelin_pipeline.stack.dagster_client import UNFINISHED_RUNS, DagsterClient
 from zeppelin_pipeline.stack.dagster_home import dagster_environment, find_instance_file, make_dagster_database
 from zeppelin_pipeline.stack.dagster_programs import DagsterPlan, start_dagster
+from zeppelin_pipeline.stack.lake import open_lake
 from zeppelin_pipeline.stack.ports import free_port, preferred_port
 from zeppelin_pipeline.stack.supervisor import Supervisor
 from zeppelin_pipeline.stack.warehouse import warehouse_of
@@ -62,7 +63,7 @@ def running_stack(
         url = with_warehouse.require_postgres_url()
         applied = migrate(url)
         say(f"warehouse: {f'migrated ({len(applied)} new)' if applied else 'up to date'}")
-        sweep_lake(Lake(settings.lake_url, settings.lake_options), say)
+        sweep_lake(open_lake(settings), say)
         chosen = _choose_ports(with_warehouse, url)
         try:
             yield _start(chosen, supervisor, say, api_program(chosen, api_environment))

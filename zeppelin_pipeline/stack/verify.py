@@ -13,6 +13,7 @@ from zeppelin_pipeline.errors import ConfigurationError
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.repos.audit import Audit, all_repositories, audit_repositories, sample_repositories
 from zeppelin_pipeline.repos.difference import find_difference
+from zeppelin_pipeline.stack.lake import require_shard
 from zeppelin_pipeline.warehouse.connection import connect, read_key_space
 from zeppelin_pipeline.warehouse.keys import KeySpace
 from zeppelin_pipeline.warehouse.queries import load_queries
@@ -46,8 +47,12 @@ def run_verify(url: str, lake: Lake, request: AuditRequest, console: Console) ->
 
     Returns:
         Whether every repository that was asked for is held, complete and exact.
+
+    Raises:
+        ConfigurationError: nothing, or no shard that there is, was asked for.
     """
     request.check()
+    require_shard(lake, request.shard)
     proven = records = 0
     differing = 0
     started = said = time.monotonic()

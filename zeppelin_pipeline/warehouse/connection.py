@@ -26,8 +26,8 @@ def connect(
         connection = psycopg.connect(
             url, application_name=application, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_SECONDS
         )
-    except psycopg.OperationalError as error:
-        raise ConfigurationError(f"no connection to the warehouse: {error}") from error
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:  # no answer, or no URL of Postgres
+        raise ConfigurationError(f"no connection to the warehouse: {str(error).strip()}") from error
     with connection:
         yield connection
 
