@@ -10,7 +10,14 @@ from zeppelin_pipeline.atproto import mst
 from zeppelin_pipeline.atproto.base58 import base58_decode, base58_encode
 from zeppelin_pipeline.atproto.car import index_blocks, read_car, write_car
 from zeppelin_pipeline.atproto.cid import RAW_PREFIX, cid_from_text, cid_of, cid_to_text, parse_cid
-from zeppelin_pipeline.atproto.commit import Commit, decode_commit, encode_commit, sign_commit, verify_commit
+from zeppelin_pipeline.atproto.commit import (
+    Commit,
+    decode_commit,
+    encode_commit,
+    sign_commit,
+    unsigned_bytes,
+    verify_commit,
+)
 from zeppelin_pipeline.atproto.crypto import Curve, PrivateKey, PublicKey
 from zeppelin_pipeline.atproto.dag_cbor import decode, decode_lenient, encode, from_json, to_json
 from zeppelin_pipeline.atproto.datetimes import format_datetime, is_datetime, parse_datetime
@@ -123,6 +130,14 @@ def test_blocks_go_through_a_car(contents: list[bytes], root: bytes) -> None:
     assert roots == [root]
     assert [(cid, car[start:end]) for cid, start, end in frames] == blocks
     assert {cid: car[start:end] for cid, (start, end) in index_blocks(car)[1].items()} == dict(blocks)
+
+
+@given(TIDS, CIDS, st.none() | CIDS, st.binary(min_size=64, max_size=64))
+def test_a_commit_is_written_as_any_map_of_its_fields(rev: str, data: bytes, prev: bytes | None, sig: bytes) -> None:
+    fields = {"did": DID, "rev": rev, "data": data, "prev": prev, "version": 3}
+    commit = Commit(DID, rev, data, prev, sig)
+    assert unsigned_bytes(commit) == encode(fields)
+    assert encode_commit(commit) == encode(fields | {"sig": sig})
 
 
 @given(TREES)

@@ -12,8 +12,8 @@ from typing import Any
 
 import libipld
 
+from zeppelin_pipeline.atproto.cbor_pieces import link
 from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX, parse_cid, read_varint
-from zeppelin_pipeline.atproto.dag_cbor import encode
 from zeppelin_pipeline.errors import InvalidDataError
 
 CarData = bytes | memoryview | mmap
@@ -21,6 +21,9 @@ CarData = bytes | memoryview | mmap
 MAX_HEADER_BYTES = 65_536
 DEFAULT_MAX_BLOCKS = 5_000_000
 """A bound for an index in memory; at the network's mean of 250 bytes a record it is beyond a CAR of 1 GB."""
+
+# What is written before the one root, the header's length first, and behind it.
+_HEADER_START, _HEADER_END = b"\x3a\xa2\x65roots\x81", b"\x67version\x01"
 
 
 def read_car(data: CarData) -> tuple[list[bytes], Iterator[tuple[bytes, int, int]]]:
@@ -79,8 +82,7 @@ def single_root(roots: list[bytes]) -> bytes:
 
 def write_car(root: bytes, blocks: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Write a CAR with one root from (CID, block) pairs, in their order."""
-    header = encode({"version": 1, "roots": [root]})
-    pieces = [_varint(len(header)), header]
+    pieces = [_HEADER_START, link(root), _HEADER_END]
     for cid, block in blocks:
         pieces += (_varint(len(cid) + len(block)), cid, block)
     return b"".join(pieces)
@@ -131,6 +133,10 @@ def _read_block_cid(frame: bytes | memoryview, start: int) -> tuple[bytes, int]:
 
 
 def _varint(value: int) -> bytes:
+    if value < 0x80:
+        return bytes((value,))
+    if value < 0x4000:
+        return bytes((value & 0x7F | 0x80, value >> 7))
     encoded = bytearray()
     while value >= 0x80:
         encoded.append(value & 0x7F | 0x80)

@@ -3,12 +3,13 @@
 Specification: Repository, "Commit Objects".
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
 
+from zeppelin_pipeline.atproto.cbor_pieces import BYTES, header, link, text
 from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX
 from zeppelin_pipeline.atproto.crypto import SIGNATURE_BYTES, PrivateKey, PublicKey
-from zeppelin_pipeline.atproto.dag_cbor import decode, encode
+from zeppelin_pipeline.atproto.dag_cbor import decode
 from zeppelin_pipeline.atproto.syntax import is_did, is_tid
 from zeppelin_pipeline.errors import InvalidDataError
 
@@ -67,18 +68,18 @@ def decode_commit(block: bytes | memoryview) -> Commit:
 
 def encode_commit(commit: Commit) -> bytes:
     """Return the commit's block."""
-    return encode(_unsigned(commit) | {"sig": commit.sig})
+    signature = b"\x63sig" + header(BYTES, len(commit.sig)) + commit.sig
+    return _write(b"\xa6", commit.did, commit.rev, signature, commit.data, commit.prev)
 
 
 def unsigned_bytes(commit: Commit) -> bytes:
     """Return the bytes that the signature covers: the commit without `sig`."""
-    return encode(_unsigned(commit))
+    return _write(b"\xa5", commit.did, commit.rev, b"", commit.data, commit.prev)
 
 
 def sign_commit(did: str, rev: str, data: bytes, key: PrivateKey, prev: bytes | None = None) -> Commit:
     """Make a signed commit."""
-    commit = Commit(did=did, rev=rev, data=data, prev=prev, sig=b"")
-    return replace(commit, sig=key.sign(unsigned_bytes(commit)))
+    return Commit(did, rev, data, prev, key.sign(_write(b"\xa5", did, rev, b"", data, prev)))
 
 
 def verify_commit(commit: Commit, key: PublicKey) -> bool:
@@ -86,8 +87,11 @@ def verify_commit(commit: Commit, key: PublicKey) -> bool:
     return key.verify(commit.sig, unsigned_bytes(commit))
 
 
-def _unsigned(commit: Commit) -> dict[str, Any]:
-    return {"did": commit.did, "rev": commit.rev, "data": commit.data, "prev": commit.prev, "version": commit.version}
+def _write(head: bytes, did: str, rev: str, signature: bytes, data: bytes, prev: bytes | None) -> bytes:
+    """A commit's map by hand, since its form is always the same; `signature` is an entry of it, or nothing."""
+    did_entry, rev_entry = b"\x63did" + text(did), b"\x63rev" + text(rev)
+    links = b"\x64data" + link(data) + b"\x64prev" + link(prev)
+    return head + did_entry + rev_entry + signature + links + b"\x67version\x03"
 
 
 def _is_link(value: Any) -> bool:

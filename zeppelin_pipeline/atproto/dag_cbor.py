@@ -19,6 +19,7 @@ from typing import Any
 import cbor2
 import libipld
 
+from zeppelin_pipeline.atproto.cbor_pieces import ARRAY, BYTES, MAP, header, link
 from zeppelin_pipeline.atproto.cbor_scan import MAX_DEPTH, find_faults
 from zeppelin_pipeline.atproto.cid import is_cid_bytes
 from zeppelin_pipeline.atproto.data_model import from_json, to_json
@@ -209,15 +210,15 @@ def _encode_slowly(value: Any) -> Iterator[bytes]:
     """Encode piece by piece, for values with byte strings that libipld's encoder takes for links."""
     if isinstance(value, bytes):
         if is_cid_bytes(value):
-            yield _LINK_TAG + b"\x58\x25\x00" + value
+            yield link(value)
         else:
-            yield _header(2, len(value)) + value
+            yield header(BYTES, len(value)) + value
     elif isinstance(value, list):
-        yield _header(4, len(value))
+        yield header(ARRAY, len(value))
         for item in value:
             yield from _encode_slowly(item)
     elif isinstance(value, dict):
-        yield _header(5, len(value))
+        yield header(MAP, len(value))
         for key, item in sorted(
             ((libipld.encode_dag_cbor(key), item) for key, item in value.items()), key=itemgetter(0)
         ):
@@ -225,11 +226,3 @@ def _encode_slowly(value: Any) -> Iterator[bytes]:
             yield from _encode_slowly(item)
     else:
         yield libipld.encode_dag_cbor(value)
-
-
-def _header(major: int, argument: int) -> bytes:
-    if argument < 24:
-        return bytes((major << 5 | argument,))
-    # The header of a number of that size, with another kind's three leading bits.
-    number = libipld.encode_dag_cbor(argument)
-    return bytes((major << 5 | number[0],)) + number[1:]

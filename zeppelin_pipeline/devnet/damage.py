@@ -4,18 +4,18 @@ from typing import Any
 
 from zeppelin_pipeline.atproto import dag_cbor
 from zeppelin_pipeline.atproto.car import read_car
+from zeppelin_pipeline.atproto.cbor_pieces import text
 from zeppelin_pipeline.devnet.faults import FaultKind
-from zeppelin_pipeline.devnet.rows import cbor_text
 from zeppelin_pipeline.devnet.seeds import seeded_fraction
 
 KeyedBlock = tuple[bytes, bytes]
 """Key in the tree (`collection/rkey`) and the record's block."""
 
 REFUSED_TAILS = (
-    cbor_text("devnetScore") + b"\xf9\x3c\x00",  # half-precision float
-    cbor_text("a") + b"\x01",  # a key out of order
-    cbor_text("devnetNothing") + b"\xf7",  # undefined
-    cbor_text("devnetRatio") + b"\xfa\x3f\x80\x00\x00",  # single-precision float
+    text("devnetScore") + b"\xf9\x3c\x00",  # half-precision float
+    text("a") + b"\x01",  # a key out of order
+    text("devnetNothing") + b"\xf7",  # undefined
+    text("devnetRatio") + b"\xfa\x3f\x80\x00\x00",  # single-precision float
 )
 """Map members that lenient CBOR reads, and strict DAG-CBOR refuses where they stand, last in the map."""
 

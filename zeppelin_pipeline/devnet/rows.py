@@ -10,6 +10,7 @@ from hashlib import sha256
 import numpy as np
 from numpy.typing import NDArray
 
+from zeppelin_pipeline.atproto.cbor_pieces import TEXT, header, text
 from zeppelin_pipeline.atproto.cid import DAG_CBOR_PREFIX
 
 Rows = NDArray[np.uint8]
@@ -75,27 +76,16 @@ def cids_of(blocks: Iterable[bytes]) -> list[bytes]:
     return [prefix + digest(block).digest() for block in blocks]
 
 
-def text_head(length: int) -> bytes:
-    """The CBOR head of a text of `length` bytes, at most 255."""
-    return bytes([0x60 + length]) if length < 24 else bytes([0x78, length])
-
-
-def cbor_text(text: str) -> bytes:
-    """A short text as CBOR."""
-    data = text.encode()
-    return text_head(len(data)) + data
-
-
 def subject_ref_rows(collection: str, cids: Rows, uris: Rows, created: Micros) -> Rows:
     """Records `{$type, subject: {cid, uri}, createdAt}`: likes and reposts."""
     return join_rows(
         len(created),
-        b"\xa3" + cbor_text("$type") + cbor_text(collection) + cbor_text("subject"),
-        b"\xa2" + cbor_text("cid") + text_head(CID_CHARACTERS),
+        b"\xa3" + text("$type") + text(collection) + text("subject"),
+        b"\xa2" + text("cid") + header(TEXT, CID_CHARACTERS),
         cids,
-        cbor_text("uri") + text_head(uris.shape[1]),
+        text("uri") + header(TEXT, uris.shape[1]),
         uris,
-        cbor_text("createdAt") + text_head(TIME_CHARACTERS),
+        text("createdAt") + header(TEXT, TIME_CHARACTERS),
         time_rows(created),
     )
 
@@ -104,8 +94,8 @@ def subject_did_rows(collection: str, dids: Rows, created: Micros) -> Rows:
     """Records `{$type, subject: DID, createdAt}`: follows and blocks."""
     return join_rows(
         len(created),
-        b"\xa3" + cbor_text("$type") + cbor_text(collection) + cbor_text("subject") + text_head(dids.shape[1]),
+        b"\xa3" + text("$type") + text(collection) + text("subject") + header(TEXT, dids.shape[1]),
         dids,
-        cbor_text("createdAt") + text_head(TIME_CHARACTERS),
+        text("createdAt") + header(TEXT, TIME_CHARACTERS),
         time_rows(created),
     )

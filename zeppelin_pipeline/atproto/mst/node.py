@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import libipld
 
+from zeppelin_pipeline.atproto.cbor_pieces import ARRAY, BYTES, LINK_HEAD, header, link
 from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX
 from zeppelin_pipeline.errors import InvalidDataError
 
@@ -26,8 +27,6 @@ CID names."""
 MAX_LAYER = 128
 """SHA-256 has 128 pairs of bits, so that no key is higher."""
 
-_LINK_HEAD = b"\xd8\x2a\x58\x25\x00"
-_NULL = b"\xf6"
 # The digests of the keys of a layer lie between these, as bytes: twice the layer in zero bits, and then not two more.
 _LAYER_FLOORS = [(1 << 254 - 2 * layer).to_bytes(32, "big") for layer in range(MAX_LAYER)] + [bytes(32)]
 _LAYER_CEILINGS = [b"\xff" * 33] + [_LAYER_FLOORS[layer - 1] for layer in range(1, MAX_LAYER)] + [_LAYER_FLOORS[-2]]
@@ -162,14 +161,14 @@ def encode_entry(previous: bytes, key: bytes, cid: bytes, right: bytes | None) -
     suffix = key[shared:]
     pieces = (
         b"\xa4\x61k",
-        _header(0x40, len(suffix)),
+        header(BYTES, len(suffix)),
         suffix,
         b"\x61p",
-        _header(0x00, shared),
+        header(0, shared),
         b"\x61t",
-        _NULL if right is None else _LINK_HEAD + right,
+        link(right),
         b"\x61v",
-        _LINK_HEAD,
+        LINK_HEAD,
         cid,
     )
     return b"".join(pieces)
@@ -184,15 +183,4 @@ def encode_node(
     for key, cid, right in entries:
         pieces.append(write(previous, key, cid, right))
         previous = key
-    tail = _NULL if left is None else _LINK_HEAD + left
-    return b"".join((b"\xa2\x61e", _header(0x80, len(pieces)), *pieces, b"\x61l", tail))
-
-
-def _header(major: int, argument: int) -> bytes:
-    if argument < 24:
-        return bytes((major | argument,))
-    if argument < 1 << 8:
-        return bytes((major | 24, argument))
-    if argument < 1 << 16:
-        return bytes((major | 25,)) + argument.to_bytes(2, "big")
-    return bytes((major | 26,)) + argument.to_bytes(4, "big")
+    return b"".join((b"\xa2\x61e", header(ARRAY, len(pieces)), *pieces, b"\x61l", link(left)))
