@@ -16,6 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from bench.firehose_events import read_events
 from zeppelin_pipeline.atproto.syntax import format_datetime
+from zeppelin_pipeline.devnet.serving import message_head
 
 _TIME: Final = re.compile(rb"dtime\x78\x18[0-9T:.-]{23}Z")
 _TICK_SECONDS: Final = 0.005
@@ -29,11 +30,8 @@ def _stamped(frame: bytes, millis: int) -> bytes:
 
 
 def _framed(frame: bytes) -> bytes:
-    """A binary message of a server (RFC 6455), encoded here: the library takes longer for it than all else does."""
-    size = len(frame)
-    if size < 126:
-        return bytes((0x82, size)) + frame
-    return (b"\x82\x7e" + size.to_bytes(2, "big") if size < 1 << 16 else b"\x82\x7f" + size.to_bytes(8, "big")) + frame
+    """A message, encoded here: the library takes longer for it than all else does."""
+    return message_head(len(frame)) + frame
 
 
 async def _replay(connection: ServerConnection, frames: list[bytes], rate: float, first: int) -> None:

@@ -1,5 +1,6 @@
 """An application behind a socket, as clients and tools of other processes and threads reach it."""
 
+import asyncio
 import socket
 import threading
 from collections.abc import Generator
@@ -12,11 +13,11 @@ STOP_SECONDS = 20.0
 
 
 @contextmanager
-def serving(app: ASGIApp) -> Generator[str]:
-    """An application in a thread of this process, on a port of its own: its URL."""
+def serving(app: ASGIApp, *, ws: type[asyncio.Protocol] | None = None) -> Generator[str]:
+    """An application in a thread of this process, on a port of its own: its URL. `ws` is what speaks WebSockets for it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws=ws or "auto"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="server")
         thread.start()
         try:

@@ -26,6 +26,7 @@ from tests.network.relay import relay_app
 from tests.network.settings import settings_for
 from zeppelin_api.app import create_app
 from zeppelin_api.settings import ApiSettings
+from zeppelin_pipeline.devnet.serving import MessagesProtocol
 from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.labels.service import follow_labelers
 from zeppelin_pipeline.repos.audit import all_repositories, audit_repositories
@@ -110,7 +111,7 @@ def live(
     postgres_url = postgres_server.create_database(warehouse, template=migrated_template)
     with (
         running_network(tmp_path_factory.mktemp("official"), postgres_server.create_database(directory)) as network,
-        serving(relay_app(network)) as relay,
+        serving(relay_app(network), ws=MessagesProtocol) as relay,
         serving(create_app(ApiSettings(postgres_url=postgres_url))) as api_url,
         httpx2.Client(base_url=api_url, trust_env=False) as api,
         acting_people(network) as people,

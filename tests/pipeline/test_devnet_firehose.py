@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import httpx2
@@ -21,6 +21,7 @@ from zeppelin_pipeline.atproto.repository import open_repository
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
 from zeppelin_pipeline.devnet.firehose import Firehose
 from zeppelin_pipeline.devnet.model import AccountStatus, DevnetConfig, LiveConfig
+from zeppelin_pipeline.devnet.serving import SEND_MESSAGES
 
 EVENTS = 400
 LIVE = LiveConfig(
@@ -216,6 +217,7 @@ class StuckConsumer:
         self.is_accepted, self.is_sending, self.may_go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self.sent: list[bytes] = []
         self.close_code: int | None = None
+        self.scope = {"extensions": {SEND_MESSAGES: {"send": self.send_messages}}}
 
     async def accept(self) -> None:
         self.is_accepted.set()
@@ -225,7 +227,10 @@ class StuckConsumer:
         return {"type": "websocket.disconnect"}
 
     async def send_bytes(self, data: bytes) -> None:
-        self.sent.append(data)
+        await self.send_messages([data])
+
+    async def send_messages(self, messages: Sequence[bytes]) -> None:
+        self.sent += messages
         self.is_sending.set()
         await self.may_go_on.wait()
 

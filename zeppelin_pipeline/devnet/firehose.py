@@ -7,11 +7,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from zeppelin_pipeline.atproto.frames import encode_error_frame, encode_frame
 from zeppelin_pipeline.devnet.model import LiveConfig
+from zeppelin_pipeline.devnet.serving import send_messages
 
 SUBSCRIBE_PATH = "/xrpc/com.atproto.sync.subscribeRepos"
-#: Frames are sent so many at once, then others may run, by whom a connection that broke is noticed: asyncio warns of
-#: every write from the fifth on into one that is known to be lost.
-_SEND_BATCH = 4
+#: Frames are sent so many at once, then others may run.
+_SEND_BATCH = 32
 
 
 class Firehose:
@@ -101,12 +101,9 @@ class Firehose:
             if is_lost or (not is_replaying and lag > self._config.queue_events):
                 await self._refuse(websocket, "ConsumerTooSlow", "Stream consumer too slow")
                 return
-            for seq in range(position + 1, min(position + _SEND_BATCH, self.last_seq) + 1):
-                frame = self._frames.get(seq)
-                if frame is None:
-                    break
-                await websocket.send_bytes(frame)
-                position = seq
+            last = min(position + _SEND_BATCH, self.last_seq)
+            await send_messages(websocket, self.frames(position + 1, last))
+            position = last
             await asyncio.sleep(0)
 
     @staticmethod

@@ -2,17 +2,16 @@
 
 import asyncio
 import time
+from array import array
+from bisect import bisect_right
 from collections.abc import Callable
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any
 
-import numpy as np
-
-from zeppelin_pipeline.atproto.frames import encode_frame
 from zeppelin_pipeline.atproto.syntax import format_datetime
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.devnet.directory import Directory
-from zeppelin_pipeline.devnet.encoding import encode_record
+from zeppelin_pipeline.devnet.encoding import encode_event, encode_record
 from zeppelin_pipeline.devnet.firehose import Firehose
 from zeppelin_pipeline.devnet.index import CLOCK_IDS, NetworkIndex
 from zeppelin_pipeline.devnet.live_repository import LiveCommit, LiveRepository, Write
@@ -24,9 +23,11 @@ from zeppelin_pipeline.devnet.texts import phrase
 from zeppelin_pipeline.devnet.timeline import NONE
 
 TICK_SECONDS = 0.02
+#: Events are made so many at once, then others may run.
+EVENTS_AT_ONCE = 10
 UPDATE_SHARE = 0.03
 CREATED = ("app.bsky.feed.like", "app.bsky.graph.follow", "app.bsky.feed.post", "app.bsky.feed.repost")
-CREATED_SHARES = (64, 17, 12, 7)
+CREATED_STEPS = tuple(accumulate((64, 17, 12, 7)))
 PROFILE_KEY = b"app.bsky.actor.profile/self"
 
 
@@ -51,6 +52,8 @@ class LiveFeed:
         self._dice = dice(state.population.config.seed, "live")
         active = [account for account in state.population.accounts if account.is_active and not account.former_host]
         self._writers = self._dice.sample(active, min(config.accounts, len(active)))
+        self._account_steps = array("d", state.population.popularity_steps)
+        self._post_steps = array("d", index.posts.steps)
         self._last_micros = 0
         self.made = 0
         self.is_paused = False
@@ -70,8 +73,9 @@ class LiveFeed:
                 if self._firehose.last_seq == self._config.last_seq:
                     return
                 await self.step()
-                await asyncio.sleep(0)  # requests come first when the rate is more than can be made
                 made += 1
+                if made % EVENTS_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # requests come first when the rate is more than can be made
             await asyncio.sleep(TICK_SECONDS)
 
     async def step(self) -> int:
@@ -155,7 +159,7 @@ class LiveFeed:
 
     def _publish(self, kind: str, body: Callable[[], dict[str, Any]]) -> int:
         moment = self._moment()
-        return self._firehose.publish(lambda seq: encode_frame(1, kind, {"seq": seq, "time": moment} | body()))
+        return self._firehose.publish(lambda seq: encode_event(kind, {"seq": seq, "time": moment} | body()))
 
     def _moment(self) -> str:
         return format_datetime(self._now_micros() // 1000 * 1000)
@@ -166,8 +170,8 @@ class LiveFeed:
             return Write(PROFILE_KEY, encode_record(self._profile(account)))
         if chance < UPDATE_SHARE + self._config.delete_share and len(repository.entries) > 1:
             return Write(self._some_key(repository), None)
-        [collection] = self._dice.choices(CREATED, CREATED_SHARES)
-        if not len(self._index.posts.author):
+        [collection] = self._dice.choices(CREATED, cum_weights=CREATED_STEPS)
+        if not self._post_steps:
             collection = "app.bsky.graph.follow"  # nothing to like
         micros = self._now_micros()
         record = {"$type": collection, "createdAt": format_datetime(micros // 1000 * 1000)} | self._fields(collection)
@@ -184,11 +188,11 @@ class LiveFeed:
         number = self._dice.getrandbits(30)
         if collection == "app.bsky.graph.follow":
             accounts = self._state.population.accounts
-            return {"subject": accounts[self._draw(self._state.population.popularity_steps)].did}
+            return {"subject": accounts[self._draw(self._account_steps)].did}
         if collection == "app.bsky.feed.post":
             record: dict[str, Any] = {"text": phrase("en", number), "langs": ["en"]}
             if number & 1:
-                post = self._draw(self._index.posts.steps)
+                post = self._draw(self._post_steps)
                 root = int(self._index.posts.root[post])
                 parent_ref = self._index.post_ref(post)
                 record["reply"] = {
@@ -196,7 +200,7 @@ class LiveFeed:
                     "parent": parent_ref,
                 }
             return record
-        return {"subject": self._index.post_ref(self._draw(self._index.posts.steps))}
+        return {"subject": self._index.post_ref(self._draw(self._post_steps))}
 
     def _profile(self, account: Account) -> dict[str, Any]:
         return {
@@ -206,9 +210,9 @@ class LiveFeed:
             "createdAt": format_datetime(account.created_micros),
         }
 
-    def _draw(self, steps: "np.ndarray[Any, np.dtype[np.float64]]") -> int:
+    def _draw(self, steps: "array[float]") -> int:
         """An index, by the weights whose cumulated sums are `steps`."""
-        return min(int(steps.searchsorted(self._dice.random() * steps[-1], side="right")), len(steps) - 1)
+        return min(bisect_right(steps, self._dice.random() * steps[-1]), len(steps) - 1)
 
     def _now_micros(self) -> int:
         """The time, always rising: revisions must."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from threading import RLock
 from typing import Final
 
-from zeppelin_pipeline.atproto.car import index_blocks, write_car
+from zeppelin_pipeline.atproto.car import write_car
 from zeppelin_pipeline.atproto.cid import cid_of
 from zeppelin_pipeline.atproto.commit import encode_commit, sign_commit
 from zeppelin_pipeline.atproto.crypto import PrivateKey
@@ -71,13 +71,12 @@ class LiveRepository:
         self._lock = lock
         self.rev = stored.rev
         self.head = stored.head
-        self._stored = stored
         self._key = key
         car = stored.car()
         opened = open_repository(car)
         start, end = opened.blocks[stored.head]
         self._commit = bytes(car[start:end])
-        self._written: dict[bytes, bytes] = {}
+        self._blocks = {entry[0]: opened.record_bytes(entry) for entry in opened.entries}
         self._history: deque[tuple[str, tuple[Operation, ...]]] = deque()
         self._history_begins_at = stored.rev
         self.entries = dict(opened.entries)
@@ -96,7 +95,7 @@ class LiveRepository:
     def car(self) -> bytes:
         """The whole repository."""
         with self._lock:
-            return write_car(self.head, self._blocks(self._record_blocks()).items())
+            return write_car(self.head, self._all_blocks().items())
 
     def car_since(self, since: str) -> bytes:
         """The blocks that came after a revision; all of them when it is before what is remembered."""
@@ -106,19 +105,18 @@ class LiveRepository:
     def records(self) -> list[tuple[bytes, bytes, bytes]]:
         """Key, CID and block of all records, in the order of keys."""
         with self._lock:
-            blocks = self._record_blocks()
-            return [(key, cid, blocks[cid]) for key, cid in sorted(self.entries.items())]
+            return [(key, cid, self._blocks[key]) for key, cid in sorted(self.entries.items())]
 
     def _commit_writes(self, writes: Iterable[Write], rev: str) -> LiveCommit:
         since, prev_data = self.rev, self.tree.root_cid
         operations = tuple(self._apply(write) for write in writes)
-        fresh = {node.cid: node.block for node in list(self.tree.fresh_nodes())}
         self._commit = encode_commit(sign_commit(self.did, rev, self.tree.root_cid, self._key))
         self.head, self.rev = cid_of(self._commit), rev
         self._remember(rev, operations)
-        records = {op.cid: self._written[op.key] for op in operations if op.cid is not None}
-        around = {node.cid: node.block for op in operations for node in self.tree.nodes_around(op.key)}
-        blocks = {self.head: self._commit} | fresh | around | records
+        blocks = {self.head: self._commit}
+        for operation in operations:
+            blocks |= {node.cid: node.block for node in self.tree.nodes_around(operation.key)}
+        blocks |= {op.cid: self._blocks[op.key] for op in operations if op.cid is not None}
         return LiveCommit(rev, since, self.head, prev_data, operations, write_car(self.head, blocks.items()))
 
     def _remember(self, rev: str, operations: tuple[Operation, ...]) -> None:
@@ -129,30 +127,24 @@ class LiveRepository:
     def _blocks_since(self, since: str) -> bytes:
         old_entries = self._entries_at(since)
         old = {node.cid for node in Tree(sorted(old_entries.items())).nodes()} | set(old_entries.values())
-        blocks = self._blocks(self._record_blocks()) if since < self.rev else {}
+        blocks = self._all_blocks() if since < self.rev else {}
         return write_car(self.head, [(cid, block) for cid, block in blocks.items() if cid not in old])
 
     def _apply(self, write: Write) -> Operation:
         prev = self.entries.get(write.key)
         if write.block is None:
             self.tree.delete(write.key)
-            self._written.pop(write.key, None)
-            del self.entries[write.key]
+            del self._blocks[write.key], self.entries[write.key]
             return Operation(write.key, None, prev)
         cid = cid_of(write.block)
-        self._written[write.key] = write.block
+        self._blocks[write.key] = write.block
         self.entries[write.key] = cid
         self.tree.put(write.key, cid)
         return Operation(write.key, cid, prev)
 
-    def _blocks(self, records: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    def _all_blocks(self) -> dict[bytes, bytes]:
         nodes = {node.cid: node.block for node in self.tree.nodes()}
-        return {self.head: self._commit} | nodes | {cid: records[cid] for _, cid in sorted(self.entries.items())}
-
-    def _record_blocks(self) -> dict[bytes, bytes]:
-        car = self._stored.car()
-        seeded = {cid: car[start:end] for cid, (start, end) in index_blocks(car)[1].items()}
-        return seeded | {self.entries[key]: block for key, block in self._written.items()}
+        return {self.head: self._commit} | nodes | {cid: block for _, cid, block in self.records()}
 
     def _entries_at(self, rev: str) -> dict[bytes, bytes]:
         entries = dict(self.entries)

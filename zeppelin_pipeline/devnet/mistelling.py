@@ -7,7 +7,7 @@ from zeppelin_pipeline.atproto.car import read_car, write_car
 from zeppelin_pipeline.atproto.cid import cid_of
 from zeppelin_pipeline.atproto.commit import decode_commit, encode_commit, sign_commit
 from zeppelin_pipeline.atproto.crypto import PrivateKey
-from zeppelin_pipeline.atproto.frames import encode_frame
+from zeppelin_pipeline.devnet.encoding import encode_event
 from zeppelin_pipeline.devnet.faults import RelayFaults
 from zeppelin_pipeline.devnet.firehose import Firehose
 from zeppelin_pipeline.devnet.seeds import seeded_bytes
@@ -43,11 +43,12 @@ class Mistelling:
 
     def _does(self, name: str, share: float) -> bool:
         is_done = share > 0 and self._dice.random() < share
-        self.told[name] += is_done
+        if is_done:
+            self.told[name] += 1
         return is_done
 
     def _publish(self, moment: str, body: dict[str, Any]) -> int:
-        return self._firehose.publish(lambda seq: encode_frame(1, "#commit", {"seq": seq, "time": moment} | body))
+        return self._firehose.publish(lambda seq: encode_event("#commit", {"seq": seq, "time": moment} | body))
 
     def _forged(self, body: dict[str, Any]) -> dict[str, Any]:
         """The same commit, whole in every block, but that another key has signed it."""

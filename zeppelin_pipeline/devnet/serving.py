@@ -1,20 +1,28 @@
-"""HTTP that can misbehave: uvicorn on a loopback socket, with connections that can be reset from within an answer."""
+"""HTTP that can misbehave: uvicorn on a loopback socket, with connections that can be reset from within an answer.
+
+And WebSockets that take many messages at once.
+"""
 
 import asyncio
 import socket
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from zeppelin_pipeline.errors import ConfigurationError
 
 _TRANSPORT = "devnet.transport"
+#: The extension of a WebSocket's scope that sends messages at once.
+SEND_MESSAGES = "devnet.send_messages"
+_ABNORMAL_CLOSURE = 1006
 _LINGER_NOTHING = struct.pack("ii", 1, 0)
 
 
@@ -25,6 +33,34 @@ class ResettableProtocol(HttpToolsProtocol):
         """Put the transport in the request's scope."""
         super().on_message_begin()
         self.scope["extensions"] = {_TRANSPORT: {"transport": self.transport}}
+
+
+class MessagesProtocol(WebSocketsSansIOProtocol):
+    """A WebSocket that sends many binary messages by one write."""
+
+    async def run_asgi(self) -> None:
+        """Hand the application what sends."""
+        self.scope["extensions"] = {SEND_MESSAGES: {"send": self.send_messages}}
+        await super().run_asgi()
+
+    async def send_messages(self, messages: Sequence[bytes]) -> None:
+        """Send messages once those before are underway; WebSocketDisconnect when the other side has gone."""
+        await self.writable.wait()
+        if self.close_sent or self.transport.is_closing():
+            raise WebSocketDisconnect(_ABNORMAL_CLOSURE)
+        self.transport.write(b"".join(piece for each in messages for piece in (message_head(len(each)), each)))
+
+
+async def send_messages(websocket: WebSocket, messages: Sequence[bytes]) -> None:
+    """Send binary messages at once, at a twentieth of what each alone costs; WebSocketDisconnect as `send_bytes`."""
+    await websocket.scope["extensions"][SEND_MESSAGES]["send"](messages)
+
+
+def message_head(size: int) -> bytes:
+    """What a server sends before a binary message of a size (RFC 6455)."""
+    if size < 126:
+        return bytes((0x82, size))
+    return b"\x82\x7e" + size.to_bytes(2, "big") if size < 1 << 16 else b"\x82\x7f" + size.to_bytes(8, "big")
 
 
 class LoopbackServer(uvicorn.Server):
@@ -121,7 +157,7 @@ def make_server(app: ASGIApp) -> LoopbackServer:
     """A server for an application: quiet, quick to stop, WebSockets without compression."""
     options: dict[str, Any] = {
         "http": ResettableProtocol,
-        "ws": "websockets-sansio",
+        "ws": MessagesProtocol,
         "ws_per_message_deflate": False,
         "lifespan": "off",
         "log_config": None,

@@ -22,36 +22,35 @@ class Node:
         height: 0 for leaves; each child is exactly one lower.
         entries: its own keys and values, in order.
         children: one more than the entries: what lies before, between and after them; None where nothing does.
+        keys: of the entries.
+        block: its bytes.
+        cid: their CID.
     """
 
-    __slots__ = ("_cid", "block", "children", "entries", "height", "keys")
+    __slots__ = ("block", "children", "cid", "entries", "height", "keys")
 
-    def __init__(self, height: int, entries: Sequence[Entry], children: Sequence["Node | None"]) -> None:
+    def __init__(
+        self, height: int, entries: Sequence[Entry], children: Sequence["Node | None"], block: bytes | None = None
+    ) -> None:
         self.height = height
-        self.entries = tuple(entries)
-        self.children = tuple(children)
-        self.keys = [key for key, _ in self.entries]
-        self._cid: bytes | None = None
-        self.block = b""
+        self.entries = entries
+        self.children = children
+        self.keys = [key for key, _ in entries]
+        self.block = _encode(entries, children) if block is None else block
+        self.cid = cid_of(self.block)
 
-    @property
-    def is_encoded(self) -> bool:
-        """Whether its CID has been asked for: it has been part of a commit."""
-        return self._cid is not None
+    def with_child(self, place: int, child: "Node | None") -> "Node":
+        """The same node over another subtree."""
+        former, block = self.children[place], None
+        if former is not None and child is not None:
+            block = self.block.replace(former.cid, child.cid)  # no other subtree is the same: its keys are others
+        return Node(self.height, self.entries, [*self.children[:place], child, *self.children[place + 1 :]], block)
 
-    @property
-    def cid(self) -> bytes:
-        """The node's CID; encodes it, and what is below, when first asked."""
-        if self._cid is None:
-            self.block = self._encode()
-            self._cid = cid_of(self.block)
-        return self._cid
 
-    def _encode(self) -> bytes:
-        right = (child.cid if child else None for child in self.children[1:])
-        left = self.children[0].cid if self.children[0] else None
-        entries = [(key, value, after) for (key, value), after in zip(self.entries, right, strict=True)]
-        return encode_node(left, entries, _remembered_entry)
+def _encode(entries: Sequence[Entry], children: Sequence[Node | None]) -> bytes:
+    left, *rights = [child and child.cid for child in children]
+    triples = [(key, value, right) for (key, value), right in zip(entries, rights, strict=True)]
+    return encode_node(left, triples, _remembered_entry)
 
 
 #: A commit changes few entries of the nodes that it makes anew.
@@ -85,43 +84,31 @@ class Tree:
             root = root.children[0]
         self.root = root or _EMPTY
 
-    def fresh_nodes(self) -> Iterator[Node]:
-        """The nodes made since CIDs were last asked for, parents first, now encoded."""
-        pending = [self.root]
-        fresh: list[Node] = []
-        while pending:
-            node = pending.pop()
-            if not node.is_encoded:
-                fresh.append(node)
-                pending.extend(child for child in reversed(node.children) if child is not None)
-        assert self.root.cid
-        return iter(fresh)
-
     def nodes(self) -> Iterator[Node]:
-        """All nodes, encoded, parents first."""
-        assert self.root.cid
+        """All nodes, parents first."""
         pending = [self.root]
         while pending:
             node = pending.pop()
             yield node
             pending.extend(child for child in reversed(node.children) if child is not None)
 
-    def nodes_around(self, key: bytes) -> Iterator[Node]:
+    def nodes_around(self, key: bytes) -> list[Node]:
         """The nodes from the root to a key and to its neighbours: what proves that it is or is not there.
 
-        With them, and nothing else, the operation that put the key there or took it away can be undone (Sync 1.1).
+        With them, and nothing else, the operation that put the key there or took it away can be undone (Sync 1.1). The
+        nodes that the operation made are among them: all that it changes touches the key.
         """
-        assert self.root.cid
+        around: list[Node] = []
         pending: list[Node | None] = [self.root]
         while pending:
             node = pending.pop()
-            if node is None:
-                continue
-            yield node
-            place = bisect_left(node.keys, key)
-            pending.append(node.children[place])
-            if place < len(node.keys) and node.keys[place] == key:
-                pending.append(node.children[place + 1])
+            if node is not None:
+                around.append(node)
+                place = bisect_left(node.keys, key)
+                if place < len(node.keys) and node.keys[place] == key:
+                    pending.append(node.children[place + 1])
+                pending.append(node.children[place])
+        return around
 
 
 def _build(entries: Sequence[Entry], heights: Sequence[int], height: int) -> Node | None:
@@ -143,8 +130,7 @@ def _put(node: Node | None, key: bytes, cid: bytes, height: int) -> Node:
         return Node(height, [(key, cid)], [_lift(left, height - 1), _lift(right, height - 1)])
     place = bisect_left(node.keys, key)
     if height < node.height:
-        child = _lift(_put(node.children[place], key, cid, height), node.height - 1)
-        return Node(node.height, node.entries, [*node.children[:place], child, *node.children[place + 1 :]])
+        return node.with_child(place, _lift(_put(node.children[place], key, cid, height), node.height - 1))
     if place < len(node.keys) and node.keys[place] == key:
         entries = [*node.entries[:place], (key, cid), *node.entries[place + 1 :]]
         return Node(height, entries, node.children)
@@ -162,7 +148,7 @@ def _delete(node: Node | None, key: bytes) -> Node | None:
         entries = [*node.entries[:place], *node.entries[place + 1 :]]
         return _node(node.height, entries, [*node.children[:place], merged, *node.children[place + 2 :]])
     child = _delete(node.children[place], key)
-    return _node(node.height, node.entries, [*node.children[:place], child, *node.children[place + 1 :]])
+    return node.with_child(place, child) if node.entries or child is not None else None
 
 
 def _split(node: Node | None, key: bytes) -> tuple[Node | None, Node | None]:
@@ -185,7 +171,7 @@ def _merge(left: Node | None, right: Node | None) -> Node | None:
     if left is None or right is None:
         return left or right
     middle = _merge(left.children[-1], right.children[0])
-    return Node(left.height, left.entries + right.entries, [*left.children[:-1], middle, *right.children[1:]])
+    return Node(left.height, [*left.entries, *right.entries], [*left.children[:-1], middle, *right.children[1:]])
 
 
 def _node(height: int, entries: Sequence[Entry], children: Sequence[Node | None]) -> Node | None:

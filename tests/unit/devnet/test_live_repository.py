@@ -66,7 +66,7 @@ class Withheld(Node):
 
     def __init__(self, cid: bytes, height: int) -> None:
         self.height = height
-        self._cid = cid
+        self.cid = cid
 
     def __getattribute__(self, name: str) -> object:
         if name in {"entries", "children", "keys", "block"}:

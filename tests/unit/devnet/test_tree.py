@@ -53,18 +53,28 @@ def test_taking_out_what_is_not_there_is_an_error():
         Tree([(key_of(1), cid_of_number(1))]).delete(key_of(2))
 
 
-def test_fresh_nodes_are_those_that_the_tree_before_did_not_have():
-    entries = [(key_of(number), cid_of_number(number)) for number in range(300)]
-    tree, before = Tree(entries), mst.build(entries)
-    assert tree.root_cid == before.root
-    tree.put(key_of(1000), cid_of_number(7))
-    after = mst.build([*entries, (key_of(1000), cid_of_number(7))])
-    assert {node.cid for node in list(tree.fresh_nodes())} == set(after.blocks) - set(before.blocks)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_nodes_that_a_tree_did_not_have_before_are_around_the_changed_keys(seed: int):
+    chooser = random.Random(seed)
+    entries = {key_of(number): cid_of_number(number) for number in range(0, 300, 2)}
+    tree, before = Tree(sorted(entries.items())), set(mst.build(sorted(entries.items())).blocks)
+    for step in range(200):
+        changed = [key_of(chooser.randrange(300)) for _ in range(1 + step % 3)]
+        for key in changed:
+            if entries.pop(key, None) is not None and chooser.random() < 0.7:
+                tree.delete(key)
+            else:
+                entries[key] = cid_of_number(1000 + step)
+                tree.put(key, entries[key])
+        after = {node.cid for node in tree.nodes()}
+        assert after == set(mst.build(sorted(entries.items())).blocks)
+        assert after - before <= {node.cid for key in changed for node in tree.nodes_around(key)}
+        before = after
 
 
 def test_the_nodes_around_a_key_are_few_and_start_at_the_root():
     tree = Tree([(key_of(number), cid_of_number(number)) for number in range(2000)])
-    around = list(tree.nodes_around(key_of(1234)))
+    around = tree.nodes_around(key_of(1234))
     assert around[0].cid == tree.root_cid
     assert len(around) < 20
     assert any(key_of(1234) in node.keys for node in around)
