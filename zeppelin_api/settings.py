@@ -66,6 +66,11 @@ class ApiSettings(EnvironmentSettings):
     media_max_fetches: int = Field(default=8, ge=1, description="Blobs that are fetched at once.")
     media_timeout_seconds: float = Field(default=20.0, gt=0, description="How long a host may take to give a blob.")
     media_threads: int = Field(default=2, ge=1, description="Images that are resized at once.")
+    media_cache_seconds: int = Field(
+        default=300,
+        ge=0,
+        description="How long others may keep an image or blob before they ask whether it is still shown.",
+    )
     media_cache_bytes: int = Field(default=64_000_000, ge=0, description="Resized images that are kept in memory.")
     video_playlist_url_pattern: str = Field(
         default="https://video.bsky.app/watch/{did}/{cid}/playlist.m3u8", description="URL of a video's playlist."

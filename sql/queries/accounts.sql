@@ -112,6 +112,41 @@ LEFT JOIN actor_counts ON actor_counts.actor_id = actor.id
 WHERE actor.id = ANY(%(actors)s::bigint[]);
 
 -- name: find_blob_host
--- The host of an account that is shown.
+-- The host of an account that is shown, to be asked for a blob: unless a label took down the account, or a record that names the blob.
 SELECT identity.pds FROM identity LEFT JOIN repo USING (actor_id)
-WHERE identity.actor_id = %(actor)s AND coalesce(repo.status, 'active') = 'active';
+WHERE identity.actor_id = %(actor)s
+    AND coalesce(repo.status, 'active') = 'active'
+    AND NOT EXISTS (
+        SELECT FROM label
+        WHERE label.actor_id = %(actor)s
+            AND label.labeler = ANY(%(labelers)s::bigint[])
+            AND label.value = ANY(%(takedowns)s::text[])
+            AND NOT label.is_negated
+            AND (label.expires_at IS NULL OR label.expires_at > now())
+            AND CASE label.collection
+                WHEN 0 THEN true
+                WHEN 1 THEN EXISTS (
+                    SELECT FROM post
+                    WHERE post.actor_id = %(actor)s AND post.rkey = label.rkey AND position(%(cid)s::bytea IN post.raw) > 0
+                )
+                WHEN 6 THEN EXISTS (
+                    SELECT FROM profile
+                    WHERE profile.actor_id = %(actor)s AND profile.rkey = label.rkey AND position(%(cid)s::bytea IN profile.raw) > 0
+                )
+                WHEN 7 THEN EXISTS (
+                    SELECT FROM generator
+                    WHERE generator.actor_id = %(actor)s AND generator.rkey = label.rkey AND position(%(cid)s::bytea IN generator.raw) > 0
+                )
+                WHEN 10 THEN EXISTS (
+                    SELECT FROM list
+                    WHERE list.actor_id = %(actor)s AND list.rkey = label.rkey AND position(%(cid)s::bytea IN list.raw) > 0
+                )
+                ELSE EXISTS (
+                    SELECT FROM record
+                    WHERE record.actor_id = %(actor)s
+                        AND record.collection = label.collection
+                        AND record.rkey = label.rkey
+                        AND position(%(cid)s::bytea IN record.raw) > 0
+                )
+            END
+    );

@@ -22,7 +22,7 @@ from zeppelin_pipeline.stack.firehose import stream_settings
 from zeppelin_pipeline.warehouse.dirty_ranges import list_dirty_ranges
 from zeppelin_pipeline.warehouse.migrations import migrate
 
-LIVE_SECONDS = 180.0
+LIVE_SECONDS = 600.0
 LOOK_SECONDS = 0.1
 #: Answers are compared here and not timed, and the machine may be busy.
 PATIENCE_SECONDS = 30.0

@@ -85,7 +85,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "enforced": [3],
         "takedowns": ["!takedown"],
     },
-    "find_blob_host": {"actor": 1},
+    "find_blob_host": {"actor": 1, "cid": b"1", "labelers": [2], "takedowns": ["!takedown"]},
     "known_identity": {"actor": 1},
     "mirrored_operation": {"actor": 1},
 }

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.api_client import running_api
-from tests.factories import WarehouseFactory
+from tests.factories import Account, WarehouseFactory
 from tests.fakes.http_host import Reply, Request, error_reply, serving
 from zeppelin_api.media import images
 from zeppelin_pipeline.atproto.cid import RAW_PREFIX, cid_of, cid_to_text
@@ -27,6 +27,8 @@ def _png() -> bytes:
 
 IMAGE = _png()
 CID = cid_to_text(cid_of(IMAGE, RAW_PREFIX))
+BLOB = {"$type": "blob", "ref": {"$link": CID}, "mimeType": "image/png", "size": len(IMAGE)}
+_ITEM = {"image": BLOB, "alt": ""}
 
 
 @asynccontextmanager
@@ -118,6 +120,69 @@ async def test_an_image_that_is_kept_is_not_shown_once_its_account_is_taken_down
         after = [await http.get(path), await http.get(f"/blob/{did}/{CID}")]
 
     assert (before.status_code, [answer.status_code for answer in after]) == (200, [404, 404])
+
+
+@pytest.mark.parametrize(
+    ("collection", "rkey", "value"),
+    [
+        ("app.bsky.feed.post", "3jzfcijpj2z2a", {"embed": {"$type": "app.bsky.embed.images", "images": [_ITEM]}}),
+        ("app.bsky.actor.profile", "self", {"avatar": BLOB}),
+        ("app.bsky.feed.generator", "feed", {"did": "did:web:feed.test", "displayName": "f", "avatar": BLOB}),
+        ("app.bsky.graph.list", "list", {"name": "l", "purpose": "app.bsky.graph.defs#modlist", "avatar": BLOB}),
+        ("com.example.picture", "one", {"picture": BLOB}),
+    ],
+)
+async def test_the_images_of_a_record_that_a_label_took_down_are_not_shown(
+    warehouse: WarehouseFactory, postgres_url: str, collection: str, rkey: str, value: dict[str, Any]
+):
+    moderation = warehouse.labeler("mod.test")
+    async with _api(warehouse, postgres_url, lambda _: Reply(IMAGE), takedown_labelers=(moderation.did,)) as (
+        http,
+        did,
+        _requests,
+    ):
+        alice, path = Account(did, "alice.test"), f"/img/avatar_thumbnail/plain/{did}/{CID}"
+        if collection == "app.bsky.feed.post":
+            record = warehouse.post(alice, "look", **value)
+            innocent = warehouse.post(alice, "no picture")
+        else:
+            record = warehouse.record(alice, collection, value, rkey=rkey)
+            innocent = warehouse.post(alice, "look", embed={"$type": "app.bsky.embed.images", "images": [_ITEM]})
+        before = await http.get(path)
+        warehouse.label(moderation, innocent.uri, "spam")
+        warehouse.label(moderation, record.uri, "!takedown")
+        tag = {"if-none-match": before.headers["etag"]}
+        after = [await http.get(path), await http.get(path, headers=tag), await http.get(f"/blob/{did}/{CID}")]
+
+    assert (before.status_code, [answer.status_code for answer in after]) == (200, [404, 404, 404])
+
+
+async def test_other_images_of_an_account_stay(warehouse: WarehouseFactory, postgres_url: str):
+    moderation = warehouse.labeler("mod.test")
+    async with _api(warehouse, postgres_url, lambda _: Reply(IMAGE), takedown_labelers=(moderation.did,)) as (
+        http,
+        did,
+        _requests,
+    ):
+        warehouse.label(moderation, warehouse.post(Account(did, "alice.test"), "no picture").uri, "!takedown")
+        answer = await http.get(f"/blob/{did}/{CID}")
+
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/img/avatar/plain/{did}/{cid}", "/blob/{did}/{cid}"])
+async def test_who_has_an_image_is_told_that_it_stands(warehouse: WarehouseFactory, postgres_url: str, path: str):
+    async with _api(warehouse, postgres_url, lambda _: Reply(IMAGE), media_cache_seconds=60) as (http, did, requests):
+        url = path.format(did=did, cid=CID)
+        first = await http.get(url)
+        asked = len(requests)
+        tags = [first.headers["etag"], f'"other", W/{first.headers["etag"]}', "*", '"other"']
+        answers = [await http.get(url, headers={"if-none-match": tag}) for tag in tags]
+
+    assert [answer.status_code for answer in answers] == [304, 304, 304, 200]
+    assert (answers[0].content, answers[0].headers["etag"]) == (b"", first.headers["etag"])
+    assert {answer.headers["cache-control"] for answer in [first, *answers]} == {"public, max-age=60"}
+    assert asked == 1
 
 
 async def test_images_that_wait_to_be_resized_are_no_more_than_may_be_fetched(

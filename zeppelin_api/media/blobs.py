@@ -8,10 +8,9 @@ from typing import Final, Self
 from urllib.parse import quote, urlsplit
 from weakref import WeakValueDictionary
 
-from zeppelin_api.db import Database, Session
+from zeppelin_api.db import Database
 from zeppelin_api.errors import ApiError
-from zeppelin_api.hydration.labels import labels_for
-from zeppelin_api.labelers import Labelers
+from zeppelin_api.hydration.labels import TAKEDOWNS
 from zeppelin_api.settings import ApiSettings
 from zeppelin_pipeline.atproto.cid import RAW_PREFIX, cid_of, cid_to_text
 from zeppelin_pipeline.errors import InvalidDataError, UpstreamError
@@ -48,7 +47,7 @@ class Blobs:
         self._most_of_a_host = max(1, settings.media_max_fetches // 2)  # one that hangs must not hold up the others
         self._rooms: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         # Who asks for an image names no labelers: the defaults' takedowns count.
-        self._takedowns = Labelers(enforced=frozenset((*settings.labelers, *settings.takedown_labelers)))
+        self._labelers = (*settings.labelers, *settings.takedown_labelers)
 
     async def __aenter__(self) -> Self:
         """Be ready; connections are made when they are needed."""
@@ -58,21 +57,31 @@ class Blobs:
     async def __aexit__(self, *_: object) -> None:
         await self._hosts.aclose()
 
-    async def fetch(self, did: str, cid: bytes) -> bytes:
-        """A blob of an account that is shown; raises as `host_of` and `opened`."""
-        async with self.opened(await self.host_of(did), did, cid) as content:
+    async def fetch(self, host: str, did: str, cid: bytes) -> bytes:
+        """A blob that is where `host_of` says; raises as `opened`."""
+        async with self.opened(host, did, cid) as content:
             return content
 
-    async def host_of(self, did: str) -> str:
-        """The URL of the host of an account that is shown.
+    async def host_of(self, did: str, cid: bytes) -> str:
+        """The URL of the host of an account that is shown, and whose blob is.
 
         Raises:
-            ApiError: `BlobNotFound`, it is not shown, or nobody knows its host.
+            ApiError: `BlobNotFound`, the account is not shown, a record with it was taken down, or no host is known.
         """
         async with self._database.session() as session:
-            if await labels_for(session, [did], self._takedowns):
-                raise _not_found()
-            return await _host_of(session, did)
+            keys = session.keys
+            rows = await session.rows(
+                _HostRow,
+                "find_blob_host",
+                actor=keys.actor_id(did),
+                cid=cid,
+                labelers=[keys.actor_id(labeler) for labeler in self._labelers],
+                takedowns=list(TAKEDOWNS),
+            )
+        for row in rows:
+            if row.pds is not None:
+                return row.pds.rstrip("/")
+        raise _not_found()
 
     @asynccontextmanager
     async def opened(self, host: str, did: str, cid: bytes) -> AsyncGenerator[bytes]:
@@ -109,13 +118,6 @@ class Blobs:
     def _room_of(self, host: str) -> asyncio.Semaphore:
         """The places for blobs of one host; forgotten when nobody has one or waits for one."""
         return self._rooms.setdefault(host, asyncio.Semaphore(self._most_of_a_host))
-
-
-async def _host_of(session: Session, did: str) -> str:
-    for row in await session.rows(_HostRow, "find_blob_host", actor=session.keys.actor_id(did)):
-        if row.pds is not None:
-            return row.pds.rstrip("/")
-    raise _not_found()
 
 
 def _not_found() -> ApiError:

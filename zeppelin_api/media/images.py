@@ -117,13 +117,12 @@ class Images:
         # Decoding holds no lock of the interpreter; more threads would only hold more memory.
         self._threads = ThreadPoolExecutor(max_workers=settings.media_threads, thread_name_prefix="images")
 
-    async def get(self, did: str, cid: bytes, preset: str, image_format: ImageFormat) -> bytes:
-        """An image of an account in one of `PRESETS`.
+    async def get(self, host: str, did: str, cid: bytes, preset: str, image_format: ImageFormat) -> bytes:
+        """An image of an account in one of `PRESETS`; of that host, which `Blobs.host_of` names only while it is shown.
 
         Raises:
-            ApiError: as `Blobs.fetch` and `resize`.
+            ApiError: as `Blobs.opened` and `resize`.
         """
-        host = await self._blobs.host_of(did)  # asked first: of an account that is not shown any more nothing is kept
         key = (did, cid, preset, image_format)
         held = self._cache.get(key)
         if held is not None:
