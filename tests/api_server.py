@@ -14,7 +14,7 @@ STOP_SECONDS = 20.0
 
 @contextmanager
 def serving(app: ASGIApp, *, ws: type[asyncio.Protocol] | None = None) -> Generator[str]:
-    """An application in a thread of this process, on a port of its own: its URL. `ws` is what speaks WebSockets for it."""
+    """An application in a thread of this process, on a port of its own: its URL. `ws` speaks WebSockets for it."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws=ws or "auto"))
