@@ -1,5 +1,6 @@
 """The export of a PLC directory taken into lake and warehouse: whole, verified, resumable."""
 
+import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,11 +8,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.fakes.plc import OPERATOR, RECOVERY, did_key, did_of, key, operation, tombstone
+from tests.fakes.plc import OPERATOR, RECOVERY, did_key, did_of, key, operation, operation_json, signed, tombstone
 from tests.fakes.plc_directory import MILLISECOND, FakeExport
 from tests.postgres.test_load import count, one
 from zeppelin_pipeline.atproto.datetimes import time_of
-from zeppelin_pipeline.atproto.plc import PlcOperation
+from zeppelin_pipeline.atproto.plc import PlcOperation, parse_operation
 from zeppelin_pipeline.errors import CorruptStateError, UpstreamError
 from zeppelin_pipeline.identity import plc_follow
 from zeppelin_pipeline.identity.documents import parse_document
@@ -197,6 +198,31 @@ async def test_a_tombstone_empties_the_identity_and_keeps_the_former_key(mirror:
     assert one(mirror.connection, "SELECT handle, pds, signing_key FROM identity") == (None, None, None)
     former = one(mirror.connection, "SELECT signing_key, valid_from, valid_until FROM former_key")
     assert former == (did_key(key("alice")), time_of(START), time_of(START + HOUR))
+
+
+@pytest.mark.parametrize("text", ["did:key:z\0", "did:key:z" + secrets.token_hex(4_000)], ids=["NUL", "long"])
+async def test_a_key_that_is_none_is_replaced_and_not_remembered(mirror: Mirror, text: str):
+    alice = mirror.account("alice")
+    changed = operation_json(alice) | {"verificationMethods": {"atproto": text}}
+    odd = parse_operation(signed({name: member for name, member in changed.items() if name != "sig"}, OPERATOR))
+    for place, each in enumerate((odd, operation(odd, handle="new.test")), 1):
+        mirror.export.add(did_of(alice), each, START + place * HOUR)
+
+    await mirror.follow()
+
+    assert mirror.handle(alice) == "new.test"
+    assert one(mirror.connection, "SELECT signing_key FROM former_key") == (did_key(key("alice")),)
+
+
+async def test_a_cid_that_no_index_could_hold_is_a_line_that_cannot_be_read(mirror: Mirror):
+    alice, odd = mirror.account("alice"), operation(handle="odd.test")
+    mirror.export.add(did_of(odd), odd, START)
+    mirror.export.lines[-1]["cid"] = secrets.token_hex(4_000)
+
+    result = await mirror.follow()
+
+    assert result.reasons == {"plc-line": 1}
+    assert mirror.handle(alice) == "alice.test"
 
 
 async def test_a_dead_directory_raises_and_loses_nothing(mirror: Mirror):

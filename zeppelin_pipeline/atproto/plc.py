@@ -145,6 +145,11 @@ def signer_rank(operation: PlcOperation, rotation_keys: Sequence[str]) -> int | 
     return None
 
 
+def is_key(text: str) -> bool:
+    """Whether a text is a `did:key` that can be read; an operation may name anything."""
+    return _key(text) is not None
+
+
 def did_document(did: str, data: PlcData) -> dict[str, Any]:
     """The DID document, member for member as the public directory writes it."""
     contexts = ["https://www.w3.org/ns/did/v1", "https://w3id.org/security/multikey/v1"]

@@ -8,7 +8,7 @@ row or two, whatever its length.
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from zeppelin_pipeline.atproto.plc import PlcOperation, did_of_genesis, signer_rank
+from zeppelin_pipeline.atproto.plc import PlcOperation, did_of_genesis, is_key, signer_rank
 from zeppelin_pipeline.errors import InvalidDataError
 
 #: For how long a key above the one that signed an operation can take it back (specification, "Key Rotation & Account
@@ -152,7 +152,7 @@ class PlcLog:
         """Makes an operation the head, after the one that it names; remembers a key that it replaced."""
         key = operation.data and operation.data.signing_key
         since = before.key_since_micros if key == before.signing_key else at_micros
-        if before.signing_key is not None and key != before.signing_key:
+        if before.signing_key is not None and key != before.signing_key and is_key(before.signing_key):
             self.former_keys.append(FormerKey(before.signing_key, before.key_since_micros, at_micros))
         self._set_head(Entry(operation, at_micros, since, is_nullified))
 

@@ -4,7 +4,7 @@ Deprecated fields (`tooBig`, `rebase`, `blobs`, `prev`) are ignored, as Sync 1.1
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias, cast
 
 from zeppelin_pipeline.atproto.cid import CID_BYTES, DAG_CBOR_PREFIX
@@ -116,10 +116,13 @@ def read_seq(body: dict[str, Any]) -> int:
 
 
 def micros_of(text: str) -> int | None:
-    """Microseconds since the epoch of a message's time; null when it is none, as nothing depends on it."""
+    """Microseconds since the epoch of a message's time; null when it is none, as nothing depends on it.
+
+    Brought to UTC, a time may lie outside of the years that there are here and in the warehouse.
+    """
     try:
         moment = datetime.fromisoformat(text)
-        return micros_since_epoch(moment) if moment.tzinfo else None
+        return micros_since_epoch(moment.astimezone(UTC)) if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None
 

@@ -25,6 +25,8 @@ MAX_PAGE_BYTES: Final = 16_000_000
 BAD_LINE: Final = "plc-line"
 _MILLISECOND_MICROS: Final = 1000
 _SEQ_LIMIT: Final = 1 << 63
+#: What is longer is none, and could not even be indexed.
+_LONGEST_CID: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,12 @@ def _parse_line(fields: dict[str, Any]) -> ExportLine | None:
     did, cid, created_at, seq = (fields.get(name) for name in ("did", "cid", "createdAt", "seq"))
     if not (isinstance(did, str) and did.startswith("did:plc:") and is_did(did)):
         return None
-    if not isinstance(cid, str) or not cid.isalnum() or not isinstance(created_at, str) or "operation" not in fields:
+    if (
+        not isinstance(cid, str)
+        or not (cid.isalnum() and len(cid) <= _LONGEST_CID)
+        or not isinstance(created_at, str)
+        or "operation" not in fields
+    ):
         return None
     return ExportLine(
         did=did,

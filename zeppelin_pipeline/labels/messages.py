@@ -74,7 +74,7 @@ def read_batch(frames: Sequence[bytes], did: str, key: PublicKey, now_micros: in
             try:
                 batch.labels.append(_accept(value, did, key, now_micros))
             except InvalidDataError as error:
-                batch.refused.append(RefusedLabel(seq, position, error.reason, encode(value)[:_LONGEST_RAW_BYTES]))
+                batch.refused.append(RefusedLabel(seq, position, error.reason, _raw(value, data)))
     return batch
 
 
@@ -87,6 +87,14 @@ def _read_frame(data: bytes) -> tuple[int, list[Any]]:
     if len(labels) * _LEAST_LABEL_BYTES > len(data):
         raise InvalidDataError("frame-shape", f"{len(labels)} labels in {len(data)} bytes")
     return seq, labels
+
+
+def _raw(value: Any, frame: bytes) -> bytes:
+    """A refused label as it came; what could not have been encoded so is kept as its message."""
+    try:
+        return encode(value)[:_LONGEST_RAW_BYTES]
+    except InvalidDataError:
+        return frame[:_LONGEST_RAW_BYTES]
 
 
 def _accept(value: Any, did: str, key: PublicKey, now_micros: int) -> Label:

@@ -13,6 +13,7 @@ from zeppelin_pipeline.atproto.frames import MAX_FRAME_BYTES
 from zeppelin_pipeline.atproto.mst import Change
 from zeppelin_pipeline.atproto.tid import int_to_tid
 from zeppelin_pipeline.firehose import events
+from zeppelin_pipeline.firehose.batches import sort_events
 from zeppelin_pipeline.firehose.events import Verdict, table_of
 from zeppelin_pipeline.firehose.messages import CommitMessage
 from zeppelin_pipeline.firehose.verify_batch import Frames, verify_batch
@@ -200,3 +201,17 @@ def test_verdicts_go_through_their_table(account: LiveAccount) -> None:
     assert table["operations"][1].as_py() == []
     assert table["did"].to_pylist() == [DID, DID, None, DID]
     assert table["is_active"].to_pylist() == [None, None, None, False]
+
+
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59.999999-23:59", "0001-01-01T00:00:00+23:59"])
+@pytest.mark.parametrize("kind", ["#commit", "#account"])
+def test_a_time_that_is_in_no_year_once_it_is_brought_to_utc_is_none(
+    account: LiveAccount, kind: str, time: str
+) -> None:
+    commit = account.commit({key_of(50): record_of(50)})
+    body = commit if kind == "#commit" else {"seq": 1, "did": DID, "active": True}
+
+    verdict = verdict_on(kind, {**body, "time": time})
+
+    batch = sort_events(table_of([verdict]), NOW_MICROS)
+    assert (batch.events, batch.event_at, batch.refusals) == (1, None, [])
