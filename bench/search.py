@@ -2,12 +2,12 @@
 
     python -m bench.search --posts 1000000
     python -m bench.search --posts 10000000 --home /var/tmp/search # keeps the database
-    python -m bench.search --posts 10000000 --home /var/tmp/search --cold  # as root, on Linux
+    python -m bench.search --posts 10000000 --home /var/tmp/search --memory restarted  # as root, on Linux
 
 Posts have words by Zipf's law out of a vocabulary, over five years up to now, of many authors; a third of them have
 counts. Timed is what the database does for a page of 25; hydrating the page is the same for every list and not part of
-it. With a database in its home it only searches. With `--cold` the server starts anew and the machine's page cache is
-dropped before the searches of each kind.
+it. With a database in its home it only searches. With `--memory restarted` the server starts anew, the machine's page
+cache is dropped and the server reads what it had in memory before the searches of each kind; with `empty` it does not.
 """
 
 import argparse
@@ -34,6 +34,7 @@ from zeppelin_api.db import SERVER_SETTINGS
 from zeppelin_api.hydration.search import TOP_CANDIDATES
 from zeppelin_pipeline.aggregates.counts import recompute
 from zeppelin_pipeline.atproto import dag_cbor
+from zeppelin_pipeline.stack.embedded_postgres import SERVER_SETTINGS as EMBEDDED
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.warehouse.connection import read_key_space
 from zeppelin_pipeline.warehouse.key_ranges import range_names
@@ -52,6 +53,7 @@ POSTS_A_COUNTED: Final = 3
 #: Of the API's connections.
 _OPTIONS: Final = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
 _NOW: Final = datetime.now(UTC)
+_PREWARMED_WITHIN_SECONDS: Final = 120.0
 _LANGUAGES: Final = ("en", "en", "en", "ja", "pt", "de")
 
 
@@ -62,15 +64,17 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="that index side by side")
     parser.add_argument("--searches", type=int, default=100, help="of each kind")
     parser.add_argument("--home", type=Path, help="a folder for the database that stays; else a temporary")
-    parser.add_argument("--cold", action="store_true", help="nothing is in memory before the searches of each kind")
+    parser.add_argument("--memory", choices=["kept", "restarted", "empty"], default="kept", help="before each kind")
+    parser.add_argument("--shared-buffers", default=EMBEDDED["shared_buffers"], help="the server's memory for pages")
     given = parser.parse_args()
-    with temporary_server(kept=given.home) as server:
+    settings = {**EMBEDDED, "shared_buffers": given.shared_buffers}
+    with temporary_server(settings, kept=given.home) as server:
         url = server.create_database("search")
         if migrate(url):
             with psycopg.connect(url, autocommit=True) as connection:
                 _fill(connection, given.posts, np.random.default_rng(1))
                 _index(connection, url, given.posts, given.processes)
-        _search(server, given.posts, given.searches, is_cold=given.cold)
+        _search(server, given.posts, given.searches, given.memory)
 
 
 def _word(number: int) -> str:
@@ -150,12 +154,12 @@ def _cpu_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
-def _search(server: EmbeddedPostgres, posts: int, searches: int, *, is_cold: bool) -> None:
+def _search(server: EmbeddedPostgres, posts: int, searches: int, memory: str) -> None:
     print(f"{'search':<20} {'':<7} {'p50':>8} {'p99':>8} ms {'read':>8} {'touched':>8} blocks a search {'CPU':>8} ms")
     for query in ("latest", "top"):
         for kind, terms in _kinds(posts, np.random.default_rng(1)).items():
-            if is_cold:
-                _forget_pages(server)
+            if memory != "kept":
+                _restart(server, is_memory_kept=memory == "restarted")
             with psycopg.connect(server.url("search"), autocommit=True, options=_OPTIONS) as connection:
                 _timed(connection, query, ["w:of no post"])  # a connection of the pool has been used before
                 before = _Spent.of(connection)
@@ -183,11 +187,20 @@ def _kinds(posts: int, dice: np.random.Generator) -> dict[str, Callable[[], list
     }
 
 
-def _forget_pages(server: EmbeddedPostgres) -> None:
+def _restart(server: EmbeddedPostgres, *, is_memory_kept: bool) -> None:
     server.stop()
     os.sync()
     Path("/proc/sys/vm/drop_caches").write_text("3\n", encoding="ascii")
+    log = server.folder / "server.log"
+    said = log.stat().st_size
+    if not is_memory_kept:
+        (server.folder / "data" / "autoprewarm.blocks").unlink(missing_ok=True)
+    started = time.monotonic()
     server.start()
+    while is_memory_kept and b"autoprewarm successfully prewarmed" not in log.read_bytes()[said:]:
+        if time.monotonic() - started > _PREWARMED_WITHIN_SECONDS:
+            raise TimeoutError(f"the server has not read its memory again: {log}")
+        time.sleep(0.1)
 
 
 @dataclass(frozen=True, slots=True)

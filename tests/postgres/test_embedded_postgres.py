@@ -125,6 +125,18 @@ def test_a_server_that_was_killed_is_revived_on_its_port_with_what_was_committed
         assert ask(url, "SELECT value FROM one") == 1
 
 
+def test_a_server_reads_again_what_it_had_in_memory(folder: Path) -> None:
+    with EmbeddedPostgres(folder):
+        pass
+    log = folder / "server.log"
+    said = len(log.read_text())
+    with EmbeddedPostgres(folder):
+        deadline = time.monotonic() + 30
+        while "autoprewarm successfully prewarmed" not in log.read_text()[said:]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
 def test_a_port_taken_in_the_meantime_is_exchanged_for_another(folder: Path) -> None:
     with EmbeddedPostgres(folder, settings=SMALL) as server:
         before = server.port

