@@ -4,6 +4,7 @@ A term is a text that says what it is of (`w:` a word, `a:` the author, and so o
 that whoever reads them has to look whether the texts match: with the same functions, over the record itself.
 """
 
+import re
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator
@@ -24,10 +25,13 @@ _NO_PART: Final = rf"\W_{_UNSPACED}\ufe00-\ufe0f\u20e3"
 #: A word begins with no combining mark, but has them: the vowels of Devanagari, the points of Arabic.
 _RUNS: Final = regex.compile(rf"[{_UNSPACED}]+|[^{_NO_PART}\p{{M}}][^{_NO_PART}]*(?:'[^{_NO_PART}]+)*")
 _IS_UNSPACED: Final = regex.compile(rf"[{_UNSPACED}]").match
+#: The same where all is ASCII, in half the time.
+_ASCII_RUNS: Final = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*")
 #: Each of them is a word of its own as well.
-_IDEOGRAPHS: Final = regex.compile(r"\p{Han}")
-#: Accents of Latin, Greek and Cyrillic letters, which many leave out; other scripts have vowels there.
-_ACCENTS: Final = regex.compile("[\u0300-\u036f]")
+_IDEOGRAPHS: Final = re.compile("[\u3005\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f]")
+#: Latin, Greek and Cyrillic letters that may have accents, which many leave out; other scripts have vowels there.
+_ACCENTED: Final = re.compile("[\u00c0-\u024f\u0300-\u052f\u1e00-\u1fff]")
+_ACCENTS: Final = re.compile("[\u0300-\u036f]")
 #: A post names no more terms than that; its text has 3,000 bytes at most.
 _MAX_TERMS: Final = 1000
 #: Names are found by the beginnings of their words, up to so many letters.
@@ -38,6 +42,8 @@ _COMMON_SUFFIX: Final = ".bsky.social"
 
 def words_of(text: str) -> list[str]:
     """The words of a text in their order, as they are compared; of scripts without spaces pairs of letters."""
+    if text.isascii():
+        return _ASCII_RUNS.findall(text.lower())
     found: list[str] = []
     for run in _RUNS.findall(_folded(text)):
         if _IS_UNSPACED(run) and len(run) > 1:
@@ -55,10 +61,10 @@ def found_words(text: str) -> set[str]:
 
 def _folded(text: str) -> str:
     """A text as it is compared: whoever searches types other cases, widths, accents and apostrophes than who wrote."""
-    if text.isascii():
-        return text.lower()
-    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", text))
-    return unicodedata.normalize("NFKC", bare.casefold()).replace("\u2019", "'")
+    folded = unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
+    if _ACCENTED.search(folded):
+        folded = unicodedata.normalize("NFC", _ACCENTS.sub("", unicodedata.normalize("NFD", folded)))
+    return folded
 
 
 def term_number(term: str) -> int:

@@ -76,6 +76,11 @@ def test_names_are_found_by_beginnings_of_their_words():
     assert max(map(len, name_terms(6, ["a" * 50]))) == len("6:") + 8
 
 
+@given(st.text(st.characters(max_codepoint=127)) | st.text("a'_9 B-"))
+def test_words_of_ascii_are_what_they_are_beside_other_letters(text: str):
+    assert [*words_of(text), "\u03b1"] == words_of(f"{text} \u03b1")
+
+
 _FIELDS = st.sampled_from(["text", "langs", "tags", "facets", "embed", "features", "did", "uri", "tag", "external"])
 _VALUES = st.recursive(
     st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(_FIELDS, inner)
