@@ -25,7 +25,7 @@ from zeppelin_pipeline.atproto.cid import is_cid_bytes
 from zeppelin_pipeline.atproto.data_model import from_json, to_json
 from zeppelin_pipeline.errors import InvalidDataError
 
-__all__ = ["MAX_DEPTH", "decode", "decode_again", "decode_lenient", "encode", "from_json", "to_json"]
+__all__ = ["MAX_DEPTH", "decode", "decode_again", "decode_lenient", "encode", "from_json", "is_deep", "to_json"]
 
 _LINK_TAG = b"\xd8\x2a"
 _LINK_HEADS = (b"\xd8\x2a\x58\x25\x00\x01\x71\x12\x20", b"\xd8\x2a\x58\x25\x00\x01\x55\x12\x20")
@@ -108,6 +108,19 @@ def encode(value: Any) -> bytes:
     return block
 
 
+def is_deep(value: Any) -> bool:
+    """Whether a decoded value is nested as deep as the data model allows, or deeper; in time linear in its size."""
+    below = [value]
+    for _ in range(MAX_DEPTH):
+        layer = [item for item in below if type(item) in _CONTAINERS]
+        if not layer:
+            return False
+        below = []
+        for item in layer:
+            below += item.values() if type(item) is dict else item
+    return True
+
+
 def _needs_scan(value: Any, block: bytes) -> bool:
     """Whether only a scan can tell. A look at the bytes spares most blocks one at their values, and that the scan."""
     marks = block.translate(None, _UNSUSPICIOUS)
@@ -115,7 +128,7 @@ def _needs_scan(value: Any, block: bytes) -> bool:
         (_LINK_TAG[:1] in marks and _has_odd_links(block))
         or (_may_have_numbers(block, marks) and not _has_plain_numbers(value))
         # Every level takes a header; texts and hashes have such bytes too.
-        or (len(marks) > MAX_DEPTH and _is_deep(value))
+        or (len(marks) > MAX_DEPTH and is_deep(value))
     )
 
 
@@ -140,19 +153,6 @@ def _has_plain_numbers(value: Any) -> bool:
             pending += item
         elif kind is float or (kind is int and not -_INTEGER_LIMIT <= item < _INTEGER_LIMIT):
             return False
-    return True
-
-
-def _is_deep(value: Any) -> bool:
-    """Whether there is something as deep as to be near the limit."""
-    below = [value]
-    for _ in range(MAX_DEPTH):
-        layer = [item for item in below if type(item) in _CONTAINERS]
-        if not layer:
-            return False
-        below = []
-        for item in layer:
-            below += item.values() if type(item) is dict else item
     return True
 
 

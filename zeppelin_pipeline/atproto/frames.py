@@ -8,7 +8,7 @@ from typing import Any
 
 import libipld
 
-from zeppelin_pipeline.atproto.dag_cbor import encode
+from zeppelin_pipeline.atproto.dag_cbor import MAX_DEPTH, encode, is_deep
 from zeppelin_pipeline.errors import InvalidDataError
 
 MAX_FRAME_BYTES = 5_000_000
@@ -45,8 +45,9 @@ def decode_frame(data: bytes) -> Frame:
     """Read a frame.
 
     Raises:
-        InvalidDataError: `frame-size` beyond 5 MB, `frame-cbor` when it is not DAG-CBOR, `frame-shape` when it is not
-            a header and a body.
+        InvalidDataError: `frame-size` beyond 5 MB, `frame-cbor` when it is not DAG-CBOR or nested deeper than the data
+            model allows (what is decoded can then be told of in words: that has a limit too), `frame-shape` when it is
+            not a header and a body.
     """
     if len(data) > MAX_FRAME_BYTES:
         raise InvalidDataError("frame-size", f"{len(data)} bytes")
@@ -54,6 +55,8 @@ def decode_frame(data: bytes) -> Frame:
         items: list[Any] = libipld.decode_dag_cbor_multi(data)
     except (ValueError, RecursionError) as error:
         raise InvalidDataError("frame-cbor", str(error)[:200]) from error
+    if is_deep(items):
+        raise InvalidDataError("frame-cbor", f"more than {MAX_DEPTH} levels")
     if len(items) != 2 or not isinstance(items[0], dict) or not isinstance(items[1], dict):
         raise InvalidDataError("frame-shape", "not a header and a body")
     header, body = items

@@ -46,10 +46,12 @@ def test_an_unknown_operation_is_a_frame_to_be_skipped() -> None:
         (encode({"op": "1", "t": "#x"}) + encode({}), "frame-shape"),
         (encode({"op": 1, "t": "#x"}) + b"\xa1\x61", "frame-cbor"),
         (encode({"op": 1, "t": "#x"}) + b"\x81" * 100_000, "frame-cbor"),
+        (encode({"op": 1, "t": "#x"}) + encode({"a": 1})[:-1] + b"\x81" * 999 + b"\x01", "frame-cbor"),
+        (b"\xa2\x61t" + b"\x81" * 999 + b"\x01\x62op\x01" + encode({}), "frame-cbor"),
         (encode({"op": 1, "t": "#x"}) + b"\xbb\xff\xff\xff\xff\xff\xff\xff\xff", "frame-cbor"),
         (bytes(MAX_FRAME_BYTES + 1), "frame-size"),
     ],
-    ids=range(14),
+    ids=range(16),
 )
 def test_a_broken_frame_is_refused_with_its_reason(data: bytes, reason: str) -> None:
     with pytest.raises(InvalidDataError) as caught:

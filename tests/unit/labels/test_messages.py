@@ -21,14 +21,7 @@ def read(*labels: Any) -> LabelBatch:
     return read_batch([encode({"op": 1, "t": "#labels"}) + body], DID, KEY.public_key, NOW_MICROS)
 
 
-def nested(levels: int) -> Any:
-    value: Any = 1
-    for _ in range(levels):
-        value = [value]
-    return value
-
-
-@pytest.mark.parametrize("oddity", [1.1, 2**64 - 1, -(2**64), nested(100)], ids=["float", "large", "low", "deep"])
+@pytest.mark.parametrize("oddity", [1.1, 2**64 - 1, -(2**64)], ids=["float", "large", "low"])
 @pytest.mark.parametrize("field", ["ver", "neg", "unknown"])
 def test_what_no_encoder_of_ours_would_write_is_refused_and_its_neighbours_are_taken(field: str, oddity: Any):
     batch = read(label("before"), {**label("odd"), field: oddity, "sig": bytes(64)}, label("behind"))
