@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from reprlib import repr as short_repr
 from typing import Any, Final, Literal, TypeAlias, cast
 
 from zeppelin_pipeline.atproto import dag_cbor
@@ -100,7 +101,7 @@ def parse_operation(value: Any) -> PlcOperation:
     content = cast("dict[str, Any]", value)
     kind = content.get("type")
     if not isinstance(kind, str) or content.keys() != _MEMBERS.get(kind):
-        raise InvalidDataError("plc-shape", f"type {str(kind)[:40]!r} with {', '.join(map(str, content))}"[:300])
+        raise InvalidDataError("plc-shape", f"type {short_repr(kind)} with {', '.join(map(str, content))}"[:300])
     data = None
     if kind == "create":
         data = _legacy_data(content)

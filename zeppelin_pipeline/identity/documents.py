@@ -6,6 +6,7 @@ is refused.
 """
 
 from dataclasses import dataclass
+from reprlib import repr as short_repr
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
@@ -84,7 +85,8 @@ def read_document(value: Any, did: str) -> DidDocument:
         raise InvalidDataError("did-document", f"{did}: no object")
     document = cast("dict[str, Any]", value)
     if document.get("id") != did or not is_did(did):
-        raise InvalidDataError("did-document", f"asked for {did}, got that of {str(document.get('id'))[:200]!r}")
+        told_id = short_repr(document.get("id"))  # that of a thousand nested lists cannot be made whole
+        raise InvalidDataError("did-document", f"asked for {did}, got that of {told_id}")
     return DidDocument(
         did=did,
         handle=_handle(document),

@@ -83,7 +83,7 @@ def _read_line(line: bytes) -> ExportLine:
     try:
         value = orjson.loads(line)
         parsed = _parse_line(cast("dict[str, Any]", value)) if isinstance(value, dict) else None
-    except (orjson.JSONDecodeError, InvalidDataError):
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError, InvalidDataError):  # to be encoded it may be too deep
         parsed = None
     return parsed or ExportLine(None, "", line.decode("utf-8", "replace"), None)
 

@@ -1,5 +1,6 @@
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.fakes.plc import OPERATOR, RECOVERY, SIGNING, did_key, legacy_genesis, operation, operation_json, tombstone
@@ -115,3 +116,9 @@ def test_a_tombstone_says_nothing_but_what_it_ends():
     assert end.data is None
     assert end.prev == genesis.cid
     assert cid_text(genesis).startswith("bafyrei")
+
+
+@pytest.mark.parametrize("levels", range(940, 1020, 3))
+def test_however_deep_a_type_is_nested_it_is_none(levels: int) -> None:
+    with pytest.raises(InvalidDataError, match="plc-shape"):
+        parse_operation(orjson.loads('{"type":' + "[" * levels + "]" * levels + "}"))

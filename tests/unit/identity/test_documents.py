@@ -117,3 +117,9 @@ def test_what_is_no_document_of_the_account_is_refused(body: bytes) -> None:
 def test_a_huge_document_is_refused_unread() -> None:
     with pytest.raises(InvalidDataError, match="did-document"):
         parse_document(b" " * 65_537, DID)
+
+
+@pytest.mark.parametrize("levels", range(940, 1024, 3))
+def test_however_deep_an_id_is_nested_the_document_is_that_of_another(levels: int) -> None:
+    with pytest.raises(InvalidDataError, match="did-document"):
+        parse_document('{"id":' + "[" * levels + "]" * levels + "}", DID)
