@@ -6,10 +6,17 @@ The pipeline's figures come from the warehouse, so that they stand while it is s
 import os
 import time
 from collections.abc import Generator, Iterable
-from typing import Final
+from typing import Final, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import Scope
@@ -20,6 +27,10 @@ from zeppelin_api.hydration.overview import Overview
 MULTIPROCESS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 _BUCKETS_SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _OTHER: Final = "other"
+
+disable_created_metrics()  # a second series beside each, for what nobody asks
+
+Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
 
 
 class RequestMetrics:
@@ -100,15 +111,18 @@ class _Warehouse(Collector):
 
 
 def _streams(overview: Overview) -> Generator[Metric]:
-    streams = overview.streams
+    streams, now = overview.streams, overview.read_at
+    lags = [(s.relay, s.lag_seconds) for s in streams]
+    yield _family("stream_lag_seconds", "Between an event's sending and its row.", "relay", lags)
+    idle = [(s.relay, (now - s.updated_at).total_seconds()) for s in streams]
+    yield _family("stream_idle_seconds", "Since the cursor moved.", "relay", idle)
     for name, text, values in (
-        ("stream_lag_seconds", "Since the last applied event was sent.", [s.lag_seconds for s in streams]),
-        ("stream_idle_seconds", "Since the cursor moved.", [s.silent_seconds for s in streams]),
-        ("stream_events", "Events applied in all.", [s.events for s in streams]),
-        ("stream_refused_events", "Events that did not verify.", [s.refused for s in streams]),
-        ("stream_open_gaps", "Gaps not yet repaired.", [s.open_gaps for s in streams]),
+        ("stream_events", "Events applied in all.", [(s.relay, s.events) for s in streams]),
+        ("stream_refused_events", "Events that did not verify.", [(s.relay, s.refused) for s in streams]),
     ):
-        yield _family(name, text, "relay", zip((s.relay for s in streams), values, strict=True))
+        yield _filled(CounterMetricFamily(f"zeppelin_pipeline_{name}", text, labels=["relay"]), values)
+    gaps = [(s.relay, s.open_gaps) for s in streams]
+    yield _family("stream_open_gaps", "Gaps not yet repaired.", "relay", gaps)
 
 
 def _labelers(overview: Overview) -> Generator[Metric]:
@@ -131,7 +145,11 @@ def _aggregates(overview: Overview) -> Generator[Metric]:
 
 
 def _family(name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:
-    family = GaugeMetricFamily(f"zeppelin_pipeline_{name}", text, labels=[label])
+    return _filled(GaugeMetricFamily(f"zeppelin_pipeline_{name}", text, labels=[label]), values)
+
+
+def _filled(family: Family, values: Iterable[tuple[str, float]]) -> Family:
+    """The family with a value for each value of its label."""
     for key, value in values:
         family.add_metric([key], value)
     return family

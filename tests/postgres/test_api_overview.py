@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.api_client import running_api
 from tests.fakes.batches import random_shard
@@ -80,6 +81,19 @@ async def test_prometheus_sees_the_pipeline(postgres_url: str):
     assert 'zeppelin_pipeline_labeler_up{labeler="did:plc:up"} 1.0' in answer.text
     assert 'zeppelin_pipeline_labeler_up{labeler="did:plc:down"} 0.0' in answer.text
     assert 'zeppelin_pipeline_aggregate_changed_ranges{aggregate="post_counts"} 1.0' in answer.text
+
+
+async def test_a_parser_of_prometheus_reads_every_figure_with_its_type_and_its_help(postgres_url: str):
+    _fill(postgres_url)
+    async with running_api(postgres_url) as api:
+        await api.http.get("/status.json")
+        families = list(text_string_to_metric_families((await api.http.get("/metrics")).text))
+
+    types = {family.name: family.type for family in families}
+    assert [family.name for family in families if not family.documentation.endswith(".")] == []
+    assert "unknown" not in types.values()
+    assert types["zeppelin_pipeline_stream_events"] == types["zeppelin_pipeline_stream_refused_events"] == "counter"
+    assert [name for name in types if name.endswith("_created")] == []
 
 
 async def test_while_the_warehouse_is_away_the_numbers_are_not_there(empty_postgres_url: str):

@@ -4,6 +4,7 @@ Both are put off while indexes are missing, as in the first bulk load: each look
 `warehouse_indexes` then makes up for it.
 """
 
+import warnings
 from typing import Final
 
 import dagster as dg
@@ -20,24 +21,46 @@ _NAME: Final = "sampled_repositories_verify"
 _ACCOUNTS: Final = "accounts_close"
 
 
-def audit_check_spec(asset: str) -> dg.AssetCheckSpec:
+def audit_check_spec(asset: str, partitions: dg.PartitionsDefinition[str] | None = None) -> dg.AssetCheckSpec:
     """The check, to be declared by an asset whose runs end with `audit_sample`."""
-    return dg.AssetCheckSpec(
+    return check_spec(
         _NAME,
-        asset=asset,
-        description="Repositories rebuilt from the warehouse alone have the root that their commit signs.",
-        blocking=True,
+        asset,
+        "Repositories rebuilt from the warehouse alone have the root that their commit signs.",
+        partitions,
+        is_blocking=True,
     )
 
 
-def accounts_check_spec(asset: str) -> dg.AssetCheckSpec:
+def accounts_check_spec(asset: str, partitions: dg.PartitionsDefinition[str]) -> dg.AssetCheckSpec:
     """The check, to be declared by an asset whose runs end with `check_accounts`."""
-    return dg.AssetCheckSpec(
+    return check_spec(
         _ACCOUNTS,
-        asset=asset,
-        description="Every record entry of the shard is in a table or in quarantine.",
-        blocking=True,
+        asset,
+        "Every record entry of the shard is in a table or in quarantine.",
+        partitions,
+        is_blocking=True,
     )
+
+
+def check_spec(
+    name: str,
+    asset: str,
+    description: str,
+    partitions: dg.PartitionsDefinition[str] | None = None,
+    *,
+    is_blocking: bool = False,
+) -> dg.AssetCheckSpec:
+    """A check; of a partitioned asset one for each partition.
+
+    Without its partitions Dagster takes the run that was queued last for the newest, whatever partition was made last,
+    and calls the check "not evaluated".
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.PreviewWarning)  # each process that loads the definitions would say it
+        return dg.AssetCheckSpec(
+            name, asset=asset, description=description, blocking=is_blocking, partitions_def=partitions
+        )
 
 
 def check_accounts(connection: Connection[TupleRow], result: LoadResult) -> dg.AssetCheckResult:

@@ -115,8 +115,8 @@ class BackfillLauncher:
                 report.shards_failed = self._follow_backfill(backfill, final, missing, stage)
 
     def _finish(self) -> None:
-        """Indexes and the epoch, then handles, then the counts of all key ranges in one run."""
-        self._one_run("indexes", ["warehouse_indexes", "load_epoch"])
+        """Indexes, and how much is in and set aside; then handles, then the counts of all key ranges in one run."""
+        self._one_run("indexes", ["warehouse_indexes", "load_epoch", "quarantine"])
         self._one_run("handles", ["verified_handles"])
         keys = self._dagster.partition_keys(AGGREGATES[0])
         self._one_run("counts", AGGREGATES, partition_range=(keys[0], keys[-1]))

@@ -69,7 +69,9 @@ def run_demo(settings: Settings, network: DemoNetwork, console: Console, *, is_o
             f" checked. Remove {home}, or choose another --seed"
         )
     with terminating_as_interrupt(), Supervisor(home / "logs") as supervisor:
-        console.print(f"Demo: {network.repos:,} accounts on {network.hosts} hosts; everything is kept in {home}")
+        console.print(
+            f"Demo: {network.repos:,} accounts on {network.hosts} hosts; everything is kept in {home}", soft_wrap=True
+        )
         compile_kernels(console)
         urls = _start_network(settings, network, home, supervisor)
         demo = _settings_over(settings, network, home, urls)
@@ -93,7 +95,8 @@ def _begin_to_live(home: Path, relay: str, console: Console) -> None:
     told = {"events_per_second": LIVE_EVENTS_PER_SECOND}
     httpx2.post(f"{relay}/_devnet/live", json=told, timeout=_ASK_SECONDS, trust_env=False).raise_for_status()
     console.print(
-        f"People write now, {LIVE_EVENTS_PER_SECOND:g} events a second: see the asset firehose, and the status page."
+        f"People write now, {LIVE_EVENTS_PER_SECOND:g} events a second: see the asset firehose, and the status page.",
+        soft_wrap=True,
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
+from zeppelin_pipeline.errors import ConfigurationError
 from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.stack.child import Program, answers
@@ -14,7 +15,7 @@ from zeppelin_pipeline.stack.dagster_client import UNFINISHED_RUNS, DagsterClien
 from zeppelin_pipeline.stack.dagster_home import dagster_environment, find_instance_file, make_dagster_database
 from zeppelin_pipeline.stack.dagster_programs import DagsterPlan, start_dagster
 from zeppelin_pipeline.stack.lake import open_lake
-from zeppelin_pipeline.stack.ports import free_port, preferred_port
+from zeppelin_pipeline.stack.ports import free_port, is_port_free, preferred_port
 from zeppelin_pipeline.stack.supervisor import Supervisor
 from zeppelin_pipeline.stack.warehouse import warehouse_of
 from zeppelin_pipeline.warehouse.migrations import migrate
@@ -82,10 +83,22 @@ def _choose_ports(settings: Settings, warehouse_url: str) -> Settings:
     return settings.model_copy(
         update={
             "dagster_postgres_url": settings.dagster_postgres_url or make_dagster_database(warehouse_url),
-            "dagster_port": preferred_port(settings.dagster_port),
-            "api_port": preferred_port(settings.api_port),
+            "dagster_port": _port(settings, "dagster_port"),
+            "api_port": _port(settings, "api_port"),
         }
     )
+
+
+def _port(settings: Settings, name: str) -> int:
+    """The port of a server: one that was set is that or none, as others look for it there.
+
+    Raises:
+        ConfigurationError: somebody has the port that was set.
+    """
+    port: int = getattr(settings, name)
+    if name in settings.model_fields_set and not is_port_free(port):
+        raise ConfigurationError(f"port {port} is taken: set {settings.variable(name)} to another one, or not at all")
+    return preferred_port(port)
 
 
 def _start(settings: Settings, supervisor: Supervisor, say: Say, api: Program) -> RunningStack:
@@ -101,19 +114,28 @@ def _start(settings: Settings, supervisor: Supervisor, say: Say, api: Program) -
     )
     dagster = start_dagster(supervisor, plan, beside=[api])
     _settle(dagster, settings)
-    api_url = f"http://{settings.api_host}:{settings.api_port}"
-    say(f"to be watched at {plan.url} (Dagster) and {api_url} (what is in)")
-    return RunningStack(settings, supervisor, dagster, plan.url, api_url)
+    say(f"to be watched at {plan.url} (Dagster) and {api_url(settings)} (what is in)")
+    return RunningStack(settings, supervisor, dagster, plan.url, api_url(settings))
+
+
+def api_url(settings: Settings) -> str:
+    """Where the API is."""
+    return f"http://{settings.api_host}:{settings.api_port}"
 
 
 def api_program(settings: Settings, overriding: Mapping[str, str] | None = None) -> Program:
-    """The API on its port; its DID is of the local host unless the environment names another."""
+    """The API on its port; its DID is of the local host unless the environment names another.
+
+    No CDN knows the images of hosts at private addresses: they are our own.
+    """
     environment = settings.environment()
     local = {
         "ZEPPELIN_API_DID": f"did:web:{quote(f'localhost:{settings.api_port}', safe='')}",
         "ZEPPELIN_API_SIGNING_KEY_FILE": str(settings.home / "api-signing-key"),
     }
-    health = f"http://{settings.api_host}:{settings.api_port}/xrpc/_health"
+    if settings.allow_private_hosts:
+        local["ZEPPELIN_API_IMAGE_URL_PATTERN"] = f"{api_url(settings)}/img/{{preset}}/plain/{{did}}/{{cid}}"
+    health = f"{api_url(settings)}/xrpc/_health"
     return Program(
         "api", (sys.executable, "-m", "zeppelin_api"), local | environment | dict(overriding or {}), answers(health)
     )

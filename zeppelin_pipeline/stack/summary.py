@@ -31,7 +31,14 @@ def print_summary(console: Console, stack: RunningStack, report: BackfillReport)
 def print_addresses(console: Console, stack: RunningStack) -> None:
     """Where to look, and two requests that have an answer."""
     api = f"{stack.api_url}/xrpc"
-    console.print(f"\nDagster   {stack.dagster_url}", f"API       {stack.api_url}/docs", sep="\n", highlight=False)
+    for name, place in (
+        ("\nDagster", stack.dagster_url),
+        ("Status", f"{stack.api_url}/"),
+        ("API", f"{stack.api_url}/docs"),
+        ("Logs", stack.settings.home / "logs"),
+        ("Terminal", f"ZEPPELIN_HOME={stack.settings.home} zeppelin status"),
+    ):
+        console.print(f"{name:9} {place}", highlight=False, markup=False, soft_wrap=True)
     did = best_known_account(stack.settings.require_postgres_url())
     if did is not None:
         requests = (f"app.bsky.actor.getProfile?actor={did}", f"app.bsky.feed.getAuthorFeed?actor={did}&limit=5")

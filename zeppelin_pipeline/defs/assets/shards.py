@@ -120,8 +120,8 @@ class LoadConfig(dg.Config):
     pool=LOADER_POOL,
     retry_policy=RETRIES,
     check_specs=[
-        accounts_check_spec("warehouse_tables"),
-        audit_check_spec("warehouse_tables"),
+        accounts_check_spec("warehouse_tables", REPO_SHARDS),
+        audit_check_spec("warehouse_tables", REPO_SHARDS),
     ],
 )
 def warehouse_tables(
