@@ -46,7 +46,7 @@ def _settings_help() -> str:
 
 @app.callback()
 def zeppelin() -> None:
-    """The whole AT Protocol network, verified from signature to row."""
+    """The whole AT Protocol network, verified from signature to row. Settings are told by `zeppelin up --help`."""
 
 
 @app.command(cls=_SettingsCommand)

@@ -22,7 +22,8 @@ from zeppelin_pipeline.warehouse.migrations import migrate
 
 DEFINITIONS: Final = "zeppelin_pipeline.definitions"
 LOADER_POOL: Final = "pg_loader"
-PLAN_POOL: Final = "shard_plan"
+#: Pools of work that is done once at a time.
+SINGLE_POOLS: Final = ("shard_plan", "lake_compaction")
 
 Say = Callable[[str], None]
 """Takes one line for the operator."""
@@ -83,13 +84,13 @@ def _choose_ports(settings: Settings, warehouse_url: str) -> Settings:
     return settings.model_copy(
         update={
             "dagster_postgres_url": settings.dagster_postgres_url or make_dagster_database(warehouse_url),
-            "dagster_port": _port(settings, "dagster_port"),
-            "api_port": _port(settings, "api_port"),
+            "dagster_port": choose_port(settings, "dagster_port"),
+            "api_port": choose_port(settings, "api_port"),
         }
     )
 
 
-def _port(settings: Settings, name: str) -> int:
+def choose_port(settings: Settings, name: str) -> int:
     """The port of a server: one that was set is that or none, as others look for it there.
 
     Raises:
@@ -144,7 +145,8 @@ def api_program(settings: Settings, overriding: Mapping[str, str] | None = None)
 def _settle(dagster: DagsterClient, settings: Settings) -> None:
     """Bring Dagster's memory in line with the world: we hold the folder's lock, so no run of an earlier stack lives."""
     dagster.set_pool_limit(LOADER_POOL, settings.load_concurrency)
-    dagster.set_pool_limit(PLAN_POOL, 1)
+    for pool in SINGLE_POOLS:
+        dagster.set_pool_limit(pool, 1)
     for backfill in dagster.unfinished_backfills():
         dagster.cancel_backfill(backfill)
     dagster.terminate_runs([run.run_id for run in dagster.runs(statuses=UNFINISHED_RUNS)], is_dead=True)
