@@ -1,11 +1,12 @@
 """The pool of connections to the warehouse, and the session in which one request reads; no query text, no rows."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from operator import itemgetter
+from types import TracebackType
 from typing import Any, Final, Self, TypeAlias, TypeVar
 
 import asyncpg
@@ -123,37 +124,33 @@ class Database:
                 async with asyncio.timeout(_GRACE_SECONDS):
                     await self._pool.close()
 
-    @asynccontextmanager
-    async def session(self, labelers: Labelers = NOBODY) -> AsyncGenerator[Session]:
+    def session(self, labelers: Labelers = NOBODY) -> AbstractAsyncContextManager[Session]:
         """A connection for one request, in which those labelers count.
 
         Raises:
             ApiError: 503, the warehouse is away or not made, or none became free in time, or too many wait already.
         """
+        return _Lending(self, labelers)
+
+    async def lend(self, labelers: Labelers) -> Session:
+        """What `session` begins with."""
         if self._sessions >= self._most_sessions:
             raise unavailable("The service is busy")
         self._sessions += 1
+        connection = None
         try:
             connection = await self._take()
-            try:
-                if self._keys is None:
-                    raise unavailable("The warehouse is not made yet")
-                yield Session(
-                    connection,
-                    self._keys,
-                    self._settings.accept_pending_handles,
-                    self._settings.trusted_verifiers,
-                    labelers,
-                )
-            except asyncpg.InternalClientError as error:
-                # The server said while nobody asked that it ends: the driver hears it when it asks, and is lost then.
-                connection.terminate()
-                raise unavailable("The service is not ready") from error
-            except asyncpg.InterfaceError as error:
-                if _has_ended(connection):  # between two queries
-                    raise unavailable("The service is not ready") from error
-                raise
-            finally:
+            keys = self._known_keys()
+        except BaseException:
+            await self.take_back(connection)
+            raise
+        settings = self._settings
+        return Session(connection, keys, settings.accept_pending_handles, settings.trusted_verifiers, labelers)
+
+    async def take_back(self, connection: Connection | None) -> None:
+        """What `session` ends with; without a connection when it found none."""
+        try:
+            if connection is not None:
                 await self._give_back(connection)
         finally:
             self._sessions -= 1
@@ -196,6 +193,11 @@ class Database:
         except OSError as error:
             raise unavailable("The service is not ready") from error
 
+    def _known_keys(self) -> KeySpace:
+        if self._keys is None:
+            raise unavailable("The warehouse is not made yet")
+        return self._keys
+
     async def _learn_keys(self, connection: Connection) -> None:
         """Learn the warehouse's keys from a new connection."""
         try:
@@ -203,6 +205,42 @@ class Database:
         except asyncpg.UndefinedTableError:
             key = None
         self._keys = None if key is None else KeySpace(key)
+
+
+class _Lending:
+    """A connection for as long as the context lasts. A class, as a generator would take as long as the lending does."""
+
+    __slots__ = ("_connection", "_database", "_labelers")
+
+    def __init__(self, database: Database, labelers: Labelers) -> None:
+        self._database = database
+        self._labelers = labelers
+        self._connection: Connection | None = None
+
+    async def __aenter__(self) -> Session:
+        session = await self._database.lend(self._labelers)
+        self._connection = session.connection
+        return session
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        connection = self._connection
+        try:
+            if connection is not None and isinstance(error, asyncpg.InterfaceError):
+                _tell_lost(connection, error)
+        finally:
+            await self._database.take_back(connection)
+
+
+def _tell_lost(connection: Connection, error: asyncpg.InterfaceError) -> None:
+    """Raises ApiError, 503, when the error says that the connection is lost."""
+    if isinstance(error, asyncpg.InternalClientError):
+        # The server said while nobody asked that it ends: the driver hears it when it asks, and is lost then.
+        connection.terminate()
+        raise unavailable("The service is not ready") from error
+    if _has_ended(connection):  # between two queries
+        raise unavailable("The service is not ready") from error
 
 
 def _has_ended(connection: Connection) -> bool:

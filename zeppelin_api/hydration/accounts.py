@@ -165,11 +165,14 @@ async def load_profile_counts(session: Session, dids: Iterable[str]) -> dict[str
 
 def _account(row: _AccountRow, verifiers: Mapping[int, str]) -> Account:
     """The account of a row. The same row gives the same object, so that views of it are made once for many answers."""
+    if row.asked_handle is not None:
+        row = row._replace(asked_handle=None)
     raws = (row.profile or b"", *(row.declared_raws or ()), *(row.verifications or ()))
     if sum(map(len, raws)) > REMEMBERED_BYTES:
         return _make(row, verifiers)
-    hashable = (tuple(each) if isinstance(each, list) else each for each in row._replace(asked_handle=None))
-    return _make_once(_AccountRow._make(hashable), tuple(verifiers.items()))
+    if len(raws) > 1:  # few accounts have lists
+        row = _AccountRow._make(tuple(each) if isinstance(each, list) else each for each in row)
+    return _make_once(row, tuple(verifiers.items()))
 
 
 @lru_cache(_REMEMBERED)

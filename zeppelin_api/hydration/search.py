@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from zeppelin_api.db import Session
 from zeppelin_api.hydration.keys import PostKey, RecordKey
@@ -91,6 +91,8 @@ class NameQuery:
 
     def matches_name(self, name: Any, words: Sequence[str] = ()) -> bool:
         """Whether a name, with these words beside it, is what is asked for."""
+        if not self.words:
+            return True
         held = {*words, *found_words(name if isinstance(name, str) else "")}
         return all(any(word.startswith(wanted) for word in held) for wanted in self.words)
 
@@ -110,8 +112,7 @@ class _TopRow:
     tie: int
 
 
-@dataclass(frozen=True, slots=True)
-class _NameRow:
+class _NameRow(NamedTuple):
     actor_id: int
     rkey: int
     rank: int
