@@ -1,7 +1,7 @@
 """What the methods share while the API runs: the warehouse, and what the settings decide."""
 
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Final, TypeAlias
@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from zeppelin_api.db import Database, Session
 from zeppelin_api.feed_services import FeedServices
+from zeppelin_api.hydration.health import Pulse
 from zeppelin_api.hydration.labels import hydrate_labels, load_labeler_dids
 from zeppelin_api.hydration.overview import OverviewReader
 from zeppelin_api.hydration.search_tables import SearchTables
@@ -37,6 +38,7 @@ class Service:
     policy: Policy
     urls: MediaUrls
     public_key: PublicKey | None
+    pulse: Pulse
     overview: OverviewReader
     metrics: RequestMetrics
     feed_services: FeedServices
@@ -63,6 +65,7 @@ class Service:
                 settings.image_url_pattern, settings.video_playlist_url_pattern, settings.video_thumbnail_url_pattern
             ),
             None if key_file is None else load_signing_key(key_file).public_key,
+            Pulse(database),
             OverviewReader(database, settings),
             RequestMetrics(),
             FeedServices(settings),
@@ -101,15 +104,20 @@ class Sessions:
         self._wanted = accepted_labelers(asked, settings.labelers, settings.takedown_labelers)
         self.labelers: Labelers | None = None
 
-    @asynccontextmanager
-    async def __call__(self) -> AsyncGenerator[Session]:
+    def __call__(self) -> AbstractAsyncContextManager[Session]:
         """A connection."""
-        database, known = self._service.database, self._service.labelers
-        if self._wanted.dids and known.is_due:
-            async with database.session() as session:
-                known.note(await load_labeler_dids(session))
-        self.labelers = known.available(self._wanted)
-        async with database.session(self.labelers) as session:
+        is_due = bool(self._wanted.dids) and self._service.labelers.is_due
+        return self._after_labelers() if is_due else self._lent()
+
+    def _lent(self) -> AbstractAsyncContextManager[Session]:
+        self.labelers = self._service.labelers.available(self._wanted)
+        return self._service.database.session(self.labelers)
+
+    @asynccontextmanager
+    async def _after_labelers(self) -> AsyncGenerator[Session]:
+        async with self._service.database.session() as session:
+            self._service.labelers.note(await load_labeler_dids(session))
+        async with self._lent() as session:
             yield session
 
 

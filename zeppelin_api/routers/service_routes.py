@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from zeppelin_api.errors import FORESEEN, ApiError, translate
-from zeppelin_api.hydration.health import ping
 from zeppelin_api.responses import json_response
 from zeppelin_api.service import ServiceDep
 from zeppelin_pipeline.atproto.crypto import PublicKey
@@ -26,10 +25,9 @@ async def robots() -> Response:
 
 @router.get("/xrpc/_health", operation_id="_health", response_model=None)
 async def health(service: ServiceDep) -> Response:
-    """The version; 503 while the warehouse cannot be read."""
+    """The version; 503 while the warehouse cannot be read, which is known within a second."""
     try:
-        async with service.database.session() as session:
-            await ping(session)
+        await service.pulse.feel()
     except FORESEEN as error:
         problem = translate(error)
         return json_response({"version": _VERSION, "error": problem.message}, 503, problem.headers)
