@@ -5,7 +5,8 @@ requests a second, how long they took, and the processor time of a request, that
 `--against` our service is asked alone, over a warehouse of a devnet. With it the official AppView of
 `tests.conformance` is asked the same, over the same data, on the same machine and server, one after the other; the
 network is started for it, or taken from `--home` where `make conformance ARGS=--keep` keeps one. Of all questions of
-the conformance those are taken that both answer with success; methods without one are left out.
+the conformance those are taken that both answer with success; methods without one are left out. Meanwhile the official
+AppView suggests all accounts, as ours does: its operator names them, and otherwise it answers with an empty list.
 
 Both are served by one process. What each uses when nobody asks is taken off, which is right only on a machine that does
 nothing else.
@@ -30,9 +31,10 @@ from urllib.parse import urlencode
 import uvloop
 
 from bench.api_ground import devnet_ground
-from bench.api_sides import Service, official_service, our_service
+from bench.api_sides import Service, official_service, our_service, suggested_accounts
 from bench.http_load import answers_to, load
 from bench.temporary_warehouse import temporary_server
+from tests.conformance.appview import OFFICIAL_DATABASE
 from tests.conformance.ground import SEEDS, standing_ground
 from tests.conformance.questions import all_questions
 from tests.conformance.world import World
@@ -122,9 +124,12 @@ def _services(options: argparse.Namespace) -> Generator[tuple[list[Service], Wor
         return
     home = options.home.resolve()
     with standing_ground(home, SEEDS) as ground:
-        pid = _pid(EmbeddedPostgres(home / "postgres"))
-        with our_service(ground.warehouse_url, pid, ground.addresses.plc_url) as ours:
-            yield [ours, official_service(ground.addresses.appview_url, pid)], ground.world
+        server, world = EmbeddedPostgres(home / "postgres"), ground.world
+        with (
+            our_service(ground.warehouse_url, _pid(server), ground.addresses.plc_url) as ours,
+            suggested_accounts(server.url(OFFICIAL_DATABASE), world.dids),
+        ):
+            yield [ours, official_service(ground.addresses.appview_url, _pid(server))], world
 
 
 def _pid(server: EmbeddedPostgres) -> int:

@@ -7,11 +7,14 @@ only one of them is asked at a time. Read from `/proc`, so on Linux only.
 import os
 import sys
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
 
 from bench.stage_cost import children_of, peak_bytes_of, tree_cpu_seconds
 from tests.conformance.appview import LIKE_OFFICIAL
@@ -97,6 +100,25 @@ def official_service(url: str, server_pid: int) -> Service:
     pid = _listener(urlsplit(url).port or 80)
     siblings = children_of(_parent_of(pid))
     return Service("official", url, (pid, *(each for each in siblings if _REDIS in command_line(each))), server_pid)
+
+
+@contextmanager
+def suggested_accounts(postgres_url: str, dids: Iterable[str]) -> Generator[None]:
+    """The official AppView suggests these accounts, as if its operator had named them; nobody again in the end.
+
+    Args:
+        postgres_url: of its database.
+        dids: of the accounts.
+    """
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        found = connection.execute("SELECT schemaname, tablename FROM pg_tables WHERE tablename = 'suggested_follow'")
+        (table,) = [sql.Identifier(*row) for row in found]
+        insert = sql.SQL('INSERT INTO {} (did, "order") SELECT * FROM unnest(%s::text[]) WITH ORDINALITY')
+        connection.execute(insert.format(table), [list(dids)])
+        try:
+            yield
+        finally:
+            connection.execute(sql.SQL("DELETE FROM {}").format(table))
 
 
 def _listener(port: int) -> int:

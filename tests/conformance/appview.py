@@ -15,6 +15,8 @@ from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres
 from zeppelin_pipeline.stack.ports import free_port
 
 STOP_SECONDS = 30
+#: Of the AppView, in the server that both sides share.
+OFFICIAL_DATABASE = "official"
 #: Our API's settings by which it answers as the official AppView does here: where pictures and videos are, how strict
 #: it is, and no limits.
 LIKE_OFFICIAL = {
@@ -92,7 +94,7 @@ def running_official_network(home: Path, postgres: EmbeddedPostgres) -> Generato
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     log = folder / "official.log"
-    databases = ("official_plc", "official")
+    databases = ("official_plc", OFFICIAL_DATABASE)
     for name in databases:
         postgres.drop_database(name)
     plc_url, url = map(postgres.create_database, databases)
