@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from zeppelin_api.errors import invalid_request
 from zeppelin_api.feed_services import Skeleton
-from zeppelin_api.hydration.curation import hydrate_records
+from zeppelin_api.hydration.curation import hydrate_records, load_records_of
 from zeppelin_api.hydration.feeds import FeedItem, hydrate_feed_items
 from zeppelin_api.hydration.identity import load_service_document
 from zeppelin_api.hydration.keys import GENERATOR
@@ -48,7 +48,7 @@ async def get_feed(
     """
     state = Hydration()
     async with sessions() as session:
-        await hydrate_records(session, state, GENERATOR, [feed])
+        await load_records_of(session, state, GENERATOR, [feed])
     stored = state.records.get(feed)
     if stored is None:
         raise invalid_request("could not find feed")
