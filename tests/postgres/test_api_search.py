@@ -1,5 +1,6 @@
 """Search over a real database: posts, accounts, starter packs, feed generators."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -100,6 +101,37 @@ async def test_pages_of_posts_join_to_the_whole(api: ApiClient, warehouse: Wareh
     many = api.queries
     await api.get(POSTS, q="word", limit=2, sort=sort)
     assert api.queries <= many <= 4
+
+
+@pytest.mark.parametrize("sort", ["latest", "top"])
+async def test_posts_that_come_while_one_reads_on_shift_nothing(
+    api: ApiClient, warehouse: WarehouseFactory, index: Any, sort: str
+):
+    alice = warehouse.account("alice.test")
+    before = {warehouse.post(alice, "word").uri for _ in range(9)}
+    soon = (datetime.now(UTC) + timedelta(hours=1)).replace(microsecond=0)
+    seen: list[str] = []
+    cursor: dict[str, Any] = {}
+    while not seen or cursor:
+        index()
+        page = await api.get(POSTS, q="word", limit=2, sort=sort, **cursor)
+        seen += [post["uri"] for post in page["posts"]]
+        cursor = {"cursor": page["cursor"]} if "cursor" in page else {}
+        new = warehouse.post(alice, "word", created_at=soon.isoformat(), indexed_at=soon)
+        warehouse.post_counts(new, likes=100)
+
+    assert (len(seen), set(seen)) == (9, before)
+
+
+async def test_names_that_begin_alike_for_long_are_told_apart(api: ApiClient, warehouse: WarehouseFactory, index: Any):
+    for number in range(101):
+        warehouse.actor_counts(warehouse.account(f"jonathan{number}.test"), followers=1)
+    warehouse.account("jonathansmith.test")
+    index()
+
+    for q in ("jonathans", "jonathansmi", "jonathansmith", "jonathansmith.t"):
+        found = await api.get(TYPEAHEAD, q=q, limit=1)
+        assert [actor["handle"] for actor in found["actors"]] == ["jonathansmith.test"]
 
 
 async def test_a_post_that_changed_is_not_found_by_what_it_said(

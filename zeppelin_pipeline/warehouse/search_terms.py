@@ -34,8 +34,8 @@ _ACCENTED: Final = re.compile("[\u00c0-\u024f\u0300-\u052f\u1e00-\u1fff]")
 _ACCENTS: Final = re.compile("[\u0300-\u036f]")
 #: A post names no more terms than that; its text has 3,000 bytes at most.
 _MAX_TERMS: Final = 1000
-#: Names are found by the beginnings of their words, up to so many letters.
-MAX_PREFIX: Final = 8
+#: Names are found by the beginnings of their words, up to so many letters: of tens of millions few begin with the same.
+MAX_PREFIX: Final = 12
 _DAY_MICROS: Final = 86_400_000_000
 _COMMON_SUFFIX: Final = ".bsky.social"
 
