@@ -111,10 +111,10 @@ class _Warehouse(Collector):
 
 
 def _streams(overview: Overview) -> Generator[Metric]:
-    streams, now = overview.streams, overview.read_at
+    streams = overview.streams
     lags = [(s.relay, s.lag_seconds) for s in streams]
-    yield _family("stream_lag_seconds", "Between an event's sending and its row.", "relay", lags)
-    idle = [(s.relay, (now - s.updated_at).total_seconds()) for s in streams]
+    yield _family("stream_lag_seconds", "Since the last applied event was sent.", "relay", lags)
+    idle = [(s.relay, s.silent_seconds) for s in streams]
     yield _family("stream_idle_seconds", "Since the cursor moved.", "relay", idle)
     for name, text, values in (
         ("stream_events", "Events applied in all.", [(s.relay, s.events) for s in streams]),
