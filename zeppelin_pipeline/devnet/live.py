@@ -5,6 +5,7 @@ import time
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import accumulate, islice
 from typing import Any
 
@@ -28,6 +29,8 @@ EVENTS_AT_ONCE = 10
 UPDATE_SHARE = 0.03
 CREATED = ("app.bsky.feed.like", "app.bsky.graph.follow", "app.bsky.feed.post", "app.bsky.feed.repost")
 CREATED_STEPS = tuple(accumulate((64, 17, 12, 7)))
+#: A record and the event that tells of it are often of one millisecond.
+_time_text = lru_cache(maxsize=16)(format_datetime)
 PROFILE_KEY = b"app.bsky.actor.profile/self"
 
 
@@ -162,7 +165,7 @@ class LiveFeed:
         return self._firehose.publish(lambda seq: encode_event(kind, {"seq": seq, "time": moment} | body()))
 
     def _moment(self) -> str:
-        return format_datetime(self._now_micros() // 1000 * 1000)
+        return _time_text(self._now_micros() // 1000 * 1000)
 
     def _some_write(self, account: Account, repository: LiveRepository) -> Write:
         chance = self._dice.random()
@@ -170,11 +173,11 @@ class LiveFeed:
             return Write(PROFILE_KEY, encode_record(self._profile(account)))
         if chance < UPDATE_SHARE + self._config.delete_share and len(repository.entries) > 1:
             return Write(self._some_key(repository), None)
-        [collection] = self._dice.choices(CREATED, cum_weights=CREATED_STEPS)
+        collection = CREATED[bisect_right(CREATED_STEPS, self._dice.random() * CREATED_STEPS[-1])]
         if not self._post_steps:
             collection = "app.bsky.graph.follow"  # nothing to like
         micros = self._now_micros()
-        record = {"$type": collection, "createdAt": format_datetime(micros // 1000 * 1000)} | self._fields(collection)
+        record = {"$type": collection, "createdAt": _time_text(micros // 1000 * 1000)} | self._fields(collection)
         rkey = int_to_tid(micros << 10 | account.index % CLOCK_IDS)
         return Write(f"{collection}/{rkey}".encode(), encode_record(record))
 

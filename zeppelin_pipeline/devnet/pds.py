@@ -100,9 +100,9 @@ class PdsMethods:
         since = parameters.optional("since")
         fault = self._host.content_fault(account)
         if since is None:
-            stored = self._state.stored(account, fault)
-            if stored is not None:
-                return car_response(stored.car())
+            at_hand = self._state.at_hand(account, fault)
+            if at_hand is not None:
+                return car_response(at_hand.car())
             return car_response(await asyncio.to_thread(lambda: self._state.repository(account, fault).car()))
         return car_response(await asyncio.to_thread(self._state.changes, account, since, fault))
 

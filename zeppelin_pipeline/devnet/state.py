@@ -10,7 +10,7 @@ from zeppelin_pipeline.devnet.faults import FaultKind
 from zeppelin_pipeline.devnet.live_repository import LiveRepository
 from zeppelin_pipeline.devnet.model import Account, AccountStatus
 from zeppelin_pipeline.devnet.repositories import RepositoryMaker
-from zeppelin_pipeline.devnet.store import RepositoryStore, StoredRepository
+from zeppelin_pipeline.devnet.store import RepositoryStore
 from zeppelin_pipeline.devnet.tree import Tree
 
 
@@ -140,10 +140,12 @@ class NetworkState:
             made = self._maker.build(account, live.rev, records, fault)
         return RemadeRepository(made.rev, made.head, made.car)
 
-    def stored(self, account: Account, fault: FaultKind | None = None) -> StoredRepository | None:
-        """The same if it is a file that is known: at hand at once, and no thread is needed to serve it."""
-        is_seeded = account.index not in self._live or fault is FaultKind.TWO_HOSTS
-        return self._store.known(account, fault) if is_seeded else None
+    def at_hand(self, account: Account, fault: FaultKind | None = None) -> ServedRepository | None:
+        """The same if it lives or is a file that is known, so that no thread is needed to serve it."""
+        live = self._live.get(account.index)
+        if live is None or fault is FaultKind.TWO_HOSTS:
+            return self._store.known(account, fault)
+        return live if fault is None else None
 
     def opened(self, account: Account) -> LiveRepository | None:
         """The account's repository if it has been written to before: at hand at once."""

@@ -20,23 +20,28 @@ class Node:
 
     Attributes:
         height: 0 for leaves; each child is exactly one lower.
-        entries: its own keys and values, in order.
-        children: one more than the entries: what lies before, between and after them; None where nothing does.
-        keys: of the entries.
+        keys: its own, in order.
+        values: the CIDs of their records.
+        children: one more than the keys: what lies before, between and after them; None where nothing does.
         block: its bytes.
         cid: their CID.
     """
 
-    __slots__ = ("block", "children", "cid", "entries", "height", "keys")
+    __slots__ = ("block", "children", "cid", "height", "keys", "values")
 
     def __init__(
-        self, height: int, entries: Sequence[Entry], children: Sequence["Node | None"], block: bytes | None = None
+        self,
+        height: int,
+        keys: Sequence[bytes],
+        values: Sequence[bytes],
+        children: Sequence["Node | None"],
+        block: bytes | None = None,
     ) -> None:
         self.height = height
-        self.entries = entries
+        self.keys = keys
+        self.values = values
         self.children = children
-        self.keys = [key for key, _ in entries]
-        self.block = _encode(entries, children) if block is None else block
+        self.block = _encode(keys, values, children) if block is None else block
         self.cid = cid_of(self.block)
 
     def with_child(self, place: int, child: "Node | None") -> "Node":
@@ -44,13 +49,13 @@ class Node:
         former, block = self.children[place], None
         if former is not None and child is not None:
             block = self.block.replace(former.cid, child.cid)  # no other subtree is the same: its keys are others
-        return Node(self.height, self.entries, [*self.children[:place], child, *self.children[place + 1 :]], block)
+        children = [*self.children[:place], child, *self.children[place + 1 :]]
+        return Node(self.height, self.keys, self.values, children, block)
 
 
-def _encode(entries: Sequence[Entry], children: Sequence[Node | None]) -> bytes:
+def _encode(keys: Sequence[bytes], values: Sequence[bytes], children: Sequence[Node | None]) -> bytes:
     left, *rights = [child and child.cid for child in children]
-    triples = [(key, value, right) for (key, value), right in zip(entries, rights, strict=True)]
-    return encode_node(left, triples, _remembered_entry)
+    return encode_node(left, zip(keys, values, rights, strict=True), _remembered_entry)
 
 
 #: A commit changes few entries of the nodes that it makes anew.
@@ -75,12 +80,12 @@ class Tree:
 
     def put(self, key: bytes, cid: bytes) -> None:
         """Add a record, or give a key another one."""
-        self.root = _put(self.root if self.root.entries else None, key, cid, key_height(key))
+        self.root = _put(self.root if self.root.keys else None, key, cid, key_height(key))
 
     def delete(self, key: bytes) -> None:
         """Take a record out; KeyError when there is none."""
         root = _delete(self.root, key)
-        while root is not None and not root.entries:
+        while root is not None and not root.keys:
             root = root.children[0]
         self.root = root or _EMPTY
 
@@ -119,24 +124,24 @@ def _build(entries: Sequence[Entry], heights: Sequence[int], height: int) -> Nod
     children = [
         _build(entries[start:end], heights[start:end], height - 1) for start, end in zip(starts, ends, strict=True)
     ]
-    return Node(height, [entries[place] for place in own], children)
+    return Node(height, [entries[place][0] for place in own], [entries[place][1] for place in own], children)
 
 
 def _put(node: Node | None, key: bytes, cid: bytes, height: int) -> Node:
     if node is None:
-        return Node(height, [(key, cid)], [None, None])
+        return Node(height, [key], [cid], [None, None])
     if height > node.height:
         left, right = _split(node, key)
-        return Node(height, [(key, cid)], [_lift(left, height - 1), _lift(right, height - 1)])
+        return Node(height, [key], [cid], [_lift(left, height - 1), _lift(right, height - 1)])
     place = bisect_left(node.keys, key)
     if height < node.height:
         return node.with_child(place, _lift(_put(node.children[place], key, cid, height), node.height - 1))
     if place < len(node.keys) and node.keys[place] == key:
-        entries = [*node.entries[:place], (key, cid), *node.entries[place + 1 :]]
-        return Node(height, entries, node.children)
-    left, right = _split(node.children[place], key)
-    entries = [*node.entries[:place], (key, cid), *node.entries[place:]]
-    return Node(height, entries, [*node.children[:place], left, right, *node.children[place + 1 :]])
+        return Node(height, node.keys, [*node.values[:place], cid, *node.values[place + 1 :]], node.children)
+    keys, values = [*node.keys[:place], key, *node.keys[place:]], [*node.values[:place], cid, *node.values[place:]]
+    return Node(
+        height, keys, values, [*node.children[:place], *_split(node.children[place], key), *node.children[place + 1 :]]
+    )
 
 
 def _delete(node: Node | None, key: bytes) -> Node | None:
@@ -145,10 +150,11 @@ def _delete(node: Node | None, key: bytes) -> Node | None:
     place = bisect_left(node.keys, key)
     if place < len(node.keys) and node.keys[place] == key:
         merged = _merge(node.children[place], node.children[place + 1])
-        entries = [*node.entries[:place], *node.entries[place + 1 :]]
-        return _node(node.height, entries, [*node.children[:place], merged, *node.children[place + 2 :]])
+        keys = [*node.keys[:place], *node.keys[place + 1 :]]
+        values = [*node.values[:place], *node.values[place + 1 :]]
+        return _node(node.height, keys, values, [*node.children[:place], merged, *node.children[place + 2 :]])
     child = _delete(node.children[place], key)
-    return node.with_child(place, child) if node.entries or child is not None else None
+    return node.with_child(place, child) if node.keys or child is not None else None
 
 
 def _split(node: Node | None, key: bytes) -> tuple[Node | None, Node | None]:
@@ -157,12 +163,12 @@ def _split(node: Node | None, key: bytes) -> tuple[Node | None, Node | None]:
         return None, None
     place = bisect_left(node.keys, key)
     left, right = _split(node.children[place], key)
-    if right is None and place == len(node.entries):
+    if right is None and place == len(node.keys):
         return node, None
     if left is None and place == 0:
         return None, node
-    before = _node(node.height, node.entries[:place], [*node.children[:place], left])
-    after = _node(node.height, node.entries[place:], [right, *node.children[place + 1 :]])
+    before = _node(node.height, node.keys[:place], node.values[:place], [*node.children[:place], left])
+    after = _node(node.height, node.keys[place:], node.values[place:], [right, *node.children[place + 1 :]])
     return before, after
 
 
@@ -171,19 +177,20 @@ def _merge(left: Node | None, right: Node | None) -> Node | None:
     if left is None or right is None:
         return left or right
     middle = _merge(left.children[-1], right.children[0])
-    return Node(left.height, [*left.entries, *right.entries], [*left.children[:-1], middle, *right.children[1:]])
+    keys, values = [*left.keys, *right.keys], [*left.values, *right.values]
+    return Node(left.height, keys, values, [*left.children[:-1], middle, *right.children[1:]])
 
 
-def _node(height: int, entries: Sequence[Entry], children: Sequence[Node | None]) -> Node | None:
+def _node(height: int, keys: Sequence[bytes], values: Sequence[bytes], children: Sequence[Node | None]) -> Node | None:
     """A node, or None when it would hold nothing."""
-    return Node(height, entries, children) if entries or children[0] is not None else None
+    return Node(height, keys, values, children) if keys or children[0] is not None else None
 
 
 def _lift(node: Node | None, height: int) -> Node | None:
     """The node under as many empty ones as bring it to a height."""
     while node is not None and node.height < height:
-        node = Node(node.height + 1, (), (node,))
+        node = Node(node.height + 1, (), (), (node,))
     return node
 
 
-_EMPTY = Node(0, (), (None,))
+_EMPTY = Node(0, (), (), (None,))

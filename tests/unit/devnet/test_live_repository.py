@@ -69,7 +69,7 @@ class Withheld(Node):
         self.cid = cid
 
     def __getattribute__(self, name: str) -> object:
-        if name in {"entries", "children", "keys", "block"}:
+        if name in {"children", "keys", "values", "block"}:
             raise LookupError("a node that the commit did not carry")
         return super().__getattribute__(name)
 
@@ -81,15 +81,14 @@ def load(cid: bytes | None, height: int | None, blocks: dict[bytes, bytes]) -> N
     if cid not in blocks:
         assert height is not None, "the root is always there"
         return Withheld(cid, height)
-    raw, key = dag_cbor.decode(blocks[cid]), b""
-    entries: list[tuple[bytes, bytes]] = []
+    raw, keys = dag_cbor.decode(blocks[cid]), list[bytes]()
     for entry in raw["e"]:
-        key = key[: entry["p"]] + entry["k"]
-        entries.append((key, entry["v"]))
-    height = mst.key_height(key) if entries else height
+        keys.append((keys[-1] if keys else b"")[: entry["p"]] + entry["k"])
+    height = mst.key_height(keys[0]) if keys else height
     assert height is not None, "a root has entries"
     links = [raw["l"], *(entry["t"] for entry in raw["e"])]
-    return Node(height, entries, [load(link, height - 1, blocks) for link in links])
+    values = [entry["v"] for entry in raw["e"]]
+    return Node(height, keys, values, [load(link, height - 1, blocks) for link in links])
 
 
 def undo(commit: LiveCommit) -> bytes:
