@@ -98,7 +98,12 @@ def create_app(settings: ApiSettings | None = None, database: Database | None = 
             yield
 
     framework = FastAPIOffline(
-        title="Zeppelin", version=version("zeppelin"), description=_DESCRIPTION, lifespan=lifespan, redoc_url=None
+        title="Zeppelin",
+        version=version("zeppelin"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,  # a redirect names a host that the client made up, and a scheme that the proxy changed
     )
     framework.state.service = service
     install_error_handlers(framework)

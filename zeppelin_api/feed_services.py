@@ -31,7 +31,8 @@ _METHOD: Final = "app.bsky.feed.getFeedSkeleton"
 _MAX_BYTES: Final = 1_000_000
 _CHUNK_BYTES: Final = 65_536
 _LONGEST_TEXT: Final = 1000
-#: Connections in all, and requests at once to one service: one that hangs must not hold up the others.
+#: Connections, and requests under way, in all and to one service or host of documents: who hangs must not hold up the
+#: others, and many who hang must leave room for what asks nobody.
 _MAX_CONNECTIONS: Final = 100
 _MAX_IN_FLIGHT: Final = 20
 _CONNECT_SECONDS: Final = 3.0
@@ -97,6 +98,7 @@ class FeedServices:
             trust_env=False,
         )
         self._remembered: dict[str, tuple[float, DidDocument]] = {}
+        self._resolving: dict[str, asyncio.Task[DidDocument]] = {}
         self._in_flight: Counter[str] = Counter()
         self._open = AsyncExitStack()
 
@@ -114,14 +116,27 @@ class FeedServices:
 
         Raises:
             InvalidDataError: it is no DID of a known method, or its document is none.
-            UpstreamError: nobody gives it.
+            UpstreamError: nobody gives it, or too many are asked.
         """
         known = self._remembered.get(did)
         if known is not None and known[0] > time.monotonic():
             return known[1]
+        task = self._resolving.get(did)
+        if task is None:  # whoever asks meanwhile waits for the same answer
+            task = self._resolving[did] = asyncio.create_task(self._resolve(did))
+            task.add_done_callback(lambda task: self._resolved(did, task))
+        return await asyncio.shield(task)
+
+    def _resolved(self, did: str, task: asyncio.Task[DidDocument]) -> None:
+        del self._resolving[did]
+        if not task.cancelled():
+            task.exception()  # perhaps nobody waits for it any more
+
+    async def _resolve(self, did: str) -> DidDocument:
         try:
-            async with asyncio.timeout(self._seconds):
-                document = (await self._resolver.resolve(did)).document
+            with self._place(_document_host(did)):
+                async with asyncio.timeout(self._seconds):
+                    document = (await self._resolver.resolve(did)).document
         except TimeoutError as error:
             raise UpstreamError("timeout", did, is_transient=True) from error
         self._remembered.pop(did, None)
@@ -154,17 +169,17 @@ class FeedServices:
             raise ApiError("UpstreamFailure", "feed unavailable", 502) from error
 
     @contextmanager
-    def _place(self, url: str) -> Generator[None]:
-        """One of the requests that may be under way to a service."""
-        if self._in_flight[url] >= _MAX_IN_FLIGHT:
-            raise UpstreamError("busy", url, is_transient=True)
-        self._in_flight[url] += 1
+    def _place(self, whom: str) -> Generator[None]:
+        """One of the requests that may be under way to a service, or for the documents of a host."""
+        if self._in_flight[whom] >= _MAX_IN_FLIGHT or self._in_flight.total() >= _MAX_CONNECTIONS:
+            raise UpstreamError("busy", whom, is_transient=True)
+        self._in_flight[whom] += 1
         try:
             yield
         finally:
-            self._in_flight[url] -= 1
-            if not self._in_flight[url]:
-                del self._in_flight[url]
+            self._in_flight[whom] -= 1
+            if not self._in_flight[whom]:
+                del self._in_flight[whom]
 
     async def _ask(self, url: str, parameters: Mapping[str, str | int], headers: Mapping[str, str]) -> SkeletonAnswer:
         request = self._http.build_request("GET", url, params=dict(parameters), headers=dict(headers))
@@ -184,6 +199,12 @@ class FeedServices:
 
     async def _get_url(self, url: str, max_bytes: int) -> bytes:
         return await self._hosts.get_url(url, max_bytes=max_bytes)
+
+
+def _document_host(did: str) -> str:
+    """Who is asked for a DID's document: the host of a did:web, or for others whoever their method has."""
+    method, _, name = did.removeprefix("did:").partition(":")
+    return f"did:{method}:{name}" if method == "web" else f"did:{method}"
 
 
 class _ErrorBody(BaseModel):

@@ -39,6 +39,15 @@ async def test_a_method_that_is_not_served_is_not_implemented(api: ApiClient, ve
     assert answer.json() == {"error": "MethodNotImplemented", "message": "Method Not Implemented"}
 
 
+@pytest.mark.parametrize(
+    ("path", "status"), [("/xrpc/app.bsky.actor.getProfile/", 501), ("/status.json/", 404), ("/robots.txt/", 404)]
+)
+async def test_nobody_is_sent_to_a_host_that_the_client_names(api: ApiClient, path: str, status: int):
+    answer = await api.http.get(path, headers={"host": "elsewhere.test"})
+
+    assert (answer.status_code, "location" in answer.headers) == (status, False)
+
+
 async def test_a_query_cannot_be_posted(api: ApiClient):
     answer = await api.http.post("/xrpc/app.bsky.actor.getProfile")
 

@@ -156,6 +156,9 @@ async def test_a_statement_that_takes_too_long_is_given_up(warehouse: WarehouseF
         other.execute("LOCK TABLE identity IN ACCESS EXCLUSIVE MODE")
         async with running_api(postgres_url, statement_timeout_seconds=0.2) as api:
             assert await api.error("app.bsky.actor.getProfile", actor="alice.test") == (504, "UpstreamTimeout")
+            metrics = (await api.http.get("/metrics")).text
+
+    assert 'zeppelin_api_answers_total{method="app.bsky.actor.getProfile",status="504"} 1.0' in metrics
 
 
 async def test_a_request_that_waits_gets_the_connection_that_another_gives_back(

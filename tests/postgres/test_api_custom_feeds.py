@@ -9,6 +9,7 @@ import pytest
 from tests.api_client import ApiClient, running_api
 from tests.factories import Account, Ref, WarehouseFactory
 from tests.fakes.http_host import HttpHost, Reply, Request, error_reply, json_reply, serving
+from zeppelin_api import feed_services
 
 NSID: Final = "app.bsky.feed.getFeed"
 GENERATOR: Final = "app.bsky.feed.getFeedGenerator"
@@ -198,6 +199,49 @@ async def test_one_service_that_hangs_takes_only_its_share_of_requests(
 
     assert answers.count((502, "UpstreamFailure")) == 5
     assert feed_service.host.count("getFeedSkeleton") == 21
+
+
+async def test_a_document_that_does_not_come_is_waited_for_once(
+    open_api: ApiClient, warehouse: WarehouseFactory, feed_service: FeedService
+):
+    alice = warehouse.account("alice.test")
+    generator = _generator(warehouse, alice, feed_service.did)
+    async with serving(lambda _: Reply(b"{}", delay_seconds=30)) as hanging:
+        did = f"did:web:localhost%3A{hanging.port}"
+        slow = warehouse.record(alice, "app.bsky.feed.generator", {"did": did, "displayName": "Feed"})
+        hung = [asyncio.create_task(open_api.error(NSID, feed=slow.uri)) for _ in range(25)]
+        body = await open_api.get(NSID, feed=generator.uri)
+        answers = await asyncio.gather(*hung)
+
+    assert body == {"feed": []}
+    assert set(answers) == {(400, "InvalidRequest")}
+    assert hanging.count("did.json") == 1
+
+
+async def test_no_more_are_asked_than_there_is_room_for(
+    open_api: ApiClient, warehouse: WarehouseFactory, feed_service: FeedService, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(feed_services, "_MAX_CONNECTIONS", 1)
+    alice = warehouse.account("alice.test")
+    generator = _generator(warehouse, alice, feed_service.did)
+    is_asked = asyncio.Event()
+
+    def hang(_: Request) -> Reply:
+        is_asked.set()
+        return Reply(b"{}", delay_seconds=30)
+
+    async with serving(hang) as hanging:
+        did = f"did:web:localhost%3A{hanging.port}"
+        slow = warehouse.record(alice, "app.bsky.feed.generator", {"did": did, "displayName": "Feed"})
+        hung = asyncio.create_task(open_api.error(NSID, feed=slow.uri))
+        await asyncio.wait_for(is_asked.wait(), timeout=10)
+        async with asyncio.timeout(1.5):
+            refused = await open_api.error(NSID, feed=generator.uri)
+        await hung
+
+    assert refused == (400, "InvalidRequest")
+    assert feed_service.host.requests == []
+    assert await open_api.get(NSID, feed=generator.uri) == {"feed": []}
 
 
 async def test_a_generator_is_shown_when_its_service_is_known(
