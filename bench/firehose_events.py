@@ -109,7 +109,6 @@ class _Network:
             operations.append(_apply(account, key, block))
             if block is not None:
                 records[cid_of(block)] = block
-        fresh = {node.cid: node.block for node in list(account.tree.fresh_nodes())}
         around = {node.cid: node.block for key, _ in writes for node in account.tree.nodes_around(key)}
         self._micros += 1
         account.rev = self._micros << 10
@@ -124,7 +123,7 @@ class _Network:
             "commit": head,
             "rev": rev,
             "since": int_to_tid(since) if since else None,
-            "blocks": write_car(head, ({head: commit} | fresh | around | records).items()),
+            "blocks": write_car(head, ({head: commit} | around | records).items()),
             "ops": operations,
             "prevData": prev_data,
             "blobs": [],
