@@ -25,7 +25,7 @@ from zeppelin_pipeline.firehose.network_clock import NetworkClock
 from zeppelin_pipeline.firehose.rates import Meter, Rates
 from zeppelin_pipeline.firehose.spool import Spool
 from zeppelin_pipeline.firehose.stream import RelayStream, StreamSettings
-from zeppelin_pipeline.firehose.unknown_keys import settle_signatures
+from zeppelin_pipeline.firehose.unknown_keys import UnknownKeys
 from zeppelin_pipeline.firehose.verifiers import Verifiers
 from zeppelin_pipeline.identity.resolver import DidResolver
 from zeppelin_pipeline.identity.store import KnownIdentity, store_identities
@@ -103,7 +103,7 @@ class Consumer:
         self._connection = connection
         self._held = held
         self._verifiers = verifiers
-        self._resolver = resolver
+        self._unknown_keys = UnknownKeys(resolver)
         self._spool = spool
         self._settings = settings or ConsumerSettings()
         self._report = report
@@ -160,7 +160,7 @@ class Consumer:
             forget, self._forget = self._forget, []
             table = await self._verifiers.verify(batch.frames, received_micros + self._clock.allowed_micros, forget)
             self._clock.observe(table, received_micros)
-            table, identities = await settle_signatures(table, self._resolver)
+            table, identities = await self._unknown_keys.settle(table)
             seconds = time.monotonic() - started
             await self._verified.put(_Verified(table, batch.gap, received_micros, identities, seconds))
         await self._verified.put(None)
