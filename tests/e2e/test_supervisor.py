@@ -1,6 +1,7 @@
 """The supervisor with real processes: trees of them, stubborn ones, ones that die, and a stack that was killed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,6 +54,18 @@ def python(tmp_path: Path) -> Callable[..., Program]:
         return Program(name, command, os.environ, is_ready=ready.exists if ready else None, ready_within_seconds=20)
 
     return make
+
+
+def test_all_programs_are_stopped_though_nothing_can_be_written_any_more(
+    tmp_path: Path, python: Callable[..., Program]
+) -> None:
+    with Supervisor(tmp_path / "logs") as supervisor:
+        for name in ("first", "second"):
+            supervisor.start(python(name, TREE, 0, tmp_path, ready=tmp_path / "pid-0"))
+            (tmp_path / "pid-0").rename(tmp_path / name)
+        shutil.rmtree(tmp_path / "logs")
+        supervisor.stop()
+    assert [command_line(int((tmp_path / name).read_text())) for name in ("first", "second")] == ["", ""]
 
 
 def test_stopping_ends_a_whole_tree_of_processes(tmp_path: Path, python: Callable[..., Program]) -> None:

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import BinaryIO, Self, cast
@@ -91,7 +91,8 @@ class Supervisor:
         """Stop all programs, the last started first; calling it again does nothing."""
         while self._children:
             self._children.pop().stop(self._grace_seconds)
-            self._write_groups()
+            with suppress(OSError):  # of a full disk: the others are stopped all the same, and who is gone is no stray
+                self._write_groups()
 
     @property
     def _groups_file(self) -> Path:
