@@ -10,6 +10,7 @@ Definitions are loaded once: new code is taken up by starting the stack anew.
 import argparse
 import logging
 import multiprocessing
+import signal
 import sys
 import threading
 from multiprocessing import forkserver
@@ -60,7 +61,8 @@ class ForkingApiServer(DagsterApiServer):
 def main() -> None:
     """Serve until a signal."""
     options = _options()
-    setup_interrupt_handlers()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` starts us with it ignored, and SIGTERM
+    setup_interrupt_handlers()  # would then be ignored as well, as it is given the same handler here
     configure_loggers(log_level="INFO")
     ended = threading.Event()
     workers = FuturesAwareThreadPoolExecutor()
