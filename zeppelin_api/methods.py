@@ -6,7 +6,8 @@ made once.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Final, Union, get_args, get_origin
@@ -25,6 +26,10 @@ from zeppelin_api.service import Service, ServiceDep, SessionDep, SessionsDep, s
 
 _CONTENT_HEADER: Final = CONTENT_HEADER.encode()
 Handler = Callable[..., Awaitable[Response]]
+#: What the official service takes for a number and for a truth value; the validators would take more.
+_FORMS: Final[Mapping[object, re.Pattern[str]]] = {int: re.compile(r"-?[0-9]+"), bool: re.compile("true|false")}
+#: A list's parameter as some clients write it.
+_BRACKETS: Final = re.compile(r"\[[0-9]*\]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +39,25 @@ class _Parameter:
     Attributes:
         name: in the lexicon.
         read: a text, or the texts of a list, to the value.
+        form: that a text must have; None for any.
         is_list: it may be given several times.
         is_required: it has no default.
     """
 
     name: str
     read: Callable[[Any], Any]
+    form: re.Pattern[str] | None
     is_list: bool
     is_required: bool
 
     def value(self, texts: list[str]) -> Any:
         """The value of what was given; raises ApiError when it is none."""
+        if self.form is not None and not self.form.fullmatch(texts[0]):
+            raise invalid_parameter(self.name, f"must be {self.form.pattern}")
+        if len(texts) > 1 and not self.is_list:
+            raise invalid_parameter(self.name, "given more than once")
         try:
-            return self.read(texts if self.is_list else texts[-1])
+            return self.read(texts if self.is_list else texts[0])
         except ValidationError as error:
             raise invalid_parameter(self.name, error.errors()[0]["msg"]) from error
 
@@ -104,14 +115,17 @@ class Method:
 
 
 def given_texts(query: bytes) -> dict[str, list[str]]:
-    """What `urllib.parse.parse_qs` gives, at half of its cost."""
+    """What `urllib.parse.parse_qs` gives, at half of its cost; but `uris[]=` and `uris[0]=` are of `uris`."""
     given: dict[str, list[str]] = {}
     if not query:
         return given
     for pair in query.decode("latin-1").split("&"):
         name, _, value = pair.partition("=")
         if value:
-            given.setdefault(_unquoted(name), []).append(_unquoted(value))
+            name = _unquoted(name)
+            if name.endswith("]"):
+                name = _BRACKETS.sub("", name)
+            given.setdefault(name, []).append(_unquoted(value))
     return given
 
 
@@ -128,9 +142,15 @@ def _parameter(parameter: inspect.Parameter) -> _Parameter:
     return _Parameter(
         parameter.name,
         validator.validate_python,
+        _FORMS.get(_scalar(parameter.annotation)),
         _is_list(parameter.annotation),
         parameter.default is inspect.Parameter.empty,
     )
+
+
+def _scalar(annotation: Any) -> Any:
+    """The type that an annotation is of, whatever else it says."""
+    return _scalar(get_args(annotation)[0]) if get_origin(annotation) is Annotated else annotation
 
 
 def _is_list(annotation: Any) -> bool:

@@ -18,6 +18,16 @@ def test_parameters_are_read_as_the_standard_library_reads_them(query: str):
     assert given_texts(query.encode("latin-1")) == parse_qs(query)
 
 
+@pytest.mark.parametrize("query", [b"uris[]=a&uris[1]=b", b"uris%5B%5D=a&uris=b", b"uris=a&uris[]=b"])
+def test_a_list_may_be_written_with_brackets(query: bytes):
+    assert given_texts(query) == {"uris": ["a", "b"]}
+
+
+@pytest.mark.parametrize("query", [b"uris[a]=x", b"uris[=x", b"uris]=x"])
+def test_other_brackets_are_part_of_a_name(query: bytes):
+    assert "uris" not in given_texts(query)
+
+
 @pytest.mark.parametrize("query", [b"", b"&&", b"uris=&uris", b"=nothing"])
 def test_what_is_empty_is_not_given(query: bytes):
     assert "uris" not in given_texts(query)
