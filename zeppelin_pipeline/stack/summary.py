@@ -31,8 +31,9 @@ def print_summary(console: Console, stack: RunningStack, report: BackfillReport)
 def print_addresses(console: Console, stack: RunningStack) -> None:
     """Where to look, and two requests that have an answer."""
     api = f"{stack.api_url}/xrpc"
+    console.print()
     for name, place in (
-        ("\nDagster", stack.dagster_url),
+        ("Dagster", stack.dagster_url),
         ("Status", f"{stack.api_url}/"),
         ("API", f"{stack.api_url}/docs"),
         ("Logs", stack.settings.home / "logs"),
