@@ -24,7 +24,7 @@ ACCOUNTS: Final = WELL_KNOWN_COLLECTIONS["app.bsky.actor.profile"]
 GENERATORS: Final = WELL_KNOWN_COLLECTIONS["app.bsky.feed.generator"]
 STARTER_PACKS: Final = WELL_KNOWN_COLLECTIONS["app.bsky.graph.starterpack"]
 #: The best of so many of the newest posts are the top posts. Each may be two or three blocks that are on the disk only,
-#: of its time and of its counts: some 700 are what is read in the 100 ms of a search (`python -m bench.search --memory empty`).
+#: of its time and of its counts: some 500 in all, 350 ms one by one (`python -m bench.search --memory empty`).
 TOP_CANDIDATES: Final = 250
 _EPOCH: Final = datetime(1, 1, 1, tzinfo=UTC)
 #: As many words of a query count; further ones are looked for in what is found.
