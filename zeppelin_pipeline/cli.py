@@ -115,10 +115,10 @@ def status(*, is_json: Annotated[bool, typer.Option("--json", help="One JSON obj
     from zeppelin_pipeline.stack.lake import open_lake
     from zeppelin_pipeline.stack.status import print_status, status_json
     from zeppelin_pipeline.stack.tally import read_status
-    from zeppelin_pipeline.stack.warehouse import warehouse_of
+    from zeppelin_pipeline.stack.warehouse import kept_warehouse
     from zeppelin_pipeline.warehouse.migrations import migrate
 
-    with warehouse_of(Settings.load()) as settings:
+    with kept_warehouse(Settings.load()) as settings:
         migrate(settings.require_postgres_url())
         shards = len(list_shards(open_lake(settings)))
         read = read_status(settings.require_postgres_url())
@@ -141,9 +141,9 @@ def replay(
     from zeppelin_pipeline.repos.replay import ReplayRequest
     from zeppelin_pipeline.settings import Settings
     from zeppelin_pipeline.stack.replay import run_replay
-    from zeppelin_pipeline.stack.warehouse import warehouse_of
+    from zeppelin_pipeline.stack.warehouse import kept_warehouse
 
-    with warehouse_of(Settings.load()) as settings:
+    with kept_warehouse(Settings.load()) as settings:
         run_replay(settings, ReplayRequest(reason, shard, is_dry_run=dry_run), Console())
 
 
@@ -164,9 +164,9 @@ def refetch(
 
     from zeppelin_pipeline.settings import Settings
     from zeppelin_pipeline.stack.refetch import RefetchRequest, run_refetch
-    from zeppelin_pipeline.stack.warehouse import warehouse_of
+    from zeppelin_pipeline.stack.warehouse import kept_warehouse
 
-    with warehouse_of(Settings.load()) as settings:
+    with kept_warehouse(Settings.load()) as settings:
         request = RefetchRequest(tuple(dids or ()), shard, is_stale=stale, accepts_older=accept_older)
         if not run_refetch(settings, request, Console()):
             raise typer.Exit(EXIT_WRONG)
@@ -186,10 +186,10 @@ def verify(
     from zeppelin_pipeline.settings import Settings
     from zeppelin_pipeline.stack.lake import open_lake
     from zeppelin_pipeline.stack.verify import AuditRequest, run_verify
-    from zeppelin_pipeline.stack.warehouse import warehouse_of
+    from zeppelin_pipeline.stack.warehouse import kept_warehouse
 
     request = AuditRequest(tuple(dids or ()), is_all=everything, sample=sample, shard=shard)
-    with warehouse_of(Settings.load()) as settings:
+    with kept_warehouse(Settings.load()) as settings:
         if not run_verify(settings.require_postgres_url(), open_lake(settings), request, Console()):
             raise typer.Exit(EXIT_WRONG)
 
@@ -235,7 +235,7 @@ app.command("devnet")(devnet_command)
 
 
 def main() -> None:
-    """The entry point: errors of ours, and files that cannot be had, become one line and an exit code."""
+    """The entry point: errors of ours, missing files and a lost database become one line and an exit code."""
     try:
         app()
     except ConfigurationError as error:
@@ -248,6 +248,13 @@ def main() -> None:
         _fail(f"{error.filename}: {error.strerror}; {_REMEDIES.get(error.errno or 0, _FOLDERS)}", EXIT_WRONG)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        from psycopg import OperationalError
+
+        if not isinstance(error, OperationalError):
+            raise
+        said = str(error).partition("\n")[0]
+        _fail(f"the warehouse was lost: {said}; start again when it is there: what was done is kept", EXIT_WRONG)
 
 
 def _fail(error: ZeppelinError | str, code: int) -> None:

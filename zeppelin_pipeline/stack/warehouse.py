@@ -1,9 +1,10 @@
 """The warehouse of a command: the configured one, or an embedded server's that runs meanwhile."""
 
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Final
 
+from zeppelin_pipeline.errors import ConfigurationError
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.stack.embedded_postgres import EmbeddedPostgres, server_settings
 
@@ -26,6 +27,20 @@ def warehouse_of(settings: Settings, keep: Callable[[Callable[[], object]], None
             if keep is not None:
                 keep(server.revive)
             yield settings.model_copy(update={"postgres_url": server.create_database(DATABASE)})
+
+
+def kept_warehouse(settings: Settings) -> AbstractContextManager[Settings]:
+    """The warehouse of a command that looks at what is there, which no command but `up`, `demo` and `migrate` makes.
+
+    Raises:
+        ConfigurationError: none was made here.
+    """
+    if settings.postgres_url is None and not embedded_postgres(settings).folder.exists():
+        raise ConfigurationError(
+            f"there is no warehouse in {settings.home}: `zeppelin up` makes one; ZEPPELIN_HOME names another folder, "
+            "ZEPPELIN_POSTGRES_URL a database"
+        )
+    return warehouse_of(settings)
 
 
 def embedded_postgres(settings: Settings) -> EmbeddedPostgres:

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import psycopg
 import pytest
 from rich.console import Console
 
@@ -29,7 +30,7 @@ def test_a_home_that_cannot_be_made_is_one_line_that_names_the_setting(
     (tmp_path / "file").touch()
     monkeypatch.setenv("ZEPPELIN_HOME", str(tmp_path / "file" / "home"))
     monkeypatch.delenv("ZEPPELIN_POSTGRES_URL", raising=False)
-    monkeypatch.setattr(sys, "argv", ["zeppelin", "status"])
+    monkeypatch.setattr(sys, "argv", ["zeppelin", "migrate"])
 
     with pytest.raises(SystemExit) as ended:
         cli.main()
@@ -38,6 +39,39 @@ def test_a_home_that_cannot_be_made_is_one_line_that_names_the_setting(
     assert ended.value.code == cli.EXIT_WRONG
     assert said.startswith(f"zeppelin: {tmp_path / 'file'}")
     assert "ZEPPELIN_HOME" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["status"], ["replay"], ["refetch", "--stale"], ["verify", "--all"]])
+def test_commands_that_look_at_what_is_there_make_no_warehouse(
+    command: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ZEPPELIN_HOME", str(tmp_path))
+    monkeypatch.delenv("ZEPPELIN_POSTGRES_URL", raising=False)
+    monkeypatch.setattr(sys, "argv", ["zeppelin", *command])
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == cli.EXIT_CONFIGURATION
+    assert f"there is no warehouse in {tmp_path}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_database_that_goes_away_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lose() -> None:
+        raise psycopg.OperationalError("server closed the connection unexpectedly\n\tThis probably means")
+
+    monkeypatch.setattr(cli, "app", lose)
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == cli.EXIT_WRONG
+    said = capsys.readouterr().err
+    assert "the warehouse was lost: server closed the connection unexpectedly; start again" in said
     assert said.count("\n") == 1
 
 
