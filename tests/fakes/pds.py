@@ -82,8 +82,9 @@ class FakePds:
     def _document(self, did: str) -> Reply:
         if faults := self.faults.get(f"document {did}"):
             return faults.pop(0)
-        account = self.accounts.get(did)
-        return error_reply(404, "NotFound") if account is None else Reply(self.document_of(did).encode())
+        if did not in self.accounts:
+            return error_reply(404, "", f"DID not registered: {did}")
+        return Reply(self.document_of(did).encode())
 
     def _page(self, cursor: str) -> Reply:
         if faults := self.page_faults.get(cursor):

@@ -182,8 +182,9 @@ async def test_a_retry_fetches_only_what_failed(lake: Lake) -> None:
     [
         (Reply(b"", 503), "failed", "did-http-503"),
         (Reply(b"{}"), "failed", "did-document"),
-        (error_reply(404, "NotFound"), "absent", "not-found"),
-        (error_reply(410, "Gone"), "absent", "not-found"),
+        (error_reply(404, "", f"DID not registered: {make_account(0).did}"), "absent", "not-found"),
+        (error_reply(410, "", f"DID not available: {make_account(0).did}"), "absent", "not-found"),
+        (Reply(b"<h1>Not Found</h1>", 404), "failed", "did-http-404"),
     ],
 )
 async def test_without_a_document_a_repository_is_not_fetched(

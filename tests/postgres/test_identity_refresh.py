@@ -32,7 +32,7 @@ class FakeDirectory:
         if did in self.down:
             raise UpstreamError("timeout", "silent", is_transient=True)
         if did not in self.handles:
-            raise UpstreamError("http-404", "unknown", is_transient=False)
+            raise UpstreamError("http-404", f"DID not registered: {did}", is_transient=False)
         return orjson.dumps({"id": did, "alsoKnownAs": [f"at://{self.handles[did]}"]})
 
 

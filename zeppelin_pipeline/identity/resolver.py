@@ -16,7 +16,7 @@ from zeppelin_pipeline.identity.documents import MAX_DOCUMENT_BYTES, DidDocument
 from zeppelin_pipeline.identity.domains import Breaker
 from zeppelin_pipeline.identity.web_documents import GetUrl, WebDocuments
 
-#: The directory's answers that mean "there is no such account": never registered, and tombstoned.
+#: The directory's answers that mean "there is no such account", when they name it: never registered, and tombstoned.
 _GONE_REASONS: Final = frozenset({"http-404", "http-410"})
 
 
@@ -81,8 +81,8 @@ class DidResolver:
 
         Raises:
             InvalidDataError: `did-syntax`, `did-method`, or `did-document`.
-            UpstreamError: `did-gone`, the PLC directory has no such account any more; `directory-down`, it has failed
-                several times in a row; `did-web-down`, hosts of the domain have; else the transport's.
+            UpstreamError: `did-gone`, the PLC directory names it as no account of its own; `directory-down`, it has
+                failed several times in a row; `did-web-down`, hosts of the domain have; else the transport's.
         """
         url = self.document_url(did)
         if not did.startswith("did:plc:"):
@@ -102,7 +102,7 @@ class DidResolver:
             with self._breaker.watching():
                 return await self._get_url(url, MAX_DOCUMENT_BYTES)
         except UpstreamError as error:
-            if error.reason in _GONE_REASONS:
+            if error.reason in _GONE_REASONS and did in error.detail:  # another server knows no such page, of nobody
                 raise UpstreamError("did-gone", f"{did}: {error.detail}", is_transient=False) from error
             raise
 

@@ -15,7 +15,7 @@ PLC = "did:plc:ewvi7nxzyoun6zhxrhs64oiz"
 
 
 class FakeWeb:
-    """URL to body, or to an error's reason."""
+    """URL to body, or to an error's reason and what it says."""
 
     def __init__(self, **answers: bytes | str) -> None:
         self.answers = answers
@@ -25,7 +25,8 @@ class FakeWeb:
         self.asked.append((url, max_bytes))
         answer = self.answers["any"]
         if isinstance(answer, str):
-            raise UpstreamError(answer, "said so", is_transient=answer == "timeout")
+            reason, _, said = answer.partition(" ")
+            raise UpstreamError(reason, said, is_transient=reason == "timeout")
         return answer
 
 
@@ -79,11 +80,12 @@ async def test_a_did_that_names_no_place_is_refused(did: str, reason: str) -> No
 @pytest.mark.parametrize(
     ("did", "answer", "reason"),
     [
-        (PLC, "http-404", "did-gone"),
-        (PLC, "http-410", "did-gone"),
+        (PLC, f"http-404 DID not registered: {PLC}", "did-gone"),
+        (PLC, f"http-410 DID not available: {PLC}", "did-gone"),
+        (PLC, "http-404 a page of another server", "http-404"),
         (PLC, "http-503", "http-503"),
         (PLC, "timeout", "timeout"),
-        ("did:web:example.com", "http-404", "http-404"),
+        ("did:web:example.com", "http-404 did:web:example.com", "http-404"),
     ],
 )
 async def test_only_the_directory_can_say_that_an_account_is_gone(did: str, answer: str, reason: str) -> None:
