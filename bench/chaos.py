@@ -25,7 +25,7 @@ import psycopg
 
 from bench.chaos_checks import cursor_of, differences, lost_behind_cursor, unsettled
 from bench.chaos_faults import FAULT_SECONDS, Dice, faulty_network
-from bench.chaos_programs import KeptProgram, Victim, kill_times, living_child, tally, victims_of
+from bench.chaos_programs import CpuMeter, KeptProgram, Victim, kill_times, living_child, tally, victims_of
 from bench.chaos_stages import STAGES, Stages, stage_settings
 from bench.temporary_warehouse import bench_home
 from zeppelin_pipeline.devnet.background import DevnetHandle, running_devnet
@@ -87,6 +87,7 @@ class ChaosResult:
         events_made: by the network, while it was asked for the rate.
         events_applied: by the consumer.
         seconds: in which they were made.
+        cpu_seconds: that were used meanwhile, by program; `network` is the process that makes the events and this.
     """
 
     faults: list[str] = field(default_factory=list[str])
@@ -94,6 +95,7 @@ class ChaosResult:
     events_made: int = 0
     events_applied: int = 0
     seconds: float = 0.0
+    cpu_seconds: dict[str, float] = field(default_factory=dict[str, float])
 
 
 class Chaos:
@@ -124,6 +126,7 @@ class Chaos:
             for names in settings.processes
         ]
         self._programs = [self._firehose, *self._stages]
+        self._server_cpu = CpuMeter()
         self._is_unchecked = False
         self._started = 0.0
         self._last_seen: tuple[int | None, int] = (None, 0)
@@ -153,7 +156,7 @@ class Chaos:
         self._started = self._moved_at = time.monotonic()
         self._wait_for(self._started + settings.settle_seconds, self._is_begun)
         self._say("events come in; kills and faults begin")
-        made_before = self._network.events_made
+        made_before, used_before = self._network.events_made, self._cpu_seconds()
         self._started = time.monotonic()
         fault_at, report_at = FAULT_SECONDS, settings.report_seconds
         while (now := self._now()) < settings.seconds:
@@ -170,6 +173,12 @@ class Chaos:
             time.sleep(_LOOK_SECONDS)
         self._network.set_paused(True)
         self.result.events_made, self.result.seconds = self._network.events_made - made_before, self._now()
+        self.result.cpu_seconds = {name: used - used_before[name] for name, used in self._cpu_seconds().items()}
+
+    def _cpu_seconds(self) -> dict[str, float]:
+        """Processor time so far, by program."""
+        programs = {each.name: each.cpu.seconds for each in self._programs}
+        return {"network": time.process_time(), "postgres": self._server_cpu.seconds, **programs}
 
     def _now(self) -> float:
         return time.monotonic() - self._started
@@ -177,6 +186,7 @@ class Chaos:
     def _keep(self) -> None:
         if self._server.revive():
             self._say("Postgres was started again")
+        self._server_cpu.look(self._server.pid)
         for program in self._programs:
             program.keep()
         if self._is_unchecked:
@@ -305,10 +315,12 @@ class Chaos:
     def summary(self) -> list[str]:
         """What happened, for a person."""
         result = self.result
-        reached = result.events_made / max(result.seconds, 1e-9)
+        seconds = max(result.seconds, 1e-9)
+        most = sorted(((used / seconds, name) for name, used in result.cpu_seconds.items()), reverse=True)
         lines = [
             f"events: {result.events_made:,} made in {result.seconds:,.0f} s",
-            f"rate: {reached:,.0f} a second reached of {self._settings.rate:,.0f} asked for",
+            f"rate: {result.events_made / seconds:,.0f} a second reached of {self._settings.rate:,.0f} asked for",
+            f"processors in use: {', '.join(f'{name} {share:.2f}' for share, name in most)}",
             f"consumer: {result.events_applied:,} events received, replayed ones among them",
             f"kills: {tally(result.kills)}",
             f"relay and host faults: {tally(self._dice.thrown)}; {tally(Counter(self._network.mistold))}",

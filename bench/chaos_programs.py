@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from bench.stage_cost import children_of, peak_bytes_of
+from bench.stage_cost import children_of, peak_bytes_of, tree_cpu_seconds
 from zeppelin_pipeline.stack.child import Child, Program, ProgramError
 from zeppelin_pipeline.stack.process_table import command_line
 
@@ -18,6 +18,27 @@ _RESTART_SECONDS: Final = 0.5
 _GRACE_SECONDS: Final = 20.0
 #: Within so long whatever was killed, or has lost the database, must have ended.
 _EXCUSED_SECONDS: Final = 30.0
+
+
+@dataclass(slots=True)
+class CpuMeter:
+    """Processor time of a program that is another process after each start.
+
+    Attributes:
+        seconds: used until the last look; what a process used between its last look and its end is not known.
+    """
+
+    seconds: float = 0.0
+    _pid: int | None = None
+    _seen: float = 0.0
+
+    def look(self, pid: int | None) -> None:
+        """Adds what its process, and those that this started, have used since the last look."""
+        if pid != self._pid:
+            self._pid, self._seen = pid, 0.0
+        used = 0.0 if pid is None else tree_cpu_seconds(pid)
+        self.seconds += max(used - self._seen, 0.0)
+        self._seen = max(used, self._seen)
 
 
 @dataclass(slots=True)
@@ -30,6 +51,7 @@ class KeptProgram:
         starts: how often it was.
         endings: reasons why it ended by itself, with the end of its log.
         peak_bytes: resident memory, at its highest, of it and of those that it started.
+        cpu: processor time of all its starts.
     """
 
     program: Program
@@ -37,6 +59,7 @@ class KeptProgram:
     starts: int = 0
     endings: list[str] = field(default_factory=list[str])
     peak_bytes: int = 0
+    cpu: CpuMeter = field(default_factory=CpuMeter)
     _child: Child | None = None
     _excused_until: float = 0.0
     _restart_at: float = 0.0
@@ -68,6 +91,7 @@ class KeptProgram:
             self._child, self._restart_at = None, time.monotonic() + _RESTART_SECONDS
             return
         self.peak_bytes = max(self.peak_bytes, *map(peak_bytes_of, self.pids()))
+        self.cpu.look(self.pid)
 
     def pids(self) -> list[int]:
         """Of the process, and of those that it started."""
