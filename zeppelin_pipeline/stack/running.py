@@ -115,7 +115,7 @@ def _start(settings: Settings, supervisor: Supervisor, say: Say, api: Program) -
     )
     dagster = start_dagster(supervisor, plan, beside=[api])
     _settle(dagster, settings)
-    say(f"to be watched at {plan.url} (Dagster) and {api_url(settings)} (what is in)")
+    say(f"to be watched: {plan.url} (Dagster), {api_url(settings)} (status)")
     return RunningStack(settings, supervisor, dagster, plan.url, api_url(settings))
 
 
