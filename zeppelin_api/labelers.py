@@ -100,6 +100,11 @@ class KnownLabelers:
         """Whether they are to be read again."""
         return self._read_at is None or self.clock() - self._read_at > _REMEMBERED_SECONDS
 
+    def begin(self) -> None:
+        """They are being read: who asks meanwhile goes on with those of before, when there were any."""
+        if self._read_at is not None:
+            self._read_at = self.clock()
+
     def note(self, dids: Iterable[str]) -> None:
         """Remembers what was read."""
         self._dids, self._read_at = frozenset(dids), self.clock()

@@ -115,8 +115,10 @@ class Sessions:
 
     @asynccontextmanager
     async def _after_labelers(self) -> AsyncGenerator[Session]:
+        known = self._service.labelers
+        known.begin()
         async with self._service.database.session() as session:
-            self._service.labelers.note(await load_labeler_dids(session))
+            known.note(await load_labeler_dids(session))
         async with self._lent() as session:
             yield session
 
