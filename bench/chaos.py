@@ -37,7 +37,10 @@ from zeppelin_pipeline.stack.firehose import set_cursors
 from zeppelin_pipeline.stack.supervisor import terminating_as_interrupt
 from zeppelin_pipeline.warehouse.migrations import migrate
 
-_LOOK_SECONDS: Final = 0.2
+_LOOK_SECONDS: Final = 0.5
+#: The network is a thread of this process that never rests: whoever wants the interpreter after a look at a file or the
+#: database would wait for it five milliseconds each time, and kills would come late and in heaps.
+_SWITCH_SECONDS: Final = 0.0005
 _SETTLE_ROUNDS: Final = 10
 #: A consumer that takes nothing for so long, with events waiting, hangs.
 _STALLED_SECONDS: Final = 180.0
@@ -373,6 +376,7 @@ def main() -> None:
         repos=given.repos,
         kill_period_seconds=given.kill_seconds,
     )
+    sys.setswitchinterval(_SWITCH_SECONDS)
     with terminating_as_interrupt(), ExitStack() as stack:
         home = stack.enter_context(bench_home(given.home))
         server = stack.enter_context(EmbeddedPostgres(home / "postgres"))
