@@ -25,7 +25,13 @@ class _JsonResponse(Response):
 
 
 def json_response(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A body of plain values as JSON. Bodies are built to the lexicons and not validated again."""
+    """A body of plain values as JSON. Bodies are built to the lexicons and not validated again.
+
+    Args:
+        body: the values.
+        status: of HTTP.
+        headers: beside its length and its type.
+    """
     return _JsonResponse(body, status, headers)
 
 

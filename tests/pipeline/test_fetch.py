@@ -46,8 +46,15 @@ async def plan(lake: Lake, *hosts: FakePds) -> None:
     await plan_shards(lake, resolve, PlanSettings(tail_limit=1000))
 
 
-async def fetch(lake: Lake, directory: FakePds, settings: FetchSettings = SETTINGS, **named: Any) -> FetchResult:
-    async with HostClients(CLIENTS) as clients:
+async def fetch(
+    lake: Lake,
+    directory: FakePds,
+    settings: FetchSettings = SETTINGS,
+    *,
+    clients_by: ClientSettings = CLIENTS,
+    **named: Any,
+) -> FetchResult:
+    async with HostClients(clients_by) as clients:
         return await fetch_shard(lake, SHARD, clients, directory.resolver(clients), settings, **named)
 
 
@@ -231,10 +238,11 @@ async def test_a_host_that_is_down_is_given_up_and_delays_no_other(lake: Lake) -
             finished[row.did] = time.monotonic() - started
             real_add(self, row)
 
+        patient = replace(CLIENTS, timeouts=Timeouts(read=5, whole=20))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(PackWriter, "add", add)
             started = time.monotonic()
-            result = await fetch(lake, well, replace(SETTINGS, car_seconds=3))
+            result = await fetch(lake, well, clients_by=patient)
         assert result.fetched == 40
         assert set(result.failed) <= {"timeout", "host-parked"}
         assert result.failed["host-parked"] > 20

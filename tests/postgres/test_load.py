@@ -104,7 +104,10 @@ def test_a_repository_and_its_identity_are_held(connection: psycopg.Connection, 
     load_shard(connection, every_kind().batches())
     alice = keys.actor_id(ALICE)
     held = (alice, keys.rkey_id(tid(5)), 8, FETCHED_AT, "host.test", "host.test~00000", "synchronized", "active", None)
-    assert one(connection, "SELECT * FROM repo") == (*held, cid(f"{ALICE} 5")[4:], f"commit {ALICE} 5".encode(), None)
+    proof = cid(f"{ALICE} 5")[4:], f"commit {ALICE} 5".encode()
+    assert one(connection, "SELECT * FROM repo") == (*held, *proof, None, None), (
+        "no event told of it, no fetch is charged"
+    )
     identity = (alice, FETCHED_AT, f"{ALICE[8:]}.test", "https://host.test", "zKey")
     assert one(connection, "SELECT actor_id, resolved_at, handle, pds, signing_key FROM identity") == identity
 

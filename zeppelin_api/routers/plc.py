@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Final
 
+import orjson
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
@@ -28,7 +29,7 @@ async def document(session: SessionDep, did: PlcDid) -> Response:
     data = await _data(session, did)
     if isinstance(data, Response):
         return data
-    return json_response(did_document(did, data), headers={"content-type": _DOCUMENT_TYPE})
+    return Response(orjson.dumps(did_document(did, data)), media_type=_DOCUMENT_TYPE)
 
 
 @router.get("/{did}/data", operation_id="plc.data", response_model=None, responses=_ANSWERS)
