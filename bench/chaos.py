@@ -45,8 +45,6 @@ _SETTLE_ROUNDS: Final = 10
 #: A consumer that takes nothing for so long, with events waiting, hangs.
 _STALLED_SECONDS: Final = 180.0
 _DATABASE: Final = "zeppelin"
-#: The backfill takes what processor time the network, which is made here too, and the live events leave.
-_GIVING_WAY: Final = ("nice", "-n", "10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +119,7 @@ class Chaos:
         )
         self._stages = [
             KeptProgram(
-                Program(
-                    "-".join(names), (*_GIVING_WAY, sys.executable, "-m", "bench.chaos_stages", *names), environment
-                ),
+                Program("-".join(names), (sys.executable, "-m", "bench.chaos_stages", *names), environment),
                 logs,
             )
             for names in settings.processes

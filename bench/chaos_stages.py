@@ -6,12 +6,14 @@ or the network refuses is told and tried again in the next round; whatever else 
 """
 
 import asyncio
+import os
 import random
 import sys
 import time
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from zeppelin_pipeline.aggregates.counts import recompute
@@ -40,6 +42,7 @@ from zeppelin_pipeline.warehouse.queries import load_queries
 STAGES: Final = ("survey", "fetch", "extract", "load", "counts")
 PAUSE_SECONDS: Final = 1.0
 _SURVEY_SECONDS: Final = 10.0
+_NICENESS: Final = 10
 #: Repositories that are fetched again each round though nothing says so: merges go on beside live events.
 _ASKED_AGAIN: Final = 10
 _Result = TypeVar("_Result")
@@ -187,7 +190,18 @@ def stage_settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"refetch_min_age_hours": hours, "relook_hours": hours})
 
 
+def _give_way() -> None:
+    """Takes what processor time the network, which is made on this machine too, and the live events leave.
+
+    Linux may share processors among sessions first, by a niceness of each session's own.
+    """
+    os.nice(_NICENESS)
+    with suppress(FileNotFoundError):
+        Path("/proc/self/autogroup").write_text(str(_NICENESS), encoding="ascii")
+
+
 def main() -> None:
+    _give_way()
     stages = Stages(Settings.load())
     due_at = dict.fromkeys(sys.argv[1:], 0.0)
     while True:
