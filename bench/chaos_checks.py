@@ -62,9 +62,8 @@ def lost_behind_cursor(connection: Connection[TupleRow], lake: Lake, network: De
         held = {did: (rev, waits) for did, rev, waits in connection.execute(_HELD, (list(revs),))}
         files = [path for (path,) in connection.execute("SELECT path FROM stream_segment")]
     missing = {did: rev for did, rev in revs.items() if not _is_durable(rev, *held.get(did, (None, False)))}
-    if missing:
-        missing = {did: rev for did, rev in missing.items() if (did, rev) not in _spooled(lake, files)}
-    return [f"{did}: rev {int_to_tid(rev)} is behind the cursor {cursor} and nowhere" for did, rev in missing.items()]
+    lost = missing.items() - _spooled(lake, files) if missing else ()
+    return [f"{did}: rev {int_to_tid(rev)} is behind the cursor {cursor} and nowhere" for did, rev in lost]
 
 
 def _last_revs(frames: list[bytes]) -> dict[str, int]:
