@@ -207,6 +207,10 @@ class Database:
         self._keys = None if key is None else KeySpace(key)
 
 
+#: Errors that the driver raises itself; the second is none of the first.
+_OF_THE_DRIVER: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
 class _Lending:
     """A connection for as long as the context lasts. A class, as a generator would take as long as the lending does."""
 
@@ -227,13 +231,13 @@ class _Lending:
     ) -> None:
         connection = self._connection
         try:
-            if connection is not None and isinstance(error, asyncpg.InterfaceError):
+            if connection is not None and isinstance(error, _OF_THE_DRIVER):
                 _tell_lost(connection, error)
         finally:
             await self._database.take_back(connection)
 
 
-def _tell_lost(connection: Connection, error: asyncpg.InterfaceError) -> None:
+def _tell_lost(connection: Connection, error: BaseException) -> None:
     """Raises ApiError, 503, when the error says that the connection is lost."""
     if isinstance(error, asyncpg.InternalClientError):
         # The server said while nobody asked that it ends: the driver hears it when it asks, and is lost then.

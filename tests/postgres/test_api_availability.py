@@ -14,7 +14,7 @@ import pytest
 from tests.api_client import ApiClient, running_api
 from tests.factories import WarehouseFactory
 from zeppelin_api.app import create_app
-from zeppelin_api.errors import FORESEEN, translate
+from zeppelin_api.errors import FORESEEN, ApiError, translate
 from zeppelin_api.settings import ApiSettings
 
 HEALTH = "/xrpc/_health"
@@ -215,6 +215,18 @@ async def test_a_connection_that_the_server_ends_within_a_request_is_no_fault_of
     with pytest.raises(FORESEEN) as refused:
         await read()
     assert translate(refused.value).status == 503
+
+
+async def test_what_the_driver_itself_cannot_make_of_an_answer_is_a_lost_connection(postgres_url: str):
+    app = create_app(ApiSettings(postgres_url=postgres_url))
+
+    async def read() -> None:
+        async with app.framework.router.lifespan_context(app.framework), app.service.database.session():
+            raise asyncpg.InternalClientError("got result for unknown protocol state")
+
+    with pytest.raises(ApiError) as refused:
+        await read()
+    assert refused.value.status == 503
 
 
 async def test_connections_that_the_server_ends_while_nobody_asks_are_no_faults_of_ours(
