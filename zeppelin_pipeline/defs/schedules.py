@@ -1,6 +1,9 @@
 """What runs by the clock: hosts, listings, stale repositories and counts, nightly. Off until somebody turns them on."""
 
+from collections.abc import Callable
+
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 from zeppelin_pipeline.defs.assets.compaction import lake_compaction
 from zeppelin_pipeline.defs.assets.counts import DERIVED
@@ -34,65 +37,42 @@ recount = dg.define_asset_job(
 )
 
 
-@dg.schedule(
-    name="hosts_daily",
-    job=refresh_hosts,
-    cron_schedule="17 3 * * *",
-    execution_timezone="UTC",
-    description="The directory of hosts anew, once a day.",
-)
+def once_a_day(
+    job: UnresolvedAssetJobDefinition, cron: str
+) -> Callable[[Callable[..., dg.RunRequest | list[dg.RunRequest]]], dg.ScheduleDefinition]:
+    """A schedule of a job, its times in UTC, with the name and the docstring of the function that it is made of."""
+    return lambda evaluate: dg.schedule(cron, job=job, execution_timezone="UTC", description=evaluate.__doc__)(evaluate)
+
+
+@once_a_day(refresh_hosts, "17 3 * * *")
 def hosts_daily() -> dg.RunRequest:
-    """The directory of hosts, once a day."""
+    """The directory of hosts anew, once a day."""
     return dg.RunRequest()
 
 
-@dg.schedule(
-    name="listings_nightly",
-    job=relist,
-    cron_schedule="5 22 * * *",
-    execution_timezone="UTC",
-    description="Every known host is listed anew, once a night: new accounts go to new shards.",
-)
+@once_a_day(relist, "5 22 * * *")
 def listings_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-    """Every known host, once a night: new accounts go to new shards, and changed repositories are seen to be stale."""
+    """Every known host is listed anew, once a night: new accounts go to new shards, changed repositories are seen."""
     day = f"{context.scheduled_execution_time:%Y%m%d}"
     hosts = context.instance.get_dynamic_partitions(str(PDS_HOSTS.name))
     return [dg.RunRequest(run_key=f"{day}-{host}", partition_key=host) for host in hosts]
 
 
-@dg.schedule(
-    name="stale_nightly",
-    job=look_for_stale,
-    cron_schedule="35 0 * * *",
-    execution_timezone="UTC",
-    description="Finds repositories that changed, once a night; `refetch_stale_shards` has them fetched again.",
-)
+@once_a_day(look_for_stale, "35 0 * * *")
 def stale_nightly() -> dg.RunRequest:
-    """Which repositories changed, once a night; the sensor `refetch_stale_shards` then has them fetched again."""
+    """Finds repositories that changed, once a night; `refetch_stale_shards` has them fetched again."""
     return dg.RunRequest()
 
 
-@dg.schedule(
-    name="compaction_nightly",
-    job=compact,
-    cron_schedule="29 6 * * *",
-    execution_timezone="UTC",
-    description="What left the network leaves the lake, once a night.",
-)
+@once_a_day(compact, "29 6 * * *")
 def compaction_nightly() -> dg.RunRequest:
-    """The lake, once a night."""
+    """What left the network leaves the lake, once a night."""
     return dg.RunRequest()
 
 
-@dg.schedule(
-    name="counts_nightly",
-    job=recount,
-    cron_schedule="41 4 * * *",
-    execution_timezone="UTC",
-    description="Every key range is counted anew, once a night.",
-)
+@once_a_day(recount, "41 4 * * *")
 def counts_nightly(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
-    """Every key range, once a night."""
+    """Every key range is counted anew, once a night."""
     day = f"{context.scheduled_execution_time:%Y%m%d}"
     return [dg.RunRequest(run_key=f"{day}-{key}", partition_key=key) for key in KEY_RANGES.get_partition_keys()]
 
