@@ -123,30 +123,24 @@ WHERE identity.actor_id = %(actor)s
             AND label.value = ANY(%(takedowns)s::text[])
             AND NOT label.is_negated
             AND (label.expires_at IS NULL OR label.expires_at > now())
-            AND CASE label.collection
-                WHEN 0 THEN true
-                WHEN 1 THEN EXISTS (
-                    SELECT FROM post
-                    WHERE post.actor_id = %(actor)s AND post.rkey = label.rkey AND position(%(cid)s::bytea IN post.raw) > 0
+            AND (
+                label.collection = 0
+                OR EXISTS (
+                    SELECT FROM (
+                        SELECT actor_id, 1::smallint AS collection, rkey, raw FROM post
+                        UNION ALL
+                        SELECT actor_id, 6::smallint, rkey, raw FROM profile
+                        UNION ALL
+                        SELECT actor_id, 7::smallint, rkey, raw FROM generator
+                        UNION ALL
+                        SELECT actor_id, 10::smallint, rkey, raw FROM list
+                        UNION ALL
+                        SELECT actor_id, collection, rkey, raw FROM record
+                    ) AS held
+                    WHERE held.actor_id = %(actor)s
+                        AND held.collection = label.collection
+                        AND held.rkey = label.rkey
+                        AND position(%(cid)s::bytea IN held.raw) > 0
                 )
-                WHEN 6 THEN EXISTS (
-                    SELECT FROM profile
-                    WHERE profile.actor_id = %(actor)s AND profile.rkey = label.rkey AND position(%(cid)s::bytea IN profile.raw) > 0
-                )
-                WHEN 7 THEN EXISTS (
-                    SELECT FROM generator
-                    WHERE generator.actor_id = %(actor)s AND generator.rkey = label.rkey AND position(%(cid)s::bytea IN generator.raw) > 0
-                )
-                WHEN 10 THEN EXISTS (
-                    SELECT FROM list
-                    WHERE list.actor_id = %(actor)s AND list.rkey = label.rkey AND position(%(cid)s::bytea IN list.raw) > 0
-                )
-                ELSE EXISTS (
-                    SELECT FROM record
-                    WHERE record.actor_id = %(actor)s
-                        AND record.collection = label.collection
-                        AND record.rkey = label.rkey
-                        AND position(%(cid)s::bytea IN record.raw) > 0
-                )
-            END
+            )
     );

@@ -46,24 +46,20 @@ ORDER BY page.sort_at DESC, page.rkey DESC, page.actor_id DESC;
 -- The same in the order of the index, when there are more than so many: by account, of several of an account any one. A version that is not asked
 -- for is not shown.
 WITH RECURSIVE listed AS (
-    SELECT last.*, 1 AS number
-    FROM (
-        SELECT subject_like.actor_id, subject_like.rkey, subject_like.created_at, subject_like.indexed_at, subject_like.content
-        FROM "like" AS subject_like
-        WHERE subject_like.subject_actor = %(actor)s
-            AND subject_like.subject_rkey = %(rkey)s
-            AND subject_like.subject_collection = %(collection)s::smallint
-            AND subject_like.actor_id < %(before_actor)s::bigint
-            AND EXISTS (
-                SELECT FROM "like" AS counted
-                WHERE counted.subject_actor = %(actor)s
-                    AND counted.subject_rkey = %(rkey)s
-                    AND counted.subject_collection = %(collection)s::smallint
-                OFFSET %(more_than)s::bigint
-            )
-        ORDER BY subject_like.actor_id DESC
-        LIMIT 1
-    ) AS last
+    SELECT
+        %(before_actor)s::bigint AS actor_id,
+        NULL::bigint AS rkey,
+        NULL::timestamptz AS created_at,
+        NULL::timestamptz AS indexed_at,
+        NULL::bytea AS content,
+        0 AS number
+    WHERE EXISTS (
+        SELECT FROM "like" AS counted
+        WHERE counted.subject_actor = %(actor)s
+            AND counted.subject_rkey = %(rkey)s
+            AND counted.subject_collection = %(collection)s::smallint
+        OFFSET %(more_than)s::bigint
+    )
     UNION ALL
     SELECT further.*, listed.number + 1
     FROM listed
@@ -87,6 +83,7 @@ SELECT
     least(listed.created_at, listed.indexed_at) AS sort_at,
     %(cid)s::bytea IS NULL OR substring(listed.content FOR 32) = %(cid)s::bytea AS is_shown
 FROM listed
+WHERE listed.number > 0
 ORDER BY listed.number;
 
 -- name: get_reposters
@@ -132,24 +129,20 @@ ORDER BY page.sort_at DESC, page.rkey DESC, page.actor_id DESC;
 -- The same in the order of the index, when there are more than so many: by account, of several of an account any one. A version that is not asked
 -- for is not shown.
 WITH RECURSIVE listed AS (
-    SELECT last.*, 1 AS number
-    FROM (
-        SELECT repost.actor_id, repost.rkey, repost.created_at, repost.indexed_at, repost.content
-        FROM repost
-        WHERE repost.subject_actor = %(actor)s
-            AND repost.subject_rkey = %(rkey)s
-            AND repost.subject_collection = %(collection)s::smallint
-            AND repost.actor_id < %(before_actor)s::bigint
-            AND EXISTS (
-                SELECT FROM repost AS counted
-                WHERE counted.subject_actor = %(actor)s
-                    AND counted.subject_rkey = %(rkey)s
-                    AND counted.subject_collection = %(collection)s::smallint
-                OFFSET %(more_than)s::bigint
-            )
-        ORDER BY repost.actor_id DESC
-        LIMIT 1
-    ) AS last
+    SELECT
+        %(before_actor)s::bigint AS actor_id,
+        NULL::bigint AS rkey,
+        NULL::timestamptz AS created_at,
+        NULL::timestamptz AS indexed_at,
+        NULL::bytea AS content,
+        0 AS number
+    WHERE EXISTS (
+        SELECT FROM repost AS counted
+        WHERE counted.subject_actor = %(actor)s
+            AND counted.subject_rkey = %(rkey)s
+            AND counted.subject_collection = %(collection)s::smallint
+        OFFSET %(more_than)s::bigint
+    )
     UNION ALL
     SELECT further.*, listed.number + 1
     FROM listed
@@ -173,6 +166,7 @@ SELECT
     least(listed.created_at, listed.indexed_at) AS sort_at,
     %(cid)s::bytea IS NULL OR substring(listed.content FOR 32) = %(cid)s::bytea AS is_shown
 FROM listed
+WHERE listed.number > 0
 ORDER BY listed.number;
 
 -- name: get_likes_by_actor
