@@ -242,9 +242,9 @@ def _tell_lost(connection: Connection, error: BaseException) -> None:
     if isinstance(error, asyncpg.InternalClientError):
         # The server said while nobody asked that it ends: the driver hears it when it asks, and is lost then.
         connection.terminate()
-        raise unavailable("The service is not ready") from error
-    if _has_ended(connection):  # between two queries
-        raise unavailable("The service is not ready") from error
+    elif not _has_ended(connection):  # between two queries
+        return
+    raise unavailable("The service is not ready") from error
 
 
 def _has_ended(connection: Connection) -> bool:

@@ -6,7 +6,7 @@ The pipeline's figures come from the warehouse, so that they stand while it is s
 import os
 import time
 from collections.abc import Generator, Iterable
-from typing import Final, TypeVar
+from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -29,8 +29,6 @@ _BUCKETS_SECONDS: Final = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2
 _OTHER: Final = "other"
 
 disable_created_metrics()  # a second series beside each, for what nobody asks
-
-Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
 
 
 class RequestMetrics:
@@ -111,18 +109,15 @@ class _Warehouse(Collector):
 
 
 def _streams(overview: Overview) -> Generator[Metric]:
-    streams = overview.streams
-    lags = [(s.relay, s.lag_seconds) for s in streams]
-    yield _family("stream_lag_seconds", "Since the last applied event was sent.", "relay", lags)
-    idle = [(s.relay, s.silent_seconds) for s in streams]
-    yield _family("stream_idle_seconds", "Since the cursor moved.", "relay", idle)
-    for name, text, values in (
-        ("stream_events", "Events applied in all.", [(s.relay, s.events) for s in streams]),
-        ("stream_refused_events", "Events that did not verify.", [(s.relay, s.refused) for s in streams]),
+    streams, gauge, counter = overview.streams, GaugeMetricFamily, CounterMetricFamily
+    for kind, name, text, values in (
+        (gauge, "stream_lag_seconds", "Since the last applied event was sent.", [s.lag_seconds for s in streams]),
+        (gauge, "stream_idle_seconds", "Since the cursor moved.", [s.silent_seconds for s in streams]),
+        (counter, "stream_events", "Events applied in all.", [s.events for s in streams]),
+        (counter, "stream_refused_events", "Events that did not verify.", [s.refused for s in streams]),
+        (gauge, "stream_open_gaps", "Gaps not yet repaired.", [s.open_gaps for s in streams]),
     ):
-        yield _filled(CounterMetricFamily(f"zeppelin_pipeline_{name}", text, labels=["relay"]), values)
-    gaps = [(s.relay, s.open_gaps) for s in streams]
-    yield _family("stream_open_gaps", "Gaps not yet repaired.", "relay", gaps)
+        yield _family(name, text, "relay", zip((s.relay for s in streams), values, strict=True), kind)
 
 
 def _labelers(overview: Overview) -> Generator[Metric]:
@@ -144,12 +139,14 @@ def _aggregates(overview: Overview) -> Generator[Metric]:
     yield _family("aggregate_changed_ranges", "Ranges changed since.", "aggregate", changed)
 
 
-def _family(name: str, text: str, label: str, values: Iterable[tuple[str, float]]) -> GaugeMetricFamily:
-    return _filled(GaugeMetricFamily(f"zeppelin_pipeline_{name}", text, labels=[label]), values)
-
-
-def _filled(family: Family, values: Iterable[tuple[str, float]]) -> Family:
-    """The family with a value for each value of its label."""
+def _family(
+    name: str,
+    text: str,
+    label: str,
+    values: Iterable[tuple[str, float]],
+    kind: type[GaugeMetricFamily | CounterMetricFamily] = GaugeMetricFamily,
+) -> Metric:
+    family = kind(f"zeppelin_pipeline_{name}", text, labels=[label])
     for key, value in values:
         family.add_metric([key], value)
     return family
