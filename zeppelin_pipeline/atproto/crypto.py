@@ -157,7 +157,9 @@ class PrivateKey:
     def sign(self, message: bytes) -> bytes:
         """Return 64 bytes: the low-S signature over the SHA-256 of the message."""
         if isinstance(self._secret, coincurve.PrivateKey):
-            return _sign_k256(self._secret.secret, sha256(message).digest())
+            # The recoverable form is the compact one with a byte behind it; libsecp256k1 signs low-S with RFC
+            # 6979's nonce.
+            return self._secret.sign_recoverable(message)[:SIGNATURE_BYTES]
         digest = sha256(message).digest()
         r, s = decode_dss_signature(self._secret.sign(digest, _ECDSA_DETERMINISTIC))
         return r.to_bytes(32, "big") + min(s, _P256_ORDER - s).to_bytes(32, "big")
@@ -206,15 +208,6 @@ def _verify_k256(point: coincurve.PublicKey, signature: bytes, digest: bytes) ->
         return False  # numbers beyond the order
     # libsecp256k1 itself refuses high S.
     return bool(lib.secp256k1_ecdsa_verify(GLOBAL_CONTEXT.ctx, parsed, digest, point.public_key))
-
-
-def _sign_k256(secret: bytes, digest: bytes) -> bytes:
-    # libsecp256k1 signs low-S with RFC 6979's nonce; coincurve gives that as DER, or with what recovers the key.
-    made, compact = ffi.new("secp256k1_ecdsa_signature *"), ffi.new("unsigned char [64]")
-    if not lib.secp256k1_ecdsa_sign(GLOBAL_CONTEXT.ctx, made, digest, secret, ffi.NULL, ffi.NULL):
-        raise AssertionError("a secret within the curve's order signs")
-    lib.secp256k1_ecdsa_signature_serialize_compact(GLOBAL_CONTEXT.ctx, compact, made)
-    return bytes(ffi.buffer(compact))
 
 
 def _verify_p256(point: ec.EllipticCurvePublicKey, signature: bytes, digest: bytes) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import accumulate, islice
 from typing import Any
@@ -173,7 +173,7 @@ class LiveFeed:
             return Write(PROFILE_KEY, encode_record(self._profile(account)))
         if chance < UPDATE_SHARE + self._config.delete_share and len(repository.entries) > 1:
             return Write(self._some_key(repository), None)
-        collection = CREATED[bisect_right(CREATED_STEPS, self._dice.random() * CREATED_STEPS[-1])]
+        collection = CREATED[self._draw(CREATED_STEPS)]
         if not self._post_steps:
             collection = "app.bsky.graph.follow"  # nothing to like
         micros = self._now_micros()
@@ -213,7 +213,7 @@ class LiveFeed:
             "createdAt": format_datetime(account.created_micros),
         }
 
-    def _draw(self, steps: "array[float]") -> int:
+    def _draw(self, steps: Sequence[float]) -> int:
         """An index, by the weights whose cumulated sums are `steps`."""
         return min(bisect_right(steps, self._dice.random() * steps[-1]), len(steps) - 1)
 
