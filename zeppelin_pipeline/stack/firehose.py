@@ -14,6 +14,7 @@ from zeppelin_pipeline.firehose.network_clock import NOTABLE_SECONDS
 from zeppelin_pipeline.firehose.rates import Rates
 from zeppelin_pipeline.firehose.service import FirehoseSettings, follow
 from zeppelin_pipeline.firehose.stream import ENDPOINT
+from zeppelin_pipeline.lake.store import Lake
 from zeppelin_pipeline.settings import Settings
 from zeppelin_pipeline.signals import set_on_signals
 from zeppelin_pipeline.stack.lake import open_lake
@@ -31,6 +32,7 @@ def run_firehose(settings: Settings, console: Console) -> None:
         ConfigurationError: another consumer follows one of them.
         ZeppelinError: what ended one of them.
     """
+    open_lake(settings)  # once for all relays
     asyncio.run(_follow_all([stream_settings(settings, relay) for relay in settings.followed_relays], console))
 
 
@@ -49,7 +51,7 @@ def set_cursors(settings: Settings, cursor: str) -> None:
 
 def stream_settings(settings: Settings, relay: str) -> FirehoseSettings:
     """What the consumer of a relay needs to know, by the settings of a deployment."""
-    lake = open_lake(settings)
+    lake = Lake(settings.lake_url, settings.lake_options)
     return Firehose.of(settings).settings(
         relay, settings.require_postgres_url(), lake, Network.of(settings), settings.plc_fresh_seconds
     )

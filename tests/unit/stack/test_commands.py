@@ -24,6 +24,13 @@ from zeppelin_pipeline.warehouse.connection import connect
 NO_DATABASE = "postgresql://zeppelin@127.0.0.1:1/nothing"
 
 
+def end_of_main(capsys: pytest.CaptureFixture[str]) -> tuple[object, str]:
+    """Its exit code, and what was said on standard error."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code, capsys.readouterr().err
+
+
 def test_a_home_that_cannot_be_made_is_one_line_that_names_the_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -32,11 +39,9 @@ def test_a_home_that_cannot_be_made_is_one_line_that_names_the_setting(
     monkeypatch.delenv("ZEPPELIN_POSTGRES_URL", raising=False)
     monkeypatch.setattr(sys, "argv", ["zeppelin", "migrate"])
 
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
+    code, said = end_of_main(capsys)
 
-    said = capsys.readouterr().err
-    assert ended.value.code == cli.EXIT_WRONG
+    assert code == cli.EXIT_WRONG
     assert said.startswith(f"zeppelin: {tmp_path / 'file'}")
     assert "ZEPPELIN_HOME" in said
     assert said.count("\n") == 1
@@ -50,11 +55,10 @@ def test_commands_that_look_at_what_is_there_make_no_warehouse(
     monkeypatch.delenv("ZEPPELIN_POSTGRES_URL", raising=False)
     monkeypatch.setattr(sys, "argv", ["zeppelin", *command])
 
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
+    code, said = end_of_main(capsys)
 
-    assert ended.value.code == cli.EXIT_CONFIGURATION
-    assert f"there is no warehouse in {tmp_path}" in capsys.readouterr().err
+    assert code == cli.EXIT_CONFIGURATION
+    assert f"there is no warehouse in {tmp_path}" in said
     assert not list(tmp_path.iterdir())
 
 
@@ -66,11 +70,9 @@ def test_a_database_that_goes_away_is_one_line(
 
     monkeypatch.setattr(cli, "app", lose)
 
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
+    code, said = end_of_main(capsys)
 
-    assert ended.value.code == cli.EXIT_WRONG
-    said = capsys.readouterr().err
+    assert code == cli.EXIT_WRONG
     assert "the warehouse was lost: server closed the connection unexpectedly; start again" in said
     assert said.count("\n") == 1
 
@@ -83,11 +85,10 @@ def test_a_full_disk_is_one_line_that_says_what_to_do(
 
     monkeypatch.setattr(cli, "app", fill)
 
-    with pytest.raises(SystemExit) as ended:
-        cli.main()
+    code, said = end_of_main(capsys)
 
-    assert ended.value.code == cli.EXIT_WRONG
-    assert "/lake/batches: No space left on device; make room" in capsys.readouterr().err
+    assert code == cli.EXIT_WRONG
+    assert "/lake/batches: No space left on device; make room" in said
 
 
 def test_a_url_that_is_none_of_postgres_is_told_and_no_traceback() -> None:
