@@ -1,6 +1,8 @@
 """What the operator reads at the end of a backfill."""
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from rich.console import Console
@@ -37,7 +39,7 @@ def print_addresses(console: Console, stack: RunningStack) -> None:
         ("Status", f"{stack.api_url}/"),
         ("API", f"{stack.api_url}/docs"),
         ("Logs", stack.settings.home / "logs"),
-        ("Terminal", f"ZEPPELIN_HOME={stack.settings.home} zeppelin status"),
+        ("Terminal", f"ZEPPELIN_HOME={stack.settings.home} {Path(sys.executable).with_name('zeppelin')} status"),
     ):
         console.print(f"{name:9} {place}", highlight=False, markup=False, soft_wrap=True)
     did = best_known_account(stack.settings.require_postgres_url())
