@@ -78,23 +78,32 @@ async def hydrate_subject_relations(
         limit: rows of it, shown or not.
         policy: what the service hides.
     """
-    what = {"actor": subject.actor, "collection": subject.collection, "rkey": subject.rkey, "cid": cid_hash}
-    rows: list[_SubjectRow] = []
-    is_by_account = start.at == START.at and start.rkey != START.rkey
-    if not is_by_account:
-        rows = await session.rows(_SubjectRow, query, most_sorted=_MOST_SORTED, **what, **_bounds(start, limit))
-    place = _position
-    if not rows:
-        before = start.last if is_by_account else START.last
-        more_than = 0 if is_by_account else _MOST_SORTED
-        rows = await session.rows(
-            _SubjectRow, _BY_ACCOUNT[query], more_than=more_than, before_actor=before, limit=limit + 1, **what
-        )
-        place = _position_by_account
+    rows, place = await _subject_rows(session, query, subject, cid_hash, start, limit)
     page = await _page(session, state, rows, limit, [row for row in rows[:limit] if row.is_shown], place=place)
     if query != "get_likes" or not policy.third_party_blocks_hide:
         return page
     return await _without_blocked(session, state, subject_did, page)
+
+
+async def _subject_rows(
+    session: Session, query: SubjectQuery, subject: RecordKey, cid_hash: bytes | None, start: Position, limit: int
+) -> tuple[list[_SubjectRow], Callable[[_Row], Position]]:
+    """One row more than asked for, and where the next page starts after a row; lists go on as they began."""
+    what = {"actor": subject.actor, "collection": subject.collection, "rkey": subject.rkey, "cid": cid_hash}
+    is_by_account = start.at == START.at and start.rkey != START.rkey
+    if not is_by_account:
+        rows = await session.rows(_SubjectRow, query, most_sorted=_MOST_SORTED, **what, **_bounds(start, limit))
+        if rows:
+            return rows, _position
+    rows = await session.rows(
+        _SubjectRow,
+        _BY_ACCOUNT[query],
+        more_than=0 if is_by_account else _MOST_SORTED,
+        before_actor=start.last if is_by_account else START.last,
+        limit=limit + 1,
+        **what,
+    )
+    return rows, _position_by_account
 
 
 async def hydrate_follows(
